@@ -1,0 +1,1 @@
+"""Wire and status types that client and node share. Plain data: no I/O, no clock, no logic beyond codecs."""

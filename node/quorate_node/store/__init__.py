@@ -1,0 +1,1 @@
+"""Durable storage behind one interface: RocksDB (default) and memory (the simulator's)."""

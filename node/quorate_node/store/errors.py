@@ -1,0 +1,47 @@
+"""What can go wrong in a store: ours to handle above, each with its own meaning."""
+
+from __future__ import annotations
+
+
+class StoreError(Exception):
+    """Base of all errors of a store."""
+
+
+class Compacted(StoreError):
+    """The index lies below the first entry that is still there."""
+
+
+class Unavailable(StoreError):
+    """The index lies beyond the last entry."""
+
+
+class Damaged(StoreError):
+    """The entry's bytes do not match the chain: repair it from peers; never serve it, never vote on it."""
+
+
+class ChainMismatch(StoreError):
+    """An entry offered for repair does not continue the chain."""
+
+
+class NoSpace(StoreError):
+    """The disk is full, or its free space fell below the reserve. Nothing of the batch was acknowledged."""
+
+
+class Backpressure(StoreError):
+    """RocksDB would stall this write; nothing was written."""
+
+
+class StoreFailed(StoreError):
+    """The disk failed (a sync returned an error): what it holds is unknown, so the member stops and must not retry."""
+
+
+class StoreLocked(StoreError):
+    """Another process holds the data directory."""
+
+
+class FormatTooNew(StoreError):
+    """The data directory was written by a newer release."""
+
+
+class IdentityMismatch(StoreError):
+    """The data directory belongs to another member or another cluster."""

@@ -1,0 +1,161 @@
+"""The two stores behind one interface each (DESIGN decision 7): the log, and the state. RocksDB and memory implement both.
+
+Threads: everything is called on the event loop's thread unless it says *any thread*; those calls let the interpreter lock go
+while they wait for the disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
+
+from quorate_node.protocol.entry import Entry
+from quorate_node.protocol.membership import Configuration
+from quorate_node.protocol.message import SnapshotMetadata
+from quorate_node.protocol.ready import HardState, Persist
+
+
+class LogView(Protocol):
+    """What the protocol reads of the persisted log. Indexes below `first_index()` were compacted."""
+
+    def first_index(self) -> int:
+        """Index of the first entry that is still there; `snapshot index + 1` for an empty log."""
+        ...
+
+    def last_index(self) -> int: ...
+
+    def term(self, index: int) -> int:
+        """Term at `index`, also at `first_index() - 1`. Raises `Compacted` below that and `Unavailable` beyond the end."""
+        ...
+
+    def entries(self, low: int, high: int, size_bytes_max: int) -> list[Entry]:
+        """Entries [low, high), at least one, else no more than `size_bytes_max` of data. Raises `Compacted`, `Unavailable`.
+
+        A damaged entry raises `Damaged`: it is never returned.
+        """
+        ...
+
+    def snapshot(self) -> SnapshotMetadata:
+        """The newest point the log can start from (index 0 when there is none)."""
+        ...
+
+    def initial(self) -> tuple[HardState, Configuration]:
+        """Hard state and the configuration of the last snapshot or `set_configuration`."""
+        ...
+
+
+class LogStore(LogView, Protocol):
+    """The durable log, with term and vote."""
+
+    def write(self, batches: Sequence[Persist]) -> None:
+        """Any thread (one at a time). Make all `batches` durable in order with one sync. Raises `NoSpace`, `StoreFailed`.
+
+        After `StoreFailed` (a failed sync) nothing more may be written: the member must stop (fsync is never retried).
+        """
+        ...
+
+    def written(self, batches: Sequence[Persist]) -> None:
+        """Loop thread, after `write` returned: what was written becomes visible to `entries`, `term` and `last_index`."""
+        ...
+
+    def compact(self, index: int, configuration: Configuration) -> None:
+        """Any thread. Forget entries up to and including `index`; never beyond the flushed applied index (the caller's duty)."""
+        ...
+
+    def chain(self, index: int) -> bytes:
+        """Chain hash at `index` (`entry.chain_hash`); also at `first_index() - 1`. Raises `Compacted`, `Unavailable`."""
+        ...
+
+    def damaged(self) -> list[tuple[int, int]]:
+        """Ranges [low, high) of indexes found damaged on open or by `scrub`, for the repair below the protocol."""
+        ...
+
+    def repair(self, entries: Sequence[Entry]) -> None:
+        """Put back damaged entries; each is checked against the chain. Raises `ChainMismatch`."""
+        ...
+
+    def scrub(self, low: int, high: int) -> list[tuple[int, int]]:
+        """Any thread. Read and verify [low, high) from disk, bypassing caches; returns damaged ranges."""
+        ...
+
+    def reset(self, snapshot: SnapshotMetadata) -> None:
+        """Any thread. Drop the whole log and start after `snapshot`; durable on return."""
+        ...
+
+    def size_bytes(self) -> int: ...
+
+    def close(self) -> None: ...
+
+
+Family = Any
+"""Handle of a column family: opaque, from `StateReader.family(name)`."""
+
+
+class StateBatch(Protocol):
+    """An atomic write. RocksDB's own object has this shape, so the hot path has no wrapper of ours."""
+
+    def put(self, key: bytes, value: bytes, column_family: Family) -> None: ...
+    def delete(self, key: bytes, column_family: Family) -> None: ...
+    def delete_range(self, begin: bytes, end: bytes, column_family: Family) -> None: ...
+
+
+class StateReader(Protocol):
+    """Reads of the live state or of a snapshot of it. `items` is a live iterator: take what you need and let it go."""
+
+    def family(self, name: str) -> Family: ...
+
+    def getter(self, name: str) -> Callable[[Any], Any]:
+        """The fast way in: called with a key it returns bytes or None, with a list of keys a list of those."""
+        ...
+
+    def items(
+        self, name: str, start: bytes, end: bytes | None = None, *, backwards: bool = False
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Pairs with start <= key < end in byte order (`end` None: to the end); `backwards` from the last such key down."""
+        ...
+
+    def keys(
+        self, name: str, start: bytes, end: bytes | None = None, *, backwards: bool = False
+    ) -> Iterator[bytes]: ...
+
+
+class StateSnapshot(StateReader, Protocol):
+    def close(self) -> None: ...
+
+
+class StateStore(StateReader, Protocol):
+    """The machine's database. Writes are atomic and *not* synced: after power loss the log is applied again from what was flushed."""
+
+    def batch(self) -> StateBatch: ...
+
+    def write(self, batch: StateBatch) -> None:
+        """Raises `Backpressure` (RocksDB would stall: nothing was written, try again after a moment) and `StoreFailed`."""
+        ...
+
+    def snapshot(self) -> StateSnapshot: ...
+
+    def flush(self) -> None:
+        """Any thread. Everything written before the call is durable when it returns (all families atomically)."""
+        ...
+
+    def reopen(self) -> None:
+        """After a full disk: close and open again, without which RocksDB stays in its error. Needs free space (the reserve)."""
+        ...
+
+    def size_bytes(self) -> int: ...
+
+    def close(self) -> None: ...
+
+
+STATE_FAMILIES = (
+    "meta",  # applied index and term, revision, compacted revision, log time, hashes, Merkle frontier, cluster version, configuration
+    "current",  # key -> create, mod, version, lease, value
+    "history",  # escaped key + mod revision + sub -> what lookups at a revision need
+    "revisions",  # revision + sub -> the event: watches from any uncompacted revision
+    "leases",  # lease -> granted ttl, deadline or remaining by log time
+    "lease_keys",  # lease + key -> empty
+    "sessions",  # session -> deadline, acked_below, last use
+    "replies",  # session + seq -> result
+    "members",  # member id -> MemberRecord
+    "application",  # what the built-in application host keeps
+)
