@@ -1,0 +1,83 @@
+# Every target works on a bare machine: Python 3.11 to 3.13, git, make and a shell. `.venv` is made on the way.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# Tests run in this many processes; two cores is what CI has.
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest -p no:cacheprovider
+ARGS ?=
+
+.PHONY: help run test lint format types imports tidy coverage test-conformance test-simulation test-cluster bench soak config-docs lock clean
+.DEFAULT_GOAL := help
+
+help: ## Say what there is
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# Pinned, hash-checked versions; the stamp is older than its inputs when they change, and the install then runs again.
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v[:2] <= (3, 13) else "make: Python 3.11 to 3.13 is needed, $(PYTHON) is %d.%d: name another with PYTHON=python3.12" % v[:2])'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+venv: $(STAMP)
+
+run: $(STAMP) ## Start three members on this machine (Ctrl-C stops them); ARGS="--data DIR" keeps their data there
+	$(BIN)/python -m quorate_node.local_cluster $(ARGS)
+
+lint: types imports tidy ## ruff, mypy --strict, who may import whom, the tidy test
+
+types: $(STAMP)
+	$(BIN)/ruff check client node tests
+	$(BIN)/mypy
+
+imports: $(STAMP)
+	$(BIN)/lint-imports
+
+tidy: $(STAMP)
+	$(PYTEST) -q tests/unit/test_tidy.py
+
+format: $(STAMP) ## Repair what ruff can repair
+	$(BIN)/ruff check --fix client node tests
+	$(BIN)/ruff format client node tests
+
+test: $(STAMP) coverage ## Unit, conformance and simulation tests, and full branch coverage of the pure rooms
+	$(PYTEST) -n $(WORKERS) $(ARGS)
+
+# The pure rooms are covered fully, branch by branch: they are what nobody can see going wrong.
+coverage: $(STAMP)
+	$(PYTEST) -q -n $(WORKERS) $(wildcard tests/unit/protocol tests/unit/crypto tests/conformance) \
+	  --cov=quorate_node.protocol --cov=quorate_node.crypto --cov-report=term-missing --cov-fail-under=100
+
+test-conformance: $(STAMP) ## Replay other implementations' vectors and golden traces (QUORATE_VECTORS names their folder)
+	$(PYTEST) -q -n $(WORKERS) tests/conformance $(ARGS)
+
+test-simulation: $(STAMP) ## The real replica code in virtual time, with faults
+	$(PYTEST) -n $(WORKERS) tests/simulation $(ARGS)
+
+test-cluster: $(STAMP) ## Real processes on loopback with real faults; histories checked for linearizability
+	@sh tests/cluster/prepare.sh
+	$(PYTEST) tests/cluster $(ARGS)
+
+bench: $(STAMP) ## Side by side with etcd, built in the same run (needs Go); ARGS="--only post64 --quick" for a part
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+soak: $(STAMP) ## Faults and load for SOAK_MINUTES (default 60), histories checked throughout
+	$(BIN)/python -m tests.cluster.soak --minutes $${SOAK_MINUTES:-60} $(ARGS)
+
+config-docs: $(STAMP) ## Write docs/configuration.md anew from the settings' model
+	$(BIN)/python -m quorate_node.config.document > docs/configuration.md
+
+lock: ## Resolve requirements.lock anew from pyproject.toml
+	$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv
+	{ echo "# The exact versions, with the hashes of every file they may come in, that the tests were run with. Made by: make lock"; \
+	  build/lock/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	  --all-extras pyproject.toml; } > requirements.lock.new
+	mv requirements.lock.new requirements.lock
+
+clean: ## Remove what the targets made, but for the data of `make run`
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage *.egg-info
+	find client node tests -name __pycache__ -type d -prune -exec rm -rf {} +
