@@ -1,0 +1,1 @@
+"""The shell that pumps one protocol through store, transport and machine."""

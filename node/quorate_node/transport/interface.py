@@ -56,8 +56,11 @@ class Identity(NamedTuple):
     boot_counter: int
     term: int
     last_index: int
+    """The durable commit index: unlike the log's end it never falls."""
     version_low: int
     version_high: int
+    instance: int = 0
+    """Random for each process start: two that run under one boot counter are clones."""
 
 
 class LostReason(IntEnum):

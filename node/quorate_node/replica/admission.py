@@ -1,0 +1,79 @@
+"""Who may speak as whom: what this member durably remembers of every peer, and how a handshake is judged by it (DESIGN decision 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from quorate_node.transport.interface import Identity
+
+
+class PeerMemory(msgspec.Struct, array_like=True, frozen=True):
+    """The newest that a member said of itself. `index` is its durable commit index, which never falls on an honest disk."""
+
+    boot_counter: int
+    term: int
+    index: int
+    instance: int
+
+
+_codec = msgspec.msgpack.Decoder(dict[int, PeerMemory])
+
+
+class Admission:
+    """Judges handshakes. A lower boot counter, term or index is a rolled-back volume, a second live process a cloned one."""
+
+    def __init__(self, stored: bytes | None, save: Callable[[bytes], None], own_member_id: Callable[[], int]) -> None:
+        """`save` makes its argument durable before it returns: an accepted handshake that is forgotten could be rolled back."""
+        self._memory = _codec.decode(stored) if stored else {}
+        self._save = save
+        self._own_member_id = own_member_id
+        self.cluster_id = 0
+        self.removed: set[int] = set()
+
+    def judge(self, peer: Identity) -> str | None:
+        """None admits; a text refuses and is told to the peer."""
+        if peer.member_id == 0:
+            return None  # An empty directory: it may ask who we are and to join, and nothing else.
+        if self.cluster_id and peer.cluster_id != self.cluster_id:
+            return f"member {peer.member_id:x} belongs to cluster {peer.cluster_id:x}, this is cluster {self.cluster_id:x}"
+        if peer.member_id == self._own_member_id():
+            return f"member {peer.member_id:x} is this member itself: its data directory was cloned, or an address points back here"
+        if peer.member_id in self.removed:
+            return f"member {peer.member_id:x} was removed from this cluster; start it with an empty data directory to join again"
+        known = self._memory.get(peer.member_id)
+        if known is not None:
+            refusal = self._compare(peer, known)
+            if refusal is not None:
+                return refusal
+        self._remember(peer, known)
+        return None
+
+    def _compare(self, peer: Identity, known: PeerMemory) -> str | None:
+        who = f"member {peer.member_id:x}"
+        remedy = "its volume was rolled back or cloned: give it an empty data directory, and it joins again as a new member"
+        for name, now, before in (
+            ("boot counter", peer.boot_counter, known.boot_counter),
+            ("term", peer.term, known.term),
+            ("committed index", peer.last_index, known.index),
+        ):
+            if now < before:
+                return f"{who} has {name} {now}, this member has already met it with {before}; {remedy}"
+        if peer.boot_counter == known.boot_counter and peer.instance != known.instance:
+            return f"{who} runs twice with boot counter {peer.boot_counter}; {remedy}"
+        return None
+
+    def _remember(self, peer: Identity, known: PeerMemory | None) -> None:
+        memory = PeerMemory(peer.boot_counter, peer.term, peer.last_index, peer.instance)
+        if known != memory:
+            self._memory[peer.member_id] = memory
+            self._save(msgspec.msgpack.encode(self._memory))
+
+    def forget_absent(self, present: set[int]) -> None:
+        """Keep the memory as small as the cluster; a removed member stays refused while this process lives, its id is never reused."""
+        gone = [member_id for member_id in self._memory if member_id not in present]
+        if gone:
+            for member_id in gone:
+                del self._memory[member_id]
+            self._save(msgspec.msgpack.encode(self._memory))

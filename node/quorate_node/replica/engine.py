@@ -1,0 +1,359 @@
+"""The heart: one turn of the loop takes what is pending, moves the protocol, and hands on what came of it.
+
+Order inside a turn: proposals and reads in, `Ready` out; messages leave, the batch goes to the writer's thread, what is committed is
+applied, those who wait are answered. Nothing here is done once a command that can be done once a batch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from quorate.wire.commands import Command
+from quorate.wire.results import Result
+from quorate_node.machine.interface import ApplicationFailed, Machine, UnknownCommand
+from quorate_node.protocol.entry import Entry, EntryType
+from quorate_node.protocol.membership import Configuration, MemberRecord, MembershipChange
+from quorate_node.protocol.message import Message, MessageType, SnapshotMetadata
+from quorate_node.protocol.raft import ProposalDropped, Raft
+from quorate_node.protocol.ready import EventKind, Event, Persist, Ready, Role, SoftState
+from quorate_node.replica.forward import Forwarder
+from quorate_node.replica.log_clock import LogClock
+from quorate_node.replica.proposals import InFlight, Pending, Waiter, encode_batch
+from quorate_node.replica.reads import ReadQueue
+from quorate_node.replica.service import ServiceError
+from quorate_node.replica.settings import ReplicaSettings
+from quorate_node.replica.writer import LogWriter
+from quorate_node.store.errors import Backpressure, StoreError
+from quorate_node.store.interface import LogStore
+from quorate_node.transport.interface import Transport
+
+logger = logging.getLogger(__name__)
+
+BACKPRESSURE_RETRY_S = 0.005
+
+
+class Hooks(NamedTuple):
+    """What happens around the engine; each is called on the loop's thread, inside a turn."""
+
+    leader_changed: Callable[[SoftState], None]
+    membership_applied: Callable[[Configuration], None]
+    event: Callable[[Event], None]
+    install: Callable[[SnapshotMetadata, Ready], None]
+    """A snapshot is to be installed: the engine is paused until `resume`."""
+    send_snapshot: Callable[[Message], None]
+    failed: Callable[[BaseException], None]
+    """The member must stop: disk failed, divergence, an entry it does not know."""
+
+
+class Engine:
+    def __init__(
+        self,
+        settings: ReplicaSettings,
+        raft: Raft,
+        log: LogStore,
+        machine: Machine,
+        transport: Transport,
+        hooks: Hooks,
+        now_ms: Callable[[], int],
+        instance: int,
+    ) -> None:
+        self._settings = settings
+        self.raft = raft
+        self.log = log
+        self.machine = machine
+        self._transport = transport
+        self._hooks = hooks
+        self._now_ms = now_ms
+        self._loop = asyncio.get_running_loop()
+        self.clock = LogClock(now_ms)
+        self.pending = Pending(settings)
+        self.in_flight = InFlight()
+        self.reads = ReadQueue(settings, instance, self._ask_read)
+        self.forwarder = Forwarder(transport, settings.forward_batches_max, self._requeue)
+        self.writer = LogWriter(log, self._on_written, self._on_failed, self._loop.time)
+        self._committed: deque[Entry] = deque()
+        self._scheduled = False
+        self._paused = False
+        self._stopped = False
+        self._applying_later = False
+        self.soft_state = SoftState(0, Role.FOLLOWER)
+        self.committed_unapplied_bytes = 0
+        self.refuse_proposals: ServiceError | None = None
+        self.configuration_index = 0
+
+    # --- turns -------------------------------------------------------------------------------------------------
+
+    def wake(self) -> None:
+        """Have a turn at the end of this round of the loop; cheap to call any number of times."""
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._scheduled = False
+        if self._paused or self._stopped:
+            return
+        try:
+            if self.pending:
+                self._propose_pending()
+            self.reads.start()
+            while self.raft.has_ready() and not self._paused:
+                self._handle(self.raft.ready())
+        except Exception as error:  # an invariant broke: a member that goes on could lie to its peers
+            self._on_failed(error)
+
+    def tick(self) -> None:
+        if not self._paused and not self._stopped:
+            self.raft.tick(self._now_ms())
+            if self.raft.has_ready():
+                self.wake()
+
+    def step(self, messages: Sequence[Message]) -> None:
+        """Messages of peers, a frame at a time: one turn for all."""
+        if self._paused or self._stopped:
+            return
+        now_ms = self._now_ms()
+        raft_step = self.raft.step
+        try:
+            for message in messages:
+                raft_step(message, now_ms)
+            while self.raft.has_ready() and not self._paused:
+                self._handle(self.raft.ready())
+        except Exception as error:
+            self._on_failed(error)
+
+    def _handle(self, ready: Ready) -> None:
+        if ready.soft_state is not None:
+            self._on_soft_state(ready.soft_state)
+        if ready.install is not None:
+            self._paused = True
+            self._hooks.install(ready.install, ready)
+            return
+        self.carry_out(ready)
+
+    def carry_out(self, ready: Ready) -> None:
+        """Send, persist, apply, answer. After an installation the replica calls this for the Ready that asked for it."""
+        if ready.send_now:
+            self._send(ready.send_now)
+        if ready.persist is not None:
+            self.writer.submit(ready.persist, ready.send_after_persist)
+        elif ready.send_after_persist:
+            if self.writer.is_clean():
+                self._deliver(ready.send_after_persist)
+            else:
+                # What they depend on is being written or waits to be: an empty record keeps them in order behind it.
+                self.writer.submit(_NOTHING, ready.send_after_persist)
+        if ready.committed:
+            self._committed.extend(ready.committed)
+            self._apply()
+        if ready.reads:
+            self.reads.confirmed(ready.reads, self.machine.applied_index)
+        for event in ready.events:
+            if event.kind == EventKind.READS_DROPPED:
+                self.reads.retry_rounds()
+            self._hooks.event(event)
+
+    def resume(self, machine: Machine) -> None:
+        """After an installation: go on with this machine."""
+        self.machine = machine
+        self._committed.clear()
+        self._paused = False
+        self.in_flight.fail_all(
+            ServiceError("LeadershipLost", "this member was restored from a snapshot; the command may have taken effect")
+        )
+        self.wake()
+
+    def _send(self, messages: list[Message]) -> None:
+        for message in messages:
+            if message.type == MessageType.SNAPSHOT:
+                self._hooks.send_snapshot(message)
+        self._transport.send([m for m in messages if m.type != MessageType.SNAPSHOT])
+
+    def _on_written(self, job: Sequence[tuple[Persist, list[Message]]]) -> None:
+        now_ms = self._now_ms()
+        try:
+            after_all: list[Message] = []
+            for persist, after in job:
+                if persist is not _NOTHING:
+                    self.raft.persisted(persist, now_ms)
+                after_all.extend(after)
+            self._deliver(after_all)
+        except Exception as error:
+            self._on_failed(error)
+            return
+        self._turn()
+
+    def _deliver(self, messages: list[Message]) -> None:
+        """Messages whose state is durable: to the peers, and to this member itself."""
+        me = self.raft.id
+        now_ms = self._now_ms()
+        outgoing = [message for message in messages if message.to != me]
+        if outgoing:
+            self._send(outgoing)
+        if len(outgoing) != len(messages):
+            for message in messages:
+                if message.to == me:
+                    self.raft.step(message, now_ms)
+
+    def _on_failed(self, error: BaseException) -> None:
+        if not self._stopped:
+            self._stopped = True
+            self._hooks.failed(error)
+
+    def _on_soft_state(self, soft: SoftState) -> None:
+        before, self.soft_state = self.soft_state, soft
+        if soft.role == Role.LEADER and before.role != Role.LEADER:
+            self.clock.restart_from(self.machine.log_time_ms)
+        if soft.leader != before.leader:
+            self.reads.retry_rounds()
+        self._hooks.leader_changed(soft)
+
+    # --- proposals and reads -----------------------------------------------------------------------------------
+
+    def _propose_pending(self) -> None:
+        soft = self.soft_state
+        if soft.role == Role.LEADER:
+            self._propose_as_leader()
+        elif soft.leader:
+            now_s = self._loop.time()
+            while self.pending and self.forwarder.has_room():
+                commands, waiters = self.pending.take()
+                timeout_s = max(max(deadline_s for _, deadline_s in waiters) - now_s, 0.001)
+                self.forwarder.send(soft.leader, commands, waiters, timeout_s)
+
+    def _propose_as_leader(self) -> None:
+        raft = self.raft
+        if self.refuse_proposals is not None:
+            while self.pending:
+                _, waiters = self.pending.take()
+                for done, _ in waiters:
+                    done(self.refuse_proposals)
+            return
+        while self.pending and len(self.in_flight) < self._settings.pipeline_entries_max:
+            commands, waiters = self.pending.take()
+            data = encode_batch(self.clock.read(), commands)
+            try:
+                index = raft.propose(data)
+            except ProposalDropped:
+                # A transfer is under way, or too much is uncommitted: they wait for the next turn or their deadline.
+                self.pending.put_back(commands, waiters)
+                return
+            self.in_flight.truncated(index, raft.term)
+            self.in_flight.add(index, raft.term, waiters)
+
+    def _requeue(self, commands: list[Command], waiters: list[Waiter]) -> None:
+        self.pending.put_back(commands, waiters)
+        self.wake()
+
+    def _ask_read(self, context: bytes) -> bool:
+        if not self.soft_state.leader:
+            return False
+        self.raft.read_index(context)
+        return True
+
+    # --- applying ----------------------------------------------------------------------------------------------
+
+    def _apply(self) -> None:
+        """Apply what is committed, in slices, so that a member that catches up still answers its peers."""
+        if self._applying_later:
+            return
+        until_s = self._loop.time() + self._settings.apply_slice_ms / 1000
+        while self._committed and not self._stopped:
+            if self._loop.time() > until_s:
+                self._apply_later(0)
+                return
+            try:
+                self._apply_some()
+            except Backpressure:
+                self._apply_later(BACKPRESSURE_RETRY_S)
+                return
+            except (UnknownCommand, ApplicationFailed, StoreError) as error:
+                self._on_failed(error)
+                return
+
+    def _apply_later(self, delay_s: float) -> None:
+        self._applying_later = True
+        self._loop.call_later(delay_s, self._apply_again)
+
+    def _apply_again(self) -> None:
+        self._applying_later = False
+        if self._paused or self._stopped:
+            return
+        try:
+            self._apply()
+        except Exception as error:
+            self._on_failed(error)
+            return
+        self.wake()
+
+    def _apply_some(self) -> None:
+        committed = self._committed
+        first = committed[0]
+        if first.type in (EntryType.MEMBERSHIP, EntryType.MEMBERSHIP_SIMPLE):
+            self._apply_membership(first)
+            committed.popleft()
+            last = first.index
+        else:
+            run: list[Entry] = []
+            size = 0
+            for entry in committed:
+                if entry.type in (EntryType.MEMBERSHIP, EntryType.MEMBERSHIP_SIMPLE) or (run and size > self._settings.apply_bytes_max):
+                    break
+                run.append(entry)
+                size += len(entry.data)
+            results = self.machine.apply(run)
+            last = run[-1].index
+            for _ in run:
+                committed.popleft()
+            self.clock.continue_from(self.machine.log_time_ms)
+            self._answer(run, results)
+        self.raft.applied(last)
+        self.reads.applied(last)
+        if self.pending or self.raft.has_ready():
+            self.wake()
+
+    def _answer(self, run: list[Entry], results: list[list[Result]]) -> None:
+        if not len(self.in_flight):
+            return
+        applied = self.in_flight.applied
+        for entry, result in zip(run, results, strict=True):
+            if not entry.data:
+                # A new leader's first entry: what an older term proposed from here on can never be applied.
+                self.in_flight.truncated(entry.index, entry.term)
+            applied(entry.index, entry.term, result)
+
+    def _apply_membership(self, entry: Entry) -> None:
+        change = decode_change(entry)
+        configuration = self.raft.apply_membership(change)
+        records = msgspec.msgpack.decode(change.context, type=list[MemberRecord]) if change.context else []
+        present = {*configuration.voters, *configuration.learners, *configuration.voters_outgoing, *configuration.learners_next}
+        removed = [member_id for member_id in self.machine.members if member_id not in present]
+        kept = [record for record in records if record.member_id in present]
+        self.machine.apply_membership(entry, configuration, kept, removed)
+        self.configuration_index = entry.index
+        self.in_flight.applied(entry.index, entry.term, [])
+        self._hooks.membership_applied(configuration)
+
+    async def close(self) -> None:
+        self._stopped = True
+        await self.forwarder.close()
+        await self.writer.close()
+
+
+_NOTHING = Persist(hard_state=None, entries=[], snapshot=None, must_sync=False)
+
+
+def decode_change(entry: Entry) -> MembershipChange:
+    """The change that a membership entry carries. Raises `UnknownCommand` when this release cannot read it."""
+    if not entry.data:
+        return MembershipChange()
+    try:
+        return msgspec.msgpack.decode(entry.data, type=MembershipChange)
+    except msgspec.MsgspecError as error:
+        raise UnknownCommand(f"entry {entry.index} holds a membership change that this release cannot read: {error}") from error

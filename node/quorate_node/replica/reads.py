@@ -1,0 +1,106 @@
+"""Reads on their way to a moment when the machine may be read: batched quorum rounds (ReadIndex), leases, bounded staleness.
+
+All that arrive while `read_rounds_max` rounds are under way share the next one, so the rounds a second do not grow with the load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from struct import Struct
+
+from quorate_node.protocol.ready import ReadState
+from quorate_node.replica.service import ReadDone, ServiceError
+from quorate_node.replica.settings import ReplicaSettings
+
+ReadWaiter = tuple[ReadDone, float]
+"""Whom to tell, and until when (loop time, seconds)."""
+
+_CONTEXT = Struct(">QQ")
+
+
+class ReadQueue:
+    def __init__(self, settings: ReplicaSettings, instance: int, ask: Callable[[bytes], bool]) -> None:
+        """`ask(context)` starts a quorum round; False when there is no leader to ask. `instance` tells this process's contexts
+        from those of its earlier lives, whose late answers must not be taken for ours."""
+        self._settings = settings
+        self._instance = instance
+        self._ask = ask
+        self._next_round = 1
+        self._gathering: list[ReadWaiter] = []
+        self._rounds: dict[bytes, list[ReadWaiter]] = {}
+        self._ready: list[tuple[int, list[ReadWaiter]]] = []
+        """Confirmed at an index that is not applied yet."""
+        self._waiting_count = 0
+
+    def __len__(self) -> int:
+        return self._waiting_count
+
+    def add(self, done: ReadDone, deadline_s: float) -> bool:
+        """False when the queue is full."""
+        if self._waiting_count >= self._settings.pending_reads_max:
+            return False
+        self._waiting_count += 1
+        self._gathering.append((done, deadline_s))
+        return True
+
+    def start(self) -> None:
+        """Begin a round for all that gathered, if one may begin."""
+        if not self._gathering or len(self._rounds) >= self._settings.read_rounds_max:
+            return
+        context = _CONTEXT.pack(self._instance, self._next_round)
+        if not self._ask(context):
+            return
+        self._next_round += 1
+        self._rounds[context], self._gathering = self._gathering, []
+
+    def confirmed(self, states: list[ReadState], applied_index: int) -> None:
+        for state in states:
+            waiters = self._rounds.pop(state.context, None)
+            if waiters is None:
+                continue
+            if state.index <= applied_index:
+                self._serve(waiters)
+            else:
+                self._ready.append((state.index, waiters))
+        self.start()
+
+    def applied(self, index: int) -> None:
+        if not self._ready:
+            return
+        due = [waiters for at, waiters in self._ready if at <= index]
+        if due:
+            self._ready = [(at, waiters) for at, waiters in self._ready if at > index]
+            for waiters in due:
+                self._serve(waiters)
+
+    def _serve(self, waiters: list[ReadWaiter]) -> None:
+        self._waiting_count -= len(waiters)
+        for done, _ in waiters:
+            done(None)
+
+    def retry_rounds(self) -> None:
+        """The rounds under way were lost (change of leader, lost messages): their readers join the next. Reads are safe to repeat."""
+        rounds, self._rounds = self._rounds, {}
+        for waiters in rounds.values():
+            self._gathering.extend(waiters)
+
+    def expire(self, now_s: float) -> None:
+        for waiters in (self._gathering, *self._rounds.values(), *(waiters for _, waiters in self._ready)):
+            late = [waiter for waiter in waiters if waiter[1] <= now_s]
+            if late:
+                waiters[:] = [waiter for waiter in waiters if waiter[1] > now_s]
+                self._fail(late, ServiceError("Timeout", "no quorum confirmed the read within the request's time"))
+
+    def fail_all(self, error: ServiceError) -> None:
+        everything = [*self._gathering]
+        for waiters in self._rounds.values():
+            everything.extend(waiters)
+        for _, waiters in self._ready:
+            everything.extend(waiters)
+        self._gathering, self._rounds, self._ready = [], {}, []
+        self._fail(everything, error)
+
+    def _fail(self, waiters: list[ReadWaiter], error: ServiceError) -> None:
+        self._waiting_count -= len(waiters)
+        for done, _ in waiters:
+            done(error)

@@ -1,0 +1,74 @@
+"""Every limit and interval of the replica, named, with its default and its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaSettings:
+    name: str = ""
+    """This member's name, unique in the cluster; replicated in its member record."""
+    peer_url: str = ""
+    client_url: str = ""
+    witness: bool = False
+    priority: int = 0
+
+    tick_ms: int = 10
+    """The protocol's clock. Finer than a heartbeat so that election jitter is too."""
+    heartbeat_ms: int = 50
+    election_timeout_ms: int = 500
+    """Lower bound; the upper is twice that."""
+    read_lease_ms: int = 100
+    """For so long a reply promises no vote. It delays fast failover by as much, so it stays well below the election timeout."""
+    read_lease_drift_ms: int = 20
+    """What two members' clocks may drift apart within one lease."""
+
+    batch_commands_max: int = 4096
+    batch_bytes_max: int = 1 << 20
+    pipeline_entries_max: int = 2
+    """Entries proposed and not yet committed before further commands wait and gather: bigger batches, fewer syncs."""
+    pending_commands_max: int = 65_536
+    pending_bytes_max: int = 64 << 20
+    pending_reads_max: int = 65_536
+    read_rounds_max: int = 2
+    """Quorum rounds for reads under way at once; what arrives meanwhile shares the next."""
+    request_timeout_ms: int = 5_000
+    forward_batches_max: int = 16
+    apply_slice_ms: int = 5
+    """After so long of applying, the loop gets a turn."""
+    apply_bytes_max: int = 4 << 20
+
+    log_keep_entries: int = 5_000
+    """Kept below the flushed applied index for members that are a little behind."""
+    compact_every_entries: int = 50_000
+    compact_every_bytes: int = 256 << 20
+    compact_check_ms: int = 1_000
+    snapshot_sources_max: int = 2
+    snapshot_idle_timeout_ms: int = 30_000
+    """A pinned snapshot that nobody fetches from is let go, and the follower is probed again."""
+    snapshot_chunk_requests_max: int = 4
+    request_peer_timeout_ms: int = 5_000
+
+    expiry_interval_ms: int = 250
+    digest_interval_ms: int = 2_000
+    scrub_interval_ms: int = 10_000
+    scrub_entries: int = 2_000
+    disk_stall_ms: int = 1_000
+    """A write under way for longer makes a leader hand over: hard disks and networks answer within this, sick ones do not."""
+    space_check_ms: int = 500
+    shutdown_drain_ms: int = 5_000
+    bootstrap_retry_ms: int = 200
+    join_retry_ms: int = 200
+
+    def __post_init__(self) -> None:
+        if not self.tick_ms <= self.heartbeat_ms < self.election_timeout_ms:
+            raise ValueError(
+                f"heartbeat_ms is {self.heartbeat_ms}; it must be at least tick_ms ({self.tick_ms}) and below "
+                f"election_timeout_ms ({self.election_timeout_ms})"
+            )
+        if not 0 <= self.read_lease_drift_ms < max(self.read_lease_ms, 1) <= self.election_timeout_ms:
+            raise ValueError(
+                f"read_lease_ms is {self.read_lease_ms}; it must be above read_lease_drift_ms ({self.read_lease_drift_ms}) "
+                f"and at most election_timeout_ms ({self.election_timeout_ms})"
+            )

@@ -1,0 +1,104 @@
+"""Group commit: one synced write at a time, in a thread of its own; what arrives during it joins the next."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable, Sequence
+
+from quorate_node.protocol.message import Message
+from quorate_node.protocol.ready import Persist
+from quorate_node.store.errors import NoSpace
+from quorate_node.store.interface import LogStore
+
+WrittenCallback = Callable[[Sequence[tuple[Persist, list[Message]]]], None]
+FailedCallback = Callable[[BaseException], None]
+Job = list[tuple[Persist, list[Message]]]
+
+NO_SPACE_RETRY_S = 0.2
+
+
+class LogWriter:
+    """Order is kept: a batch is written and reported before the next begins.
+
+    A dedicated thread and a plain queue: an executor's future costs twice the hop (reference figure: 66 us).
+    """
+
+    def __init__(self, log: LogStore, on_written: WrittenCallback, on_failed: FailedCallback, now_s: Callable[[], float]) -> None:
+        self._log = log
+        self._on_written = on_written
+        self._on_failed = on_failed
+        self._now_s = now_s
+        self._loop = asyncio.get_running_loop()
+        self._waiting: Job = []
+        self._busy: Job | None = None
+        self._busy_since_s = 0.0
+        self._closed = False
+        self.no_space = False
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="quorate-log-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, persist: Persist, after: list[Message]) -> None:
+        """Queue one Ready's persist. What needs no sync by itself waits for company (it is only the commit index)."""
+        assert not self._closed
+        self._waiting.append((persist, after))
+        if self._busy is None and (persist.must_sync or after):
+            self._start()
+
+    def stalled_s(self) -> float:
+        """How long the write under way has taken so far; 0 when there is none."""
+        return self._now_s() - self._busy_since_s if self._busy is not None else 0.0
+
+    def idle(self) -> bool:
+        return self._busy is None and not self._waiting
+
+    def is_clean(self) -> bool:
+        """Nothing that anybody could depend on is still to be written."""
+        return self._busy is None and not any(persist.must_sync for persist, _ in self._waiting)
+
+    def _start(self) -> None:
+        job, self._waiting = self._waiting, []
+        self._busy = job
+        self._busy_since_s = self._now_s()
+        self._jobs.put(job)
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            outcome: BaseException | None = None
+            try:
+                self._log.write([persist for persist, _ in job])
+            except Exception as error:  # reported on the loop, where it stops the member or is tried again
+                outcome = error
+            if self._closed:
+                return
+            self._loop.call_soon_threadsafe(self._finished, job, outcome)
+
+    def _finished(self, job: Job, outcome: BaseException | None) -> None:
+        if self._closed:
+            return
+        if isinstance(outcome, NoSpace):
+            # Nothing of the batch was acknowledged: keep it, and try again when there may be room.
+            self.no_space = True
+            self._loop.call_later(NO_SPACE_RETRY_S, self._retry, job)
+            return
+        if outcome is not None:
+            self._on_failed(outcome)
+            return
+        self.no_space = False
+        self._log.written([persist for persist, _ in job])
+        self._busy = None
+        if any(persist.must_sync or after for persist, after in self._waiting):
+            self._start()
+        self._on_written(job)
+
+    def _retry(self, job: Job) -> None:
+        if not self._closed:
+            self._jobs.put(job)
+
+    async def close(self) -> None:
+        """Wait for the write under way; what waits behind it is dropped: it was never acknowledged."""
+        self._closed = True
+        self._jobs.put(None)
+        await asyncio.get_running_loop().run_in_executor(None, self._thread.join, 10.0)
