@@ -15,7 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from quorate.wire.commands import Command
-from quorate.wire.results import Result
+from quorate.wire.results import DoneResult, Result
 from quorate_node.machine.interface import ApplicationFailed, Machine, UnknownCommand
 from quorate_node.protocol.entry import Entry, EntryType
 from quorate_node.protocol.membership import Configuration, MemberRecord, MembershipChange
@@ -337,7 +337,7 @@ class Engine:
         kept = [record for record in records if record.member_id in present]
         self.machine.apply_membership(entry, configuration, kept, removed)
         self.configuration_index = entry.index
-        self.in_flight.applied(entry.index, entry.term, [])
+        self.in_flight.applied(entry.index, entry.term, [DoneResult(self.machine.revision)])
         self._hooks.membership_applied(configuration)
 
     async def close(self) -> None:

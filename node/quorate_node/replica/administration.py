@@ -1,0 +1,280 @@
+"""Membership and leadership calls: made anywhere, carried out by the leader, one at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from random import Random
+
+import msgspec
+
+from quorate_node.protocol.membership import (
+    ChangeKind,
+    MemberRecord,
+    MembershipChange,
+    SingleChange,
+    Transition,
+)
+from quorate_node.protocol.raft import ProposalDropped
+from quorate_node.protocol.ready import Role
+from quorate_node.replica.engine import Engine
+from quorate_node.replica.service import ServiceError
+from quorate_node.replica.settings import ReplicaSettings
+from quorate_node.transport.interface import PeerFailure, PeerRefused, RequestKind, Transport
+
+MEMBER_ID_BITS = 63
+
+
+class AdministrationCall(msgspec.Struct, array_like=True, frozen=True):
+    """One call as it travels to the leader. `verb` names a method of `Administration`'s table."""
+
+    verb: str
+    member_id: int = 0
+    peer_url: str = ""
+    name: str = ""
+    witness: bool = False
+    priority: int = 0
+    expected_configuration_index: int | None = None
+    client_url: str = ""
+
+
+def new_member_id(random: Random, taken: set[int]) -> int:
+    """A random id in 1 .. 2^63-1 that is in nobody's use: identity belongs to a data directory, not to a name (DESIGN decision 2)."""
+    while True:
+        member_id = random.getrandbits(MEMBER_ID_BITS)
+        if member_id and member_id not in taken:
+            return member_id
+
+
+class Administration:
+    def __init__(
+        self,
+        settings: ReplicaSettings,
+        engine: Engine,
+        transport: Transport,
+        random: Random,
+        met: Callable[[int], bool],
+    ) -> None:
+        """`met(member_id)`: whether this member ever shook hands with it (an id that somebody has used is never handed out again)."""
+        self._settings = settings
+        self._engine = engine
+        self._transport = transport
+        self._random = random
+        self._met = met
+        self._one_at_a_time = asyncio.Lock()
+        self._verbs: dict[str, Callable[[AdministrationCall], Awaitable[int]]] = {
+            "add": self._add,
+            "join": self._join,
+            "promote": self._promote,
+            "remove": self._remove,
+            "replace": self._replace,
+            "transfer": self._transfer,
+            "step-down": self._step_down,
+        }
+
+    async def call(self, call: AdministrationCall) -> int:
+        """Carry it out here when this member leads, else at the leader. Raises `ServiceError`."""
+        until_s = asyncio.get_running_loop().time() + self._settings.request_timeout_ms / 1000
+        while True:
+            leader = self._engine.soft_state.leader
+            if self._engine.soft_state.role == Role.LEADER:
+                return await self.carry_out(call)
+            if leader:
+                return await self._ask_leader(leader, call)
+            if asyncio.get_running_loop().time() > until_s:
+                raise ServiceError("NoLeader", "no leader is known; the call was not carried out")
+            await asyncio.sleep(self._settings.tick_ms / 1000)
+
+    async def _ask_leader(self, leader: int, call: AdministrationCall) -> int:
+        timeout_s = self._settings.request_timeout_ms / 1000
+        try:
+            answer = await self._transport.request(leader, RequestKind.MEMBERSHIP, msgspec.msgpack.encode(call), timeout_s)
+            return msgspec.msgpack.decode(answer, type=int)
+        except PeerRefused as refused:
+            raise ServiceError(refused.error, refused.message) from refused
+        except PeerFailure as failure:
+            if not failure.sent:
+                raise ServiceError("NoLeader", f"the leader could not be reached: {failure}; the call was not carried out") from failure
+            raise ServiceError("LeadershipLost", f"the leader did not answer: {failure}; look at the members before you try again") from failure
+
+    async def carry_out(self, call: AdministrationCall) -> int:
+        """On the leader. Raises `ServiceError`."""
+        handler = self._verbs.get(call.verb)
+        if handler is None:
+            raise ServiceError("InvalidArgument", f"verb is {call.verb!r}; it must be one of {', '.join(self._verbs)}")
+        self._require_leader()
+        if call.verb in ("transfer", "step-down"):
+            return await handler(call)
+        async with self._one_at_a_time:
+            expected = call.expected_configuration_index
+            if expected is not None and expected != self._engine.configuration_index:
+                raise ServiceError(
+                    "ConfigurationChanged",
+                    f"expected_configuration_index is {expected}, the configuration's is {self._engine.configuration_index}; "
+                    "read the members again and decide anew",
+                )
+            return await handler(call)
+
+    def _require_leader(self) -> None:
+        if self._engine.soft_state.role != Role.LEADER:
+            raise ServiceError("NotLeader", "this member does not lead any more; the call was not carried out")
+
+    # --- membership --------------------------------------------------------------------------------------------
+
+    async def _add(self, call: AdministrationCall) -> int:
+        for record in self._engine.machine.members.values():
+            for what, mine, theirs in (("peer_url", call.peer_url, record.peer_url), ("name", call.name, record.name)):
+                if mine == theirs:
+                    raise ServiceError("MemberExists", f"{what} {mine!r} belongs to member {record.member_id:x}; use replace for it")
+        return await self._introduce(call, leaving=None)
+
+    async def _join(self, call: AdministrationCall) -> int:
+        """An empty member asks to be one of us. What it says it is called decides whether it is new, expected, or a replacement."""
+        for record in self._engine.machine.members.values():
+            if call.peer_url != record.peer_url and call.name != record.name:
+                continue
+            if not self._met(record.member_id):
+                return record.member_id  # It was added beforehand, or its first answer was lost: nobody has used the id yet.
+            if call.peer_url != record.peer_url or call.name != record.name:
+                raise ServiceError(
+                    "MemberExists",
+                    f"name {call.name!r} and peer_url {call.peer_url!r} belong to different members or another address "
+                    f"({record.name!r} at {record.peer_url!r}); remove or replace that member first",
+                )
+            if self._is_active(record.member_id):
+                raise ServiceError("MemberExists", f"member {record.member_id:x} is alive under {call.name!r} at {call.peer_url!r}")
+            # The same place with an empty directory: the old member lost its volume and can never come back.
+            return await self._introduce(call, leaving=record.member_id)
+        return await self._introduce(call, leaving=None)
+
+    async def _introduce(self, call: AdministrationCall, leaving: int | None) -> int:
+        member_id = new_member_id(self._random, set(self._engine.machine.members))
+        record = MemberRecord(member_id, call.name, call.peer_url, call.client_url, call.witness, call.priority)
+        changes = [SingleChange(ChangeKind.ADD_WITNESS if call.witness else ChangeKind.ADD_LEARNER, member_id)]
+        if leaving is not None:
+            self._require_quorum_without(leaving)
+            changes.insert(0, SingleChange(ChangeKind.REMOVE, leaving))
+        await self._change(MembershipChange(tuple(changes), Transition.AUTO, msgspec.msgpack.encode([record])))
+        return member_id
+
+    async def _promote(self, call: AdministrationCall) -> int:
+        configuration = self._engine.machine.configuration
+        self._require_member(call.member_id)
+        if call.member_id not in configuration.learners:
+            raise ServiceError("MemberNotLearner", f"member {call.member_id:x} is no learner: it votes already")
+        progress = self._engine.raft.progress().get(call.member_id)
+        lag_max = self._engine.raft.config.promotion_lag_entries
+        if progress is None or self._engine.raft.last_index - progress.match > lag_max:
+            raise ServiceError(
+                "MemberNotReady", f"member {call.member_id:x} is more than {lag_max} entries behind; wait until it has caught up"
+            )
+        await self._change(MembershipChange((SingleChange(ChangeKind.ADD_VOTER, call.member_id),)))
+        return call.member_id
+
+    async def _remove(self, call: AdministrationCall) -> int:
+        self._require_member(call.member_id)
+        self._require_quorum_without(call.member_id)
+        if call.member_id == self._engine.raft.id and len(self._engine.machine.configuration.voters) > 1:
+            # A leader does not end its own vote: another takes over, and is asked by the caller's retry.
+            await self._transfer(AdministrationCall("transfer"))
+            return await self._ask_leader(self._engine.soft_state.leader, call)
+        await self._change(MembershipChange((SingleChange(ChangeKind.REMOVE, call.member_id),)))
+        return call.member_id
+
+    async def _replace(self, call: AdministrationCall) -> int:
+        self._require_member(call.member_id)
+        if call.member_id == self._engine.raft.id:
+            await self._transfer(AdministrationCall("transfer"))
+            return await self._ask_leader(self._engine.soft_state.leader, call)
+        return await self._introduce(call, leaving=call.member_id)
+
+    def _require_member(self, member_id: int) -> None:
+        if member_id not in self._engine.machine.members:
+            known = ", ".join(f"{known_id:x}" for known_id in sorted(self._engine.machine.members))
+            raise ServiceError("MemberNotFound", f"there is no member {member_id:x}; the members are {known}")
+
+    def _is_active(self, member_id: int) -> bool:
+        progress = self._engine.raft.progress().get(member_id)
+        return progress is not None and progress.recent_active
+
+    def _require_quorum_without(self, leaving: int) -> None:
+        """What stays must be able to commit on its own, or the change would never end."""
+        voters = [v for v in self._engine.machine.configuration.voters if v != leaving]
+        if leaving not in self._engine.machine.configuration.voters:
+            return
+        active = [v for v in voters if v == self._engine.raft.id or self._is_active(v)]
+        if len(active) < len(voters) // 2 + 1:
+            raise ServiceError(
+                "QuorumWouldBeLost",
+                f"without member {leaving:x} only {len(active)} of {len(voters)} voters answer; bring others back or add members first",
+            )
+
+    async def _change(self, change: MembershipChange) -> None:
+        """Propose, and wait until it is applied here. A joint configuration is left by the protocol itself."""
+        self._require_leader()
+        engine = self._engine
+        loop = asyncio.get_running_loop()
+        applied: asyncio.Future[None] = loop.create_future()
+
+        def done(result: object) -> None:
+            if applied.done():
+                return
+            if isinstance(result, ServiceError):
+                applied.set_exception(result)
+            else:
+                applied.set_result(None)
+
+        until_s = loop.time() + self._settings.request_timeout_ms / 1000
+        while True:
+            try:
+                index = engine.raft.propose_membership(change)
+                break
+            except ProposalDropped as dropped:
+                if loop.time() > until_s:
+                    raise ServiceError("MembershipChangePending", f"another membership change is under way: {dropped}") from dropped
+                await asyncio.sleep(self._settings.tick_ms / 1000)
+                self._require_leader()
+        engine.in_flight.truncated(index, engine.raft.term)
+        engine.in_flight.add(index, engine.raft.term, [(done, until_s)])
+        engine.wake()
+        await applied
+
+    # --- leadership --------------------------------------------------------------------------------------------
+
+    def best_successor(self) -> int:
+        """The voter that may lead, answers, and has most of the log; higher priority first among those that have it all. 0: none."""
+        raft = self._engine.raft
+        configuration = self._engine.machine.configuration
+        best, best_rank = 0, (-1, -1)
+        for member_id, progress in raft.progress().items():
+            eligible = member_id in configuration.voters and member_id not in configuration.witnesses and member_id != raft.id
+            if not eligible or not progress.recent_active:
+                continue
+            record = self._engine.machine.members.get(member_id)
+            rank = (progress.match, record.priority if record is not None else 0)
+            if rank > best_rank:
+                best, best_rank = member_id, rank
+        return best
+
+    async def _transfer(self, call: AdministrationCall) -> int:
+        engine = self._engine
+        target = call.member_id or self.best_successor()
+        if target == engine.raft.id:
+            return target
+        if not target:
+            raise ServiceError("TransferFailed", "no other voter answers that could lead; leadership stays")
+        configuration = engine.machine.configuration
+        if target not in configuration.voters or target in configuration.witnesses:
+            raise ServiceError("InvalidArgument", f"member {target:x} cannot lead: it is no voter, or only a witness")
+        engine.raft.transfer_leadership(target)
+        engine.wake()
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + 2 * self._settings.election_timeout_ms / 1000
+        while engine.soft_state.leader != target:
+            if loop.time() > until_s:
+                raise ServiceError("TransferFailed", f"member {target:x} did not take over in time; see who leads now")
+            await asyncio.sleep(self._settings.tick_ms / 1000)
+        return target
+
+    async def _step_down(self, call: AdministrationCall) -> int:
+        return await self._transfer(AdministrationCall("transfer"))

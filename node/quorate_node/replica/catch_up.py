@@ -1,0 +1,170 @@
+"""Members that are too far behind for the log: a pinned snapshot served in chunks, fetched, verified, and swapped in."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+
+from quorate_node.machine.interface import Machine, SnapshotSink, SnapshotSource
+from quorate_node.protocol.message import Message
+from quorate_node.replica.settings import ReplicaSettings
+from quorate_node.transport.interface import PeerFailure, PeerRefused, RequestKind, Transport
+
+logger = logging.getLogger(__name__)
+
+FETCH_ATTEMPTS_MAX = 5
+
+
+class ChunkRequest(msgspec.Struct, array_like=True, frozen=True):
+    index: int
+    number: int = 0
+
+
+class _Served:
+    def __init__(self, source: SnapshotSource, now_s: float) -> None:
+        self.source = source
+        self.used_s = now_s
+
+
+class SnapshotServer:
+    """The sender's side: one pinned snapshot serves all who ask for its index; it is let go when nobody has asked for a while."""
+
+    def __init__(self, settings: ReplicaSettings, machine: Callable[[], Machine], transport: Transport, gave_up: Callable[[int], None]) -> None:
+        """`gave_up(member_id)`: a follower stopped fetching; the protocol must probe it again."""
+        self._settings = settings
+        self._machine = machine
+        self._transport = transport
+        self._gave_up = gave_up
+        self._served: dict[int, _Served] = {}
+        self._followers: dict[int, int] = {}
+
+    def offer(self, message: Message) -> None:
+        """The protocol wants `message.to` to have a snapshot: name a pinned one, and send the offer."""
+        now_s = asyncio.get_running_loop().time()
+        served = self._served.get(self._followers.get(message.to, 0)) or self._newest()
+        if served is None:
+            source = self._machine().open_snapshot()
+            served = self._served[source.metadata.index] = _Served(source, now_s)
+        served.used_s = now_s
+        self._followers[message.to] = served.source.metadata.index
+        message.snapshot = served.source.metadata
+        self._transport.send([message])
+
+    def _newest(self) -> _Served | None:
+        """Pins hold back RocksDB's clean-up: when as many as allowed are held, the newest serves newcomers too."""
+        if len(self._served) < self._settings.snapshot_sources_max:
+            return None
+        return self._served[max(self._served)]
+
+    async def manifest(self, payload: bytes) -> bytes:
+        return await self._find(msgspec.msgpack.decode(payload, type=ChunkRequest).index).source.prepare()
+
+    async def chunk(self, payload: bytes) -> bytes:
+        request = msgspec.msgpack.decode(payload, type=ChunkRequest)
+        return await self._find(request.index).source.chunk(request.number)
+
+    def _find(self, index: int) -> _Served:
+        served = self._served.get(index)
+        if served is None:
+            raise PeerRefused("NotFound", f"the snapshot at index {index} is not held any more; ask for the newest")
+        served.used_s = asyncio.get_running_loop().time()
+        return served
+
+    def expire(self) -> None:
+        """Let go of pins that nobody uses; called every now and then."""
+        now_s = asyncio.get_running_loop().time()
+        for index, served in list(self._served.items()):
+            if now_s - served.used_s > self._settings.snapshot_idle_timeout_ms / 1000:
+                self._close(index)
+
+    def _close(self, index: int) -> None:
+        self._served.pop(index).source.close()
+        for member_id, at in list(self._followers.items()):
+            if at == index:
+                del self._followers[member_id]
+                self._gave_up(member_id)
+
+    def close(self) -> None:
+        for served in self._served.values():
+            served.source.close()
+        self._served.clear()
+        self._followers.clear()
+
+
+class SnapshotFetcher:
+    """The receiver's side: one at a time; what is on disk already is not fetched again, after a restart neither."""
+
+    def __init__(
+        self,
+        settings: ReplicaSettings,
+        transport: Transport,
+        staging: Path,
+        open_sink: Callable[[Path, bytes], SnapshotSink],
+        finished: Callable[[Message, SnapshotSink], Awaitable[None]],
+    ) -> None:
+        self._settings = settings
+        self._transport = transport
+        self._staging = staging
+        self._open_sink = open_sink
+        self._finished = finished
+        self._task: asyncio.Task[None] | None = None
+        self.progress: tuple[int, int] = (0, 0)
+        """(chunks here, chunks in all) of the snapshot under way."""
+
+    def offered(self, message: Message) -> None:
+        """A leader offers a snapshot. The one under way is finished first: the leader repeats its offer."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._fetch(message))
+
+    async def _fetch(self, message: Message) -> None:
+        assert message.snapshot is not None, "an offer names its snapshot"
+        index = message.snapshot.index
+        try:
+            sink = await self._fetch_all(message.sender, index)
+            await self._finished(message, sink)
+        except (PeerFailure, PeerRefused) as error:
+            logger.warning("snapshot at index %d from member %x was not fetched: %s; waiting for the next offer", index, message.sender, error)
+        finally:
+            self.progress = (0, 0)
+
+    async def _fetch_all(self, sender: int, index: int) -> SnapshotSink:
+        request = msgspec.msgpack.encode(ChunkRequest(index))
+        manifest = await self._ask(sender, RequestKind.SNAPSHOT_MANIFEST, request, self._settings.snapshot_idle_timeout_ms / 1000)
+        sink = self._open_sink(self._staging, manifest)
+        missing = sink.missing()
+        total = len(missing)
+        numbers = iter(missing)
+
+        async def worker() -> None:
+            for number in numbers:
+                payload = msgspec.msgpack.encode(ChunkRequest(index, number))
+                data = await self._ask(sender, RequestKind.SNAPSHOT_CHUNK, payload, self._settings.request_peer_timeout_ms / 1000)
+                await asyncio.get_running_loop().run_in_executor(None, sink.write, number, data)
+                self.progress = (self.progress[0] + 1, total)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(self._settings.snapshot_chunk_requests_max):
+                    group.create_task(worker())
+        except* (PeerFailure, PeerRefused) as failed:
+            raise failed.exceptions[0] from failed
+        return sink
+
+    async def _ask(self, sender: int, kind: RequestKind, payload: bytes, timeout_s: float) -> bytes:
+        for attempt in range(FETCH_ATTEMPTS_MAX):
+            try:
+                return await self._transport.request(sender, kind, payload, timeout_s)
+            except PeerFailure:
+                if attempt + 1 == FETCH_ATTEMPTS_MAX:
+                    raise
+                await asyncio.sleep(self._settings.tick_ms * 2**attempt / 1000)
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)

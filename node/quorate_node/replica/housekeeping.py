@@ -1,0 +1,231 @@
+"""What an engine needs done now and then: time-outs, expiry by log time, disk space and stalls, compaction, checking digests."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+import msgspec
+
+from quorate.wire.results import Failure
+from quorate_node.protocol.ready import Role
+from quorate_node.replica.administration import Administration
+from quorate_node.replica.engine import Engine
+from quorate_node.replica.service import ServiceError
+from quorate_node.replica.settings import ReplicaSettings
+from quorate_node.transport.interface import PeerFailure, PeerRefused, RequestKind, Transport
+
+logger = logging.getLogger(__name__)
+
+INTERVAL_S = 0.1
+
+
+class Diverged(Exception):
+    """This member's state differs from the majority's at the same index: it must stop, and be given an empty directory."""
+
+
+class Housekeeping:
+    def __init__(
+        self,
+        settings: ReplicaSettings,
+        engine: Engine,
+        administration: Administration,
+        transport: Transport,
+        space_error: Callable[[], str | None],
+        flush_state: Callable[[], Awaitable[None]],
+        compaction_floor: Callable[[], int | None],
+        repair: Callable[[list[tuple[int, int]]], Awaitable[bool]],
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        """`space_error()` tells in words that disk space fell below the reserve; `compaction_floor()` the index up to which the
+        application's own snapshot lets the log go (None: no application)."""
+        self._settings = settings
+        self._engine = engine
+        self._administration = administration
+        self._transport = transport
+        self._space_error = space_error
+        self._flush_state = flush_state
+        self._compaction_floor = compaction_floor
+        self._repair = repair
+        self._scrubbed = 0
+        self._failed = failed
+        self._tasks: list[asyncio.Task[None]] = []
+        self._expiring = False
+        self._handing_over = False
+        self.alarms: dict[str, str] = {}
+
+    def start(self) -> None:
+        create = asyncio.get_running_loop().create_task
+        settings = self._settings
+        for interval_ms, work in (
+            (INTERVAL_S * 1000, self._each_moment),
+            (settings.expiry_interval_ms, self._expire_by_log_time),
+            (settings.space_check_ms, self._check_space),
+            (settings.compact_check_ms, self._compact),
+            (settings.digest_interval_ms, self._compare_digests),
+            (settings.scrub_interval_ms, self._scrub),
+        ):
+            self._tasks.append(create(self._repeat(interval_ms / 1000, work)))
+
+    async def _repeat(self, interval_s: float, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await asyncio.sleep(interval_s)
+            try:
+                await work()
+            except Exception as error:  # a broken invariant here is as serious as in a turn of the engine
+                self._failed(error)
+                return
+
+    async def _each_moment(self) -> None:
+        engine = self._engine
+        now_s = asyncio.get_running_loop().time()
+        for done, _ in engine.pending.expire(now_s):
+            if engine.soft_state.leader:
+                done(ServiceError("Timeout", "the leader did not take the command within the request's time: it was not carried out"))
+            else:
+                done(ServiceError("NoLeader", "no leader was elected within the request's time: the command was not carried out"))
+        engine.in_flight.expire(now_s)
+        engine.reads.expire(now_s)
+        stalled_s = engine.writer.stalled_s()
+        if stalled_s * 1000 > self._settings.disk_stall_ms:
+            self.alarms["DiskStalled"] = f"a log write has been under way for {stalled_s:.1f} s"
+            await self._hand_over("the disk stalls")
+        else:
+            self.alarms.pop("DiskStalled", None)
+
+    async def _hand_over(self, reason: str) -> None:
+        if self._engine.soft_state.role != Role.LEADER or self._handing_over or not self._administration.best_successor():
+            return
+        self._handing_over = True
+        logger.warning("handing leadership over: %s", reason)
+        try:
+            await self._administration.step_down()
+        except ServiceError as error:
+            logger.warning("leadership was not handed over: %s", error.message)
+        finally:
+            self._handing_over = False
+
+    async def _expire_by_log_time(self) -> None:
+        engine = self._engine
+        if engine.soft_state.role != Role.LEADER or self._expiring:
+            return
+        commands = engine.machine.due(engine.clock.read())
+        if not commands:
+            return
+        self._expiring = True
+        deadline_s = asyncio.get_running_loop().time() + self._settings.request_timeout_ms / 1000
+        remaining = len(commands)
+
+        def done(result: object) -> None:
+            nonlocal remaining
+            remaining -= 1
+            if remaining == 0:
+                self._expiring = False
+            if isinstance(result, (ServiceError, Failure)):
+                logger.info("expiry is tried again: %s", result.message)
+
+        for command in commands:
+            if not engine.pending.add(command, (done, deadline_s)):
+                done(ServiceError("TooManyRequests", "the queue is full"))
+        engine.wake()
+
+    async def _check_space(self) -> None:
+        reason = self._space_error()
+        if reason is None and self._engine.writer.no_space:
+            reason = "the disk is full"
+        if reason is None:
+            self.alarms.pop("NoSpace", None)
+            self._engine.refuse_proposals = None
+            return
+        if "NoSpace" not in self.alarms:
+            logger.error("writes are refused: %s", reason)
+        self.alarms["NoSpace"] = reason
+        self._engine.refuse_proposals = ServiceError("NoSpace", f"{reason}; reads are served, free space on the member's volume")
+
+    async def _compact(self) -> None:
+        """Let the log go below what the *flushed* state holds, less what members slightly behind need (DESIGN decision 7)."""
+        engine, settings = self._engine, self._settings
+        log = engine.log
+        applied = engine.machine.applied_index
+        if applied - log.first_index() < settings.compact_every_entries and log.size_bytes() < settings.compact_every_bytes:
+            return
+        configuration = engine.machine.configuration
+        floor = self._compaction_floor()
+        target = min(applied - settings.log_keep_entries, applied if floor is None else floor)
+        if target <= log.first_index():
+            target = min(applied - 1, applied if floor is None else floor)  # few but large entries: bytes, not counts, made it due
+        if target <= log.first_index():
+            return
+        await self._flush_state()
+        await asyncio.get_running_loop().run_in_executor(None, log.compact, target, configuration)
+        logger.info("log compacted up to index %d", target)
+
+    async def _compare_digests(self) -> None:
+        """The leader asks everybody for the state hashes at recent checkpoint indexes; whoever differs from a majority stops."""
+        engine = self._engine
+        if engine.soft_state.role != Role.LEADER:
+            return
+        mine = dict(engine.machine.digests())
+        configuration = engine.machine.configuration
+        others = [m for m in (*configuration.voters, *configuration.learners) if m != engine.raft.id and m not in configuration.witnesses]
+        answers = await asyncio.gather(*(self._digests_of(member_id) for member_id in others))
+        votes = [mine, *(answer for answer in answers if answer is not None)]
+        await self._judge_digests(votes, others, answers, mine)
+
+    async def _judge_digests(
+        self, votes: list[dict[int, bytes]], others: list[int], answers: list[dict[int, bytes] | None], mine: dict[int, bytes]
+    ) -> None:
+        for index in sorted(set().union(*votes), reverse=True):
+            seen = [vote[index] for vote in votes if index in vote]
+            if len(set(seen)) <= 1:
+                continue
+            right = max(sorted(set(seen)), key=seen.count)
+            if seen.count(right) * 2 <= len(seen):
+                self.alarms["Diverged"] = f"members hold different states at index {index} and no majority says which is right"
+                logger.error("%s", self.alarms["Diverged"])
+                return
+            for member_id, answer in zip(others, answers, strict=True):
+                if answer is not None and answer.get(index, right) != right:
+                    self.alarms["Diverged"] = f"member {member_id:x} holds another state at index {index}: it is told to stop"
+                    logger.error("%s", self.alarms["Diverged"])
+                    await self._tell_diverged(member_id, index, right)
+            if mine.get(index, right) != right:
+                raise Diverged(f"the state at index {index} differs from the majority's: give this member an empty data directory")
+            return
+
+    async def _tell_diverged(self, member_id: int, index: int, right: bytes) -> None:
+        payload = msgspec.msgpack.encode({index: right})
+        try:
+            await self._transport.request(member_id, RequestKind.DIGESTS, payload, self._settings.request_peer_timeout_ms / 1000)
+        except (PeerFailure, PeerRefused) as error:
+            logger.warning("member %x could not be told of its divergence: %s", member_id, error)
+
+    async def _digests_of(self, member_id: int) -> dict[int, bytes] | None:
+        try:
+            timeout_s = self._settings.request_peer_timeout_ms / 1000
+            answer = await self._transport.request(member_id, RequestKind.DIGESTS, b"", timeout_s)
+            return msgspec.msgpack.decode(answer, type=dict[int, bytes])
+        except (PeerFailure, PeerRefused, msgspec.MsgspecError):
+            return None  # It is asked again; a member that is away is not a member that differs.
+
+    async def _scrub(self) -> None:
+        """Read a stretch of the log back from disk and check it; what is damaged is repaired from peers by the replica."""
+        engine = self._engine
+        low = max(engine.log.first_index(), self._scrubbed)
+        high = min(low + self._settings.scrub_entries, engine.raft.applied_index + 1)
+        if low >= high:
+            self._scrubbed = 0
+            return
+        damaged = await asyncio.get_running_loop().run_in_executor(None, engine.log.scrub, low, high)
+        self._scrubbed = high
+        if damaged:
+            self.alarms["Damaged"] = f"log indexes {damaged} are damaged on disk; repairing from peers"
+            logger.error("%s", self.alarms["Damaged"])
+            if await self._repair(damaged):
+                self.alarms.pop("Damaged", None)
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+

@@ -1,0 +1,339 @@
+"""One member at work: engine, administration, snapshots and housekeeping around an identity that it has. Answers its peers' questions."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from random import Random
+from typing import NamedTuple
+
+import msgspec
+
+from quorate.wire.results import Result
+from quorate_node.machine.interface import Machine, SnapshotSink
+from quorate_node.protocol.entry import Entry
+from quorate_node.protocol.membership import ChangeKind, Configuration, MembershipChange, SingleChange
+from quorate_node.protocol.message import Message, MessageType, SnapshotMetadata
+from quorate_node.protocol.raft import ProposalDropped, Raft, RaftConfig
+from quorate_node.protocol.ready import Event, EventKind, HardState, Ready, Role, SoftState
+from quorate_node.replica.administration import Administration, AdministrationCall
+from quorate_node.replica.catch_up import SnapshotFetcher, SnapshotServer
+from quorate_node.replica.engine import Engine, Hooks
+from quorate_node.replica.forward import decode_commands, encode_answers
+from quorate_node.replica.housekeeping import Diverged, Housekeeping
+from quorate_node.replica.repair import LogRepair
+from quorate_node.replica.service import ServiceError
+from quorate_node.replica.settings import ReplicaSettings
+from quorate_node.replica.storage import Storage
+from quorate_node.store.interface import LogStore
+from quorate_node.transport.interface import LostReason, PeerRefused, RequestKind, Transport
+
+logger = logging.getLogger(__name__)
+
+SUSPICION_DELAY_TICKS_MAX = 3
+"""Jitter between followers that see their leader die at the same moment: pre-votes that cross would elect nobody."""
+
+
+class Environment(NamedTuple):
+    """What differs between production and the simulator."""
+
+    now_ms: Callable[[], int]
+    """Monotonic, and running while the machine is suspended: read leases are measured by it."""
+    random: Random
+
+
+class RaftLog:
+    """The log as the protocol sees it at its start: the configuration is the applied one, which the machine keeps."""
+
+    def __init__(self, log: LogStore, configuration: Configuration) -> None:
+        self._configuration = configuration
+        self._log = log
+        self.first_index = log.first_index
+        self.last_index = log.last_index
+        self.term = log.term
+        self.entries = log.entries
+        self.snapshot = log.snapshot
+
+    def initial(self) -> tuple[HardState, Configuration]:
+        hard_state, _ = self._log.initial()
+        return hard_state, self._configuration
+
+
+class Member:
+    def __init__(
+        self,
+        settings: ReplicaSettings,
+        raft_config: RaftConfig,
+        storage: Storage,
+        machine: Machine,
+        transport: Transport,
+        environment: Environment,
+        met: Callable[[int], bool],
+        on_peers: Callable[[Configuration], None],
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        self._settings = settings
+        self._storage = storage
+        self._transport = transport
+        self._environment = environment
+        self._on_peers = on_peers
+        self._failed = failed
+        random = environment.random
+        raft = Raft(
+            raft_config,
+            RaftLog(storage.log, machine.configuration),
+            random_ticks=random.randint,
+            applied=machine.applied_index,
+            now_ms=environment.now_ms(),
+        )
+        hooks = Hooks(
+            leader_changed=self._on_leader_changed,
+            membership_applied=self._on_membership,
+            event=self._on_event,
+            install=self._on_install,
+            send_snapshot=self._on_send_snapshot,
+            failed=failed,
+        )
+        self.engine = Engine(settings, raft, storage.log, machine, transport, hooks, environment.now_ms, random.getrandbits(63))
+        self.administration = Administration(settings, self.engine, transport, random, met)
+        self.server = SnapshotServer(settings, lambda: self.engine.machine, transport, self._on_fetcher_gone)
+        self.fetcher = SnapshotFetcher(settings, transport, storage.staging, machine.open_sink, self._on_fetched)
+        self.repair = LogRepair(settings, storage.log, transport)
+        self.housekeeping = Housekeeping(
+            settings,
+            self.engine,
+            self.administration,
+            transport,
+            storage.space_error,
+            storage.flush_state,
+            storage.compaction_floor,
+            lambda ranges: self.repair.damaged(ranges, self._peer_ids()),
+            failed,
+        )
+        self._installing: tuple[SnapshotMetadata, SnapshotSink] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ticker: asyncio.TimerHandle | None = None
+        self._last_tick_s = 0.0
+        self.leader_changed: Callable[[SoftState], None] | None = None
+
+    @property
+    def machine(self) -> Machine:
+        return self.engine.machine
+
+    # --- life --------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._last_tick_s = loop.time()
+        self._ticker = loop.call_later(self._settings.tick_ms / 1000, self._on_tick)
+        self.housekeeping.start()
+        self._on_peers(self.machine.configuration)
+        configuration = self.machine.configuration
+        if configuration.voters == (self.engine.raft.id,):
+            self.engine.raft.campaign()  # Alone there is nobody to wait for.
+        self.engine.wake()
+
+    def _on_tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        tick_s = self._settings.tick_ms / 1000
+        due = int((loop.time() - self._last_tick_s) / tick_s)
+        # After a pause only so many: messages that waited meanwhile must be heard before an election timeout passes.
+        for _ in range(min(due, self._settings.heartbeat_ms // self._settings.tick_ms)):
+            self.engine.tick()
+        self._last_tick_s += due * tick_s
+        self._ticker = loop.call_later(max(self._last_tick_s + tick_s - loop.time(), 0), self._on_tick)
+
+    async def close(self) -> None:
+        if self._ticker is not None:
+            self._ticker.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.housekeeping.close()
+        await self.fetcher.close()
+        self.server.close()
+        await self.engine.close()
+
+    def _spawn(self, work: Awaitable[None]) -> None:
+        async def guarded() -> None:
+            try:
+                await work
+            except Exception as error:
+                self._failed(error)
+
+        task = asyncio.get_running_loop().create_task(guarded())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # --- hooks of the engine -----------------------------------------------------------------------------------
+
+    def _peer_ids(self) -> list[int]:
+        witnesses = self.machine.configuration.witnesses
+        return [m for m in self.machine.members if m != self.engine.raft.id and m not in witnesses]
+
+    def _on_leader_changed(self, soft: SoftState) -> None:
+        logger.info("member %x is %s in term %d, leader %x", self.engine.raft.id, soft.role.name, self.engine.raft.term, soft.leader)
+        if self.leader_changed is not None:
+            self.leader_changed(soft)
+
+    def _on_membership(self, configuration: Configuration) -> None:
+        logger.info(
+            "membership at index %d: voters %s learners %s",
+            self.engine.configuration_index,
+            [f"{v:x}" for v in configuration.voters],
+            [f"{v:x}" for v in configuration.learners],
+        )
+        self._on_peers(configuration)
+
+    def _on_event(self, event: Event) -> None:
+        if event.kind == EventKind.PROMOTION_DUE:
+            self._spawn(self._promote(event.member_id))
+
+    async def _promote(self, member_id: int) -> None:
+        try:
+            self.engine.raft.propose_membership(MembershipChange((SingleChange(ChangeKind.ADD_VOTER, member_id),)))
+            self.engine.wake()
+        except ProposalDropped as dropped:
+            logger.debug("promotion of %x waits: %s", member_id, dropped)
+
+    def _on_send_snapshot(self, message: Message) -> None:
+        if message.to in self.machine.configuration.witnesses:
+            self._transport.send([message])  # A witness has no state: the metadata is all there is.
+        else:
+            self.server.offer(message)
+
+    def _on_fetcher_gone(self, member_id: int) -> None:
+        self.engine.raft.report_snapshot(member_id, False)
+        self.engine.wake()
+
+    async def _on_fetched(self, message: Message, sink: SnapshotSink) -> None:
+        """All chunks are here: fill a new state beside the old one, then let the protocol decide whether it is wanted."""
+        assert message.snapshot is not None
+        await self._storage.prepare_state(sink)
+        self._installing = (message.snapshot, sink)
+        self.engine.step([message])
+        if self._installing is not None:
+            self._installing = None
+            await self._storage.drop_prepared_state()
+
+    def _on_install(self, metadata: SnapshotMetadata, ready: Ready) -> None:
+        self._installing = None
+        self._spawn(self._install(metadata, ready))
+
+    async def _install(self, metadata: SnapshotMetadata, ready: Ready) -> None:
+        """The state first, then the log: a crash between finds a state beyond the log, and the log starts after it."""
+        machine = await self._storage.swap_state(self.engine.machine)
+        assert machine.applied_index == metadata.index, "the snapshot fetched is the one the protocol was offered"
+        self.engine.carry_out(ready)
+        while not self.engine.writer.idle():
+            await asyncio.sleep(self._settings.tick_ms / 1000)
+        self.server.close()
+        self.engine.resume(machine)
+        self.engine.raft.applied(metadata.index)
+        self._on_membership(machine.configuration)
+        logger.info("restored from a snapshot at index %d", metadata.index)
+
+    # --- from the transport ------------------------------------------------------------------------------------
+
+    def on_messages(self, messages: list[Message]) -> None:
+        for message in messages:
+            if message.type == MessageType.SNAPSHOT and not self._storage.witness:
+                self.fetcher.offered(message)
+        self.engine.step([m for m in messages if m.type != MessageType.SNAPSHOT or self._storage.witness])
+
+    def on_lost(self, member_id: int, reason: LostReason) -> None:
+        raft = self.engine.raft
+        if reason == LostReason.DIED and member_id == self.engine.soft_state.leader != raft.id:
+            raft.suspect_leader(self._environment.random.randint(0, SUSPICION_DELAY_TICKS_MAX))
+            self.engine.wake()
+        self.on_unreachable(member_id)
+
+    def on_unreachable(self, member_id: int) -> None:
+        if self.engine.soft_state.role == Role.LEADER:
+            self.engine.raft.report_unreachable(member_id)
+
+    async def on_request(self, member_id: int, kind: int, payload: bytes) -> bytes:
+        """Questions that need a member at work. Raises `PeerRefused`."""
+        try:
+            match kind:
+                case RequestKind.FORWARD:
+                    return await self._answer_forward(payload)
+                case RequestKind.MEMBERSHIP:
+                    call = msgspec.msgpack.decode(payload, type=AdministrationCall)
+                    return msgspec.msgpack.encode(await self.administration.carry_out(call))
+                case RequestKind.SNAPSHOT_MANIFEST:
+                    return await self.server.manifest(payload)
+                case RequestKind.SNAPSHOT_CHUNK:
+                    return await self.server.chunk(payload)
+                case RequestKind.LOG_RANGE:
+                    return self.repair.answer(payload)
+                case RequestKind.DIGESTS:
+                    return self._answer_digests(payload)
+                case RequestKind.STATUS:
+                    return await self._answer_confirmed_end()
+                case _:
+                    raise PeerRefused("InvalidArgument", f"request kind is {kind}; this release does not know it")
+        except ServiceError as error:
+            raise PeerRefused(error.error, error.message) from error
+        except msgspec.MsgspecError as error:
+            raise PeerRefused("MalformedBody", f"request of kind {kind}: {error}") from error
+
+    async def _answer_forward(self, payload: bytes) -> bytes:
+        commands = decode_commands(payload)
+        engine = self.engine
+        if engine.soft_state.role != Role.LEADER:
+            raise PeerRefused("NotLeader", "this member does not lead any more; nothing was proposed")
+        loop = asyncio.get_running_loop()
+        answers: list[Result | ServiceError | None] = [None] * len(commands)
+        finished: asyncio.Future[None] = loop.create_future()
+        missing = len(commands)
+
+        def answer(number: int, outcome: Result | ServiceError) -> None:
+            nonlocal missing
+            answers[number] = outcome
+            missing -= 1
+            if missing == 0 and not finished.done():
+                finished.set_result(None)
+
+        deadline_s = loop.time() + self._settings.request_timeout_ms / 1000
+        for number, command in enumerate(commands):
+            if not engine.pending.add(command, (lambda outcome, n=number: answer(n, outcome), deadline_s)):  # type: ignore[misc]
+                answer(number, ServiceError("TooManyRequests", "the leader's queue is full; try again in a moment"))
+        engine.wake()
+        await finished
+        return encode_answers([a for a in answers if a is not None])
+
+    def _answer_digests(self, payload: bytes) -> bytes:
+        if payload:
+            for index, right in msgspec.msgpack.decode(payload, type=dict[int, bytes]).items():
+                own = self.machine.digest(index)
+                if own is not None and own != right:
+                    self._failed(Diverged(f"the state at index {index} differs from the majority's: give this member an empty data directory"))
+        return msgspec.msgpack.encode(dict(self.machine.digests()))
+
+    async def _answer_confirmed_end(self) -> bytes:
+        """For a damaged member: the end of a log that a quorum has just confirmed to lead with; everything it ever acknowledged and
+        that counts lies at or below it."""
+        loop = asyncio.get_running_loop()
+        if self.engine.soft_state.role != Role.LEADER:
+            raise PeerRefused("NotLeader", f"the leader is {self.engine.soft_state.leader:x}")
+        confirmed: asyncio.Future[None] = loop.create_future()
+
+        def done(error: ServiceError | None) -> None:
+            if confirmed.done():
+                return
+            if error is None:
+                confirmed.set_result(None)
+            else:
+                confirmed.set_exception(error)
+
+        self.engine.reads.add(done, loop.time() + self._settings.request_timeout_ms / 1000)
+        self.engine.wake()
+        await confirmed
+        if self.engine.soft_state.role != Role.LEADER:
+            raise PeerRefused("NotLeader", "leadership was lost while a quorum was asked")
+        return msgspec.msgpack.encode((self.engine.raft.last_index, self.engine.raft.term))
+
+    def entries(self, low: int, high: int) -> list[Entry]:
+        return self._storage.log.entries(low, high, self._settings.apply_bytes_max)
