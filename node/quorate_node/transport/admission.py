@@ -1,0 +1,44 @@
+"""Judges the other side's handshake: the same questions, in the same order, for those who dial and those who accept."""
+
+from __future__ import annotations
+
+from quorate_node.transport.binding import judge_certificate
+from quorate_node.transport.context import PeerCertificate, TransportContext
+from quorate_node.transport.errors import HandshakeRefused
+from quorate_node.transport.handshake import ConnectionClass, Hello, judge_versions
+from quorate_node.transport.interface import Identity
+
+
+def judge_hello(
+    context: TransportContext,
+    hello: Hello,
+    certificate: PeerCertificate,
+    connection_class: ConnectionClass,
+    expected_member_id: int | None = None,
+) -> None:
+    """Raises `HandshakeRefused`. A CALL is only asked for its versions: who comes with one may belong to no cluster yet."""
+    ours = context.receiver.identity()
+    theirs = hello.identity
+    if hello.connection_class is not connection_class:
+        raise HandshakeRefused(f"a {hello.connection_class.name} handshake on the {connection_class.name} endpoint")
+    judge_versions(ours, theirs)
+    if connection_class is ConnectionClass.CALL:
+        return
+    _judge_identity(ours, theirs, expected_member_id)
+    judge_certificate(certificate, theirs.cluster_id, theirs.member_id, required=context.settings.member_binding_required)
+    refusal = context.receiver.admit(theirs)
+    if refusal is not None:
+        raise HandshakeRefused(refusal)
+
+
+def _judge_identity(ours: Identity, theirs: Identity, expected_member_id: int | None) -> None:
+    if ours.cluster_id == 0 or ours.member_id == 0:
+        raise HandshakeRefused("this member belongs to no cluster yet")
+    if theirs.cluster_id == 0 or theirs.member_id == 0:
+        raise HandshakeRefused("the peer belongs to no cluster yet")
+    if theirs.cluster_id != ours.cluster_id:
+        raise HandshakeRefused(f"the peer is of cluster {theirs.cluster_id}, this member of cluster {ours.cluster_id}")
+    if theirs.member_id == ours.member_id:
+        raise HandshakeRefused(f"member id {theirs.member_id} is this member's own: two members share a data directory, or a copy of it")
+    if expected_member_id is not None and theirs.member_id != expected_member_id:
+        raise HandshakeRefused(f"member {theirs.member_id} answered at the address of member {expected_member_id}")

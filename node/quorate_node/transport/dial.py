@@ -1,0 +1,132 @@
+"""Opens a connection to a peer: TCP, TLS, WebSocket, handshake, all within bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from dataclasses import dataclass
+
+import aiohttp
+
+from quorate_node.transport.admission import judge_hello
+from quorate_node.transport.context import TransportContext
+from quorate_node.transport.errors import HandshakeRefused, PeerFault
+from quorate_node.transport.handshake import (
+    CLOSE_FAULT,
+    CLOSE_REFUSED,
+    ConnectionClass,
+    Hello,
+    close_reason,
+    decode_hello,
+    encode_hello,
+)
+
+PATH = "/peer/v1/"
+WebSocket = aiohttp.ClientWebSocketResponse
+
+
+class DialFailed(Exception):
+    """No connection. Nothing of ours was seen by the peer's receiver."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialled:
+    web_socket: WebSocket
+    hello: Hello
+    address: tuple[str, int] | None
+    """The peer's socket address, to ask it directly whether its process is still there."""
+
+
+def new_session(context: TransportContext) -> aiohttp.ClientSession:
+    """A session whose connections are never shared, and that takes nothing from the environment (proxies, cookies)."""
+    connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=2, force_close=True)
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=context.settings.dial_timeout_s)
+    return aiohttp.ClientSession(connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
+
+
+async def dial(
+    context: TransportContext,
+    session: aiohttp.ClientSession,
+    url: str,
+    connection_class: ConnectionClass,
+    expected_member_id: int | None = None,
+) -> Dialled:
+    """Raises `DialFailed`, `HandshakeRefused` (either side), `PeerFault`."""
+    context.counters.dials += 1
+    settings = context.settings
+    try:
+        async with asyncio.timeout(settings.dial_timeout_s):
+            web_socket = await _connect(context, session, url, connection_class)
+        try:
+            async with asyncio.timeout(settings.handshake_timeout_s):
+                hello = await _greet(context, web_socket, connection_class, expected_member_id)
+        except HandshakeRefused as refusal:
+            await web_socket.close(code=CLOSE_REFUSED, message=close_reason(str(refusal)))
+            raise
+        except PeerFault as fault:
+            await web_socket.close(code=CLOSE_FAULT, message=close_reason(str(fault)))
+            raise
+        except BaseException:
+            await web_socket.close()
+            raise
+    except TimeoutError:
+        context.counters.dials_failed += 1
+        raise DialFailed(f"no connection to {url} within the dial and handshake timeouts") from None
+    except (aiohttp.ClientError, OSError) as error:
+        context.counters.dials_failed += 1
+        raise DialFailed(f"no connection to {url}: {error}") from error
+    address = web_socket.get_extra_info("peername")
+    return Dialled(web_socket, hello, (address[0], address[1]) if address else None)
+
+
+async def _connect(context: TransportContext, session: aiohttp.ClientSession, url: str, connection_class: ConnectionClass) -> WebSocket:
+    settings = context.settings
+    secure = url.startswith("https://")
+    if secure and context.tls is None:
+        raise DialFailed(f"{url} wants TLS and this member has no peer certificate: set one, or use http:// peer URLs everywhere")
+    if not secure and context.tls is not None:
+        raise DialFailed(f"{url} is not https:// and this member's peers use TLS: never downgraded")
+    return await session.ws_connect(
+        url.rstrip("/") + PATH + connection_class.name.lower(),
+        timeout=aiohttp.ClientWSTimeout(ws_close=settings.close_timeout_s),
+        max_msg_size=settings.frame_bytes_max,
+        compress=0,
+        ssl=context.tls.client_context() if context.tls is not None else True,
+    )
+
+
+async def _greet(
+    context: TransportContext, web_socket: WebSocket, connection_class: ConnectionClass, expected_member_id: int | None
+) -> Hello:
+    identity = context.receiver.identity()
+    await web_socket.send_bytes(encode_hello(connection_class, context.settings.advertised_url, context.instance, identity))
+    answer = await web_socket.receive()
+    if answer.type is aiohttp.WSMsgType.CLOSE:
+        if answer.data == CLOSE_REFUSED:
+            context.counters.refused_by_peer += 1
+            raise HandshakeRefused(f"refused by the peer: {answer.extra}")
+        raise DialFailed(f"the peer closed during the handshake: {answer.data} {answer.extra}")
+    if answer.type is not aiohttp.WSMsgType.BINARY:
+        raise DialFailed("the connection ended during the handshake")
+    hello = decode_hello(answer.data)
+    try:
+        judge_hello(context, hello, web_socket.get_extra_info("peercert"), connection_class, expected_member_id)
+    except HandshakeRefused:
+        context.counters.refused_by_us += 1
+        raise
+    return hello
+
+
+async def process_is_gone(address: tuple[str, int], timeout_s: float) -> bool:
+    """Whether a connection to `address` is refused at once: the host answers, and nobody listens there."""
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await asyncio.get_running_loop().sock_connect(probe, address)
+        except ConnectionRefusedError:
+            return True
+        except OSError:  # TimeoutError among them: no answer is no proof
+            return False
+    return False

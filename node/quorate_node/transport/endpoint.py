@@ -1,0 +1,153 @@
+"""The routes that peers dial: GET /peer/v1/{heartbeat|bulk|call}. Bounded in number, and in the time a handshake may take."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import aiohttp
+from aiohttp import web
+
+from quorate_node.transport.accepted import Accepted
+from quorate_node.transport.admission import judge_hello
+from quorate_node.transport.context import TransportContext
+from quorate_node.transport.dial import PATH
+from quorate_node.transport.errors import HandshakeRefused, PeerFault
+from quorate_node.transport.handshake import (
+    CLOSE_FAULT,
+    CLOSE_REFUSED,
+    ConnectionClass,
+    Hello,
+    close_reason,
+    decode_hello,
+    encode_hello,
+)
+
+log = logging.getLogger(__name__)
+
+GOING_AWAY = 1001
+Heard = Callable[[int], None]
+
+
+class PeerEndpoint:
+    """`on_heard(member_id)`: a peer dialled us and was admitted. `on_abrupt(member_id)`: a connection of it ended without a close frame."""
+
+    def __init__(self, on_heard: Heard, on_abrupt: Heard) -> None:
+        self._on_heard = on_heard
+        self._on_abrupt = on_abrupt
+        self._context: TransportContext | None = None
+        self._accepted: set[Accepted] = set()
+        self._current: dict[tuple[int, ConnectionClass], Accepted] = {}
+        self._unauthenticated = 0
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.get(PATH + "{class:heartbeat|bulk|call}", self._handle)]
+
+    def open(self, context: TransportContext) -> None:
+        self._context = context
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        context = self._context
+        if context is None:
+            raise web.HTTPServiceUnavailable(text="this member does not take peers at the moment")
+        settings = context.settings
+        if self._unauthenticated >= settings.unauthenticated_max or len(self._accepted) + self._unauthenticated >= settings.accepted_max:
+            context.counters.accepted_over_limit += 1
+            raise web.HTTPServiceUnavailable(text="too many peer connections (transport.accepted_max, transport.unauthenticated_max)")
+        connection_class = ConnectionClass[request.match_info["class"].upper()]
+        web_socket = web.WebSocketResponse(
+            timeout=settings.close_timeout_s, max_msg_size=settings.frame_bytes_max, compress=False, autoping=True
+        )
+        self._unauthenticated += 1
+        try:
+            await web_socket.prepare(request)
+            hello = await self._welcome(context, request, web_socket, connection_class)
+        finally:
+            self._unauthenticated -= 1
+        if hello is not None:
+            await self._serve(context, web_socket, hello)
+        return web_socket
+
+    async def _welcome(
+        self, context: TransportContext, request: web.Request, web_socket: web.WebSocketResponse, connection_class: ConnectionClass
+    ) -> Hello | None:
+        """The peer's handshake when it was admitted and answered; else None, and the connection is closed."""
+        settings = context.settings
+        try:
+            async with asyncio.timeout(settings.handshake_timeout_s):
+                received = await web_socket.receive()
+                if received.type is not aiohttp.WSMsgType.BINARY:
+                    raise PeerFault(f"{received.type.name} in place of a handshake")
+                hello = decode_hello(received.data)
+                certificate = request.transport.get_extra_info("peercert") if request.transport else None
+                judge_hello(context, hello, certificate, connection_class)
+                self._judge_duplicate(hello)
+                own = encode_hello(connection_class, settings.advertised_url, context.instance, context.receiver.identity())
+                await web_socket.send_bytes(own)
+                return hello
+        except HandshakeRefused as refusal:
+            context.counters.refused_by_us += 1
+            log.warning("refused a %s connection from %s: %s", connection_class.name.lower(), request.remote, refusal)
+            await web_socket.close(code=CLOSE_REFUSED, message=close_reason(str(refusal)))
+        except PeerFault as fault:
+            context.counters.faults += 1
+            log.warning("closed a %s connection from %s: %s", connection_class.name.lower(), request.remote, fault)
+            await web_socket.close(code=CLOSE_FAULT, message=close_reason(str(fault)))
+        except TimeoutError:
+            reason = f"no handshake within {settings.handshake_timeout_s:g} s"
+            await web_socket.close(code=CLOSE_FAULT, message=close_reason(reason))
+        except OSError as error:
+            log.info("a %s connection from %s ended during its handshake: %s", connection_class.name.lower(), request.remote, error)
+        return None
+
+    def _judge_duplicate(self, hello: Hello) -> None:
+        """A second process with the id of a live one: a cloned volume, unless it started later than the one we know (DESIGN decision 2)."""
+        for (member_id, _), current in self._current.items():
+            other_process = member_id == hello.member_id and current.hello.instance != hello.instance
+            if other_process and hello.boot_counter <= current.hello.boot_counter:
+                raise HandshakeRefused(
+                    f"member {member_id} is connected from another process (boot {current.hello.boot_counter},"
+                    f" yours {hello.boot_counter}): a cloned volume?"
+                )
+
+    async def _serve(self, context: TransportContext, web_socket: web.WebSocketResponse, hello: Hello) -> None:
+        accepted = Accepted(context, web_socket, hello)
+        key = (hello.member_id, hello.connection_class)
+        member = hello.connection_class is not ConnectionClass.CALL
+        self._accepted.add(accepted)
+        context.counters.accepted += 1
+        if member:
+            if (previous := self._current.get(key)) is not None:
+                previous.abandon()  # half open: its dialler would not have dialled again
+            self._current[key] = accepted
+            self._on_heard(hello.member_id)
+        abrupt = False
+        try:
+            abrupt = await accepted.serve()
+        except PeerFault as fault:
+            context.counters.faults += 1
+            log.warning("closed the %s connection of member %d: %s", hello.connection_class.name.lower(), hello.member_id, fault)
+            await accepted.close(CLOSE_FAULT, close_reason(str(fault)))
+        finally:
+            self._accepted.discard(accepted)
+            if self._current.get(key) is accepted:
+                del self._current[key]
+        if abrupt and member:
+            self._on_abrupt(hello.member_id)
+
+    def check(self, now_s: float) -> None:
+        for accepted in self._accepted:
+            accepted.check(now_s)
+
+    def connections(self) -> int:
+        return len(self._accepted)
+
+    async def close_members(self, member_ids: set[int]) -> None:
+        """Close what these members dialled: they are no peers any more."""
+        leaving = [accepted for accepted in self._accepted if accepted.member_id in member_ids]
+        await asyncio.gather(*(accepted.close(GOING_AWAY, b"no peer any more") for accepted in leaving))
+
+    async def close(self) -> None:
+        self._context = None
+        await asyncio.gather(*(accepted.close(GOING_AWAY, b"shutting down") for accepted in list(self._accepted)))

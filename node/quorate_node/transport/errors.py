@@ -1,0 +1,23 @@
+"""The peer's faults and refusals. Misuse by ourselves is a `ValueError`, an `AssertionError`, never one of these."""
+
+from __future__ import annotations
+
+
+class PeerFault(Exception):
+    """The peer broke the protocol; its connection is closed. `evidence` is what it sent, shortened."""
+
+    def __init__(self, message: str, evidence: bytes | memoryview = b"") -> None:
+        super().__init__(message)
+        self.evidence = bytes(evidence[:64])
+
+    def __str__(self) -> str:
+        text = str(self.args[0])
+        return f"{text} (began with {self.evidence.hex()})" if self.evidence else text
+
+
+class HandshakeRefused(Exception):
+    """One side judged the other's handshake and said no. The text is sent to the peer in the close frame."""
+
+
+class OversizeFrame(ValueError):
+    """A frame of ours is over `frame_bytes_max`; it was not sent."""

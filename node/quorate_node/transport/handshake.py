@@ -1,0 +1,112 @@
+"""The first frame each way, and who may talk to whom. Its header never changes: "QRTE", then the frame format as u16, big-endian.
+
+The side that dials speaks first; the side that accepts judges, and answers with its own; the dialler judges that. A refusal is a close
+frame with code 4001 whose reason says why.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from struct import Struct
+
+import msgspec
+
+from quorate_node.transport.errors import HandshakeRefused, PeerFault
+from quorate_node.transport.frames import FRAME_FORMAT, INTEGER_MAX
+from quorate_node.transport.interface import Identity
+
+MAGIC = b"QRTE"
+HELLO_BYTES_MAX = 4096
+URL_BYTES_MAX = 1024
+CLOSE_REFUSED = 4001
+CLOSE_FAULT = 4002
+CLOSE_REASON_BYTES_MAX = 123
+"""RFC 6455 section 5.5: a control frame's payload has at most 125 bytes, two of which are the code."""
+_HEADER = Struct(">4sH")
+
+
+class ConnectionClass(IntEnum):
+    HEARTBEAT = 1
+    """Heartbeats, votes, reads: small and urgent, never behind bulk data (DESIGN decision 14)."""
+    BULK = 2
+    """Entries, requests, snapshots."""
+    CALL = 3
+    """One question to an address whose member is not known: PROBE and JOIN only."""
+
+
+class Hello(msgspec.Struct, array_like=True, gc=False, frozen=True):
+    connection_class: ConnectionClass
+    url: str
+    """The sender's advertised peer URL."""
+    instance: int
+    """Drawn at random when the process starts: tells a clone of a member from the member itself coming back."""
+    cluster_id: int
+    member_id: int
+    boot_counter: int
+    term: int
+    last_index: int
+    version_low: int
+    version_high: int
+
+    @property
+    def identity(self) -> Identity:
+        return Identity(self.cluster_id, self.member_id, self.boot_counter, self.term, self.last_index, self.version_low, self.version_high)
+
+
+_decoder = msgspec.msgpack.Decoder(Hello)
+
+
+def encode_hello(connection_class: ConnectionClass, url: str, instance: int, identity: Identity) -> bytes:
+    hello = Hello(
+        connection_class,
+        url,
+        instance,
+        identity.cluster_id,
+        identity.member_id,
+        identity.boot_counter,
+        identity.term,
+        identity.last_index,
+        identity.version_low,
+        identity.version_high,
+    )
+    return _HEADER.pack(MAGIC, FRAME_FORMAT) + msgspec.msgpack.encode(hello)
+
+
+def decode_hello(frame: bytes) -> Hello:
+    """Raises `PeerFault` for what is no handshake, `HandshakeRefused` for one of another frame format."""
+    if len(frame) < _HEADER.size or frame[:4] != MAGIC:
+        raise PeerFault("the first frame is no handshake: it must begin with QRTE", frame)
+    if len(frame) > HELLO_BYTES_MAX:
+        raise PeerFault(f"a handshake of {len(frame)} bytes; at most {HELLO_BYTES_MAX} are taken", frame)
+    _, frame_format = _HEADER.unpack_from(frame)
+    if frame_format != FRAME_FORMAT:
+        raise HandshakeRefused(f"frame format {frame_format} is not spoken here, only {FRAME_FORMAT}: run compatible releases")
+    try:
+        hello = _decoder.decode(memoryview(frame)[_HEADER.size :])
+    except msgspec.MsgspecError as error:
+        raise PeerFault(f"a malformed handshake: {error}", frame) from error
+    for name, value in (*hello.identity._asdict().items(), ("instance", hello.instance)):
+        if not 0 <= value <= INTEGER_MAX:
+            raise PeerFault(f"handshake field {name} is {value}, outside 0 to 2^63-1", frame)
+    if hello.version_low > hello.version_high:
+        raise PeerFault(f"handshake versions {hello.version_low} to {hello.version_high} are no range", frame)
+    if len(hello.url.encode()) > URL_BYTES_MAX:
+        raise PeerFault(f"handshake url is over {URL_BYTES_MAX} bytes", frame)
+    return hello
+
+
+def judge_versions(ours: Identity, theirs: Identity) -> None:
+    """Raises `HandshakeRefused` when the two version ranges do not meet."""
+    if theirs.version_high < ours.version_low or theirs.version_low > ours.version_high:
+        raise HandshakeRefused(
+            f"versions {theirs.version_low} to {theirs.version_high} do not meet {ours.version_low} to {ours.version_high}"
+            " of this member: upgrade the older one"
+        )
+
+
+def close_reason(text: str) -> bytes:
+    """`text` as a close frame's reason, cut at a character when it is too long."""
+    data = text.encode()
+    if len(data) <= CLOSE_REASON_BYTES_MAX:
+        return data
+    return data[: CLOSE_REASON_BYTES_MAX - 3].decode(errors="ignore").encode() + b"..."

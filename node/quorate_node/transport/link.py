@@ -1,0 +1,318 @@
+"""One outgoing connection to one peer, of one class: dialled for as long as the peer is a peer, and dialled again when lost."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from enum import Enum
+from typing import Protocol
+
+import aiohttp
+
+from quorate_node.protocol.message import Message
+from quorate_node.resilience.backoff import Backoff
+from quorate_node.transport.calls import Calls
+from quorate_node.transport.context import TransportContext
+from quorate_node.transport.counters import LinkStatus
+from quorate_node.transport.dial import DialFailed, Dialled, WebSocket, dial
+from quorate_node.transport.errors import HandshakeRefused, OversizeFrame, PeerFault
+from quorate_node.transport.frames import KEEPALIVE, FrameKind, Request, decode_response
+from quorate_node.transport.handshake import CLOSE_FAULT, CLOSE_REFUSED, ConnectionClass, close_reason
+from quorate_node.transport.interface import PeerFailure, RequestKind
+from quorate_node.transport.outbox import Outbox, Parcel
+from quorate_node.transport.socket_writer import SocketWriter, abort_socket
+
+log = logging.getLogger(__name__)
+GOING_AWAY = 1001
+
+
+class Ending(Enum):
+    """Why a connection, or an attempt at one, is over."""
+
+    GOODBYE = "closed by the peer"
+    ABRUPT = "ended without a close frame"
+    TIMEOUT = "timed out"
+    REFUSED = "refused"
+    FAULT = "broke the protocol"
+    NOT_REACHED = "not reached"
+
+
+class LinkOwner(Protocol):
+    def link_up(self) -> None: ...
+    def link_down(self, ending: Ending, text: str) -> None: ...
+    def dropped(self) -> None: ...
+
+
+class Link:
+    def __init__(
+        self,
+        context: TransportContext,
+        session: aiohttp.ClientSession,
+        member_id: int,
+        url: str,
+        connection_class: ConnectionClass,
+        owner: LinkOwner,
+    ) -> None:
+        settings = context.settings
+        bulk = connection_class is ConnectionClass.BULK
+        self._context = context
+        self._session = session
+        self._owner = owner
+        self._outbox = Outbox(
+            settings.queue_messages_max,
+            settings.bulk_queue_bytes_max if bulk else settings.heartbeat_queue_bytes_max,
+            settings.batch_bytes_max,
+        )
+        self._calls = Calls(settings.requests_outstanding_max)
+        self._backoff = Backoff(settings.backoff_base_s, settings.backoff_max_s, context.random)
+        self._web_socket: WebSocket | None = None
+        self._writer: SocketWriter | None = None
+        self._ending: tuple[Ending, str] | None = None
+        self._sleeper: asyncio.Future[None] | None = None
+        self._closing = False
+        self._last_read_s = 0.0
+        self._last_keepalive_s = 0.0
+        self._connections = 0
+        self.member_id = member_id
+        self.url = url
+        self.connection_class = connection_class
+        self.last_error = ""
+        self.address: tuple[str, int] | None = None
+        self._task = asyncio.get_running_loop().create_task(self._run(), name=f"quorate-peer-{member_id}-{connection_class.name}")
+
+    @property
+    def connected(self) -> bool:
+        return self._web_socket is not None
+
+    def status(self) -> LinkStatus:
+        return LinkStatus(
+            self.member_id,
+            self.url,
+            self.connection_class.name.lower(),
+            self.connected,
+            len(self._outbox),
+            self._outbox.bytes,
+            max(0, self._connections - 1),
+            self.last_error,
+        )
+
+    # Sending
+
+    def send(self, messages: Sequence[Message]) -> None:
+        """Write at once when the socket takes it, else queue; what fits nowhere is dropped, counted and told to the owner."""
+        if self._writer is None:
+            self._context.counters.dropped_disconnected += len(messages)
+            self._owner.dropped()
+        elif self._writer.stalled_since_s is None and not self._outbox:
+            self._write_messages(messages)
+        else:
+            dropped = sum(not self._outbox.push(message) for message in messages)
+            if dropped:
+                self._context.counters.dropped_queue_full += dropped
+                self._owner.dropped()
+
+    def _write_messages(self, messages: Sequence[Message]) -> None:
+        try:
+            frame = self._context.codec.messages(messages)
+        except OversizeFrame as error:
+            self._send_halves(messages, error)
+            return
+        self._context.counters.messages_sent += len(messages)
+        self._write(frame)
+
+    def _send_halves(self, messages: Sequence[Message], error: OversizeFrame) -> None:
+        if len(messages) == 1:
+            self._context.counters.dropped_oversize += 1
+            log.error("message of type %s to member %d dropped: %s", messages[0].type, self.member_id, error)
+            self._owner.dropped()
+            return
+        middle = len(messages) // 2
+        self.send(messages[:middle])
+        self.send(messages[middle:])
+
+    def _write(self, frame: bytes) -> None:
+        assert self._writer is not None
+        counters = self._context.counters
+        counters.frames_sent += 1
+        counters.bytes_sent += len(frame)
+        try:
+            self._writer.write(frame)
+        except OSError as error:
+            # The read loop sees the same end and reports it; until then nothing more is written.
+            self.last_error = str(error)
+            self._detach()
+
+    def _pump(self) -> None:
+        """The socket takes bytes again: everything that was queued meanwhile leaves in few frames."""
+        while self._outbox and self._writer is not None and self._writer.stalled_since_s is None:
+            item = self._outbox.take()
+            if isinstance(item, Parcel):
+                item.sent = True
+                self._write(item.frame)
+            else:
+                self._write_messages(item)
+
+    async def request(self, kind: RequestKind, payload: bytes, timeout_s: float) -> bytes:
+        """Raises `PeerFailure`, `PeerRefused`."""
+        if self._writer is None:
+            raise PeerFailure(f"member {self.member_id} is not connected: {self.last_error or 'not dialled yet'}", sent=False)
+        call_id = self._calls.open()
+        try:
+            parcel = Parcel(self._context.codec.request(Request(call_id, kind, payload)))
+        except OversizeFrame as error:
+            self._calls.forget(call_id)
+            raise PeerFailure(str(error), sent=False) from error
+        self._calls.sending(call_id, parcel)
+        if not self._outbox.push(parcel):
+            self._calls.forget(call_id)
+            raise PeerFailure(f"the queue to member {self.member_id} is full", sent=False)
+        self._context.counters.requests_sent += 1
+        self._pump()
+        try:
+            return await self._calls.answer(call_id, timeout_s)
+        except PeerFailure:
+            self._context.counters.requests_timed_out += 1
+            raise
+
+    # Life
+
+    async def _run(self) -> None:
+        while not self._closing:
+            delay_s = await self._connect_once()
+            if delay_s > 0 and not self._closing:
+                await self._pause(delay_s)
+
+    async def _connect_once(self) -> float:
+        """One connection from dial to end. Returns how long to wait before the next."""
+        context = self._context
+        try:
+            dialled = await dial(context, self._session, self.url, self.connection_class, self.member_id)
+        except HandshakeRefused as refusal:
+            self._failed(Ending.REFUSED, str(refusal))
+        except PeerFault as fault:
+            context.counters.faults += 1
+            self._failed(Ending.FAULT, str(fault))
+        except DialFailed as failure:
+            self._failed(Ending.NOT_REACHED, str(failure))
+        else:
+            since_s = context.clock()
+            await self._serve(dialled)
+            if context.clock() - since_s >= context.settings.backoff_max_s:
+                # It had been well: come back at once. One that dies young is backed off from, lest two members spin.
+                self._backoff.reset()
+                return 0.0
+        return self._backoff.next_delay_s()
+
+    def _failed(self, ending: Ending, text: str) -> None:
+        if text != self.last_error:
+            log.warning("%s connection to member %d %s: %s", self.connection_class.name.lower(), self.member_id, ending.value, text)
+        self.last_error = text
+        self._owner.link_down(ending, text)
+
+    async def _pause(self, delay_s: float) -> None:
+        self._sleeper = asyncio.ensure_future(self._context.sleep(delay_s))
+        try:
+            await asyncio.wait((self._sleeper,))
+        finally:
+            self._sleeper.cancel()
+            self._sleeper = None
+
+    def nudge(self) -> None:
+        """The peer was heard of: do not wait out the back-off."""
+        if self._sleeper is not None:
+            self._sleeper.cancel()
+
+    async def _serve(self, dialled: Dialled) -> None:
+        web_socket = dialled.web_socket
+        if self._closing:
+            await web_socket.close(code=GOING_AWAY)
+            return
+        self._web_socket = web_socket
+        self._writer = SocketWriter(web_socket, self._context.clock, self._pump)
+        self._ending = None
+        self.address = dialled.address
+        self._last_read_s = self._last_keepalive_s = self._context.clock()
+        self._connections += 1
+        self._context.counters.connections += 1
+        self._owner.link_up()
+        try:
+            ending, text = await self._read(web_socket)
+        except PeerFault as fault:
+            self._context.counters.faults += 1
+            ending, text = Ending.FAULT, str(fault)
+            await web_socket.close(code=CLOSE_FAULT, message=close_reason(text))
+        finally:
+            self._detach()
+            self._web_socket = None
+            self._calls.fail_all(f"the connection to member {self.member_id} ended")
+        if not self._closing:
+            self._failed(ending, text)
+
+    def _detach(self) -> None:
+        if self._writer is not None:
+            self._writer.cancel()
+            self._writer = None
+        self._context.counters.dropped_disconnected += self._outbox.clear()
+
+    async def _read(self, web_socket: WebSocket) -> tuple[Ending, str]:
+        while True:
+            received = await web_socket.receive()
+            if received.type is aiohttp.WSMsgType.BINARY:
+                self._last_read_s = self._context.clock()
+                self._on_frame(received.data)
+            elif received.type is aiohttp.WSMsgType.CLOSE:
+                text = f"closed by the peer with {received.data} {received.extra}".rstrip()
+                return (Ending.REFUSED if received.data == CLOSE_REFUSED else Ending.GOODBYE), text
+            elif received.type is aiohttp.WSMsgType.ERROR and isinstance(received.data, aiohttp.WebSocketError):
+                raise PeerFault(f"malformed WebSocket data: {received.data}")
+            elif received.type is aiohttp.WSMsgType.TEXT:
+                raise PeerFault("a text message: frames are binary", received.data.encode())
+            elif self._ending is not None:
+                return self._ending
+            else:
+                return Ending.ABRUPT, f"ended without a close frame ({web_socket.exception() or 'end of stream'})"
+
+    def _on_frame(self, frame: bytes) -> None:
+        counters = self._context.counters
+        counters.frames_received += 1
+        counters.bytes_received += len(frame)
+        kind, body = self._context.codec.open(frame)
+        if kind == FrameKind.RESPONSE:
+            self._calls.resolve(decode_response(body))
+        elif kind != FrameKind.KEEPALIVE_REPLY:
+            raise PeerFault(f"a frame of kind {kind} on a connection that this member dialled", frame)
+
+    def check(self, now_s: float) -> None:
+        """Called a few times a second: keeps the connection alive, and gives up one on which nothing moves."""
+        settings, writer = self._context.settings, self._writer
+        if self._web_socket is None or writer is None or self._ending is not None:
+            return
+        if writer.stalled_since_s is not None and now_s - writer.stalled_since_s > settings.write_stall_timeout_s:
+            self._context.counters.write_stalls += 1
+            self._give_up(f"took no bytes for {settings.write_stall_timeout_s:g} s")
+        elif now_s - self._last_read_s > settings.idle_timeout_s:
+            self._context.counters.idle_timeouts += 1
+            self._give_up(f"silent for {settings.idle_timeout_s:g} s")
+        elif writer.stalled_since_s is None and now_s - self._last_keepalive_s >= settings.keepalive_interval_s:
+            self._last_keepalive_s = now_s
+            self._write(KEEPALIVE)
+
+    def _give_up(self, text: str) -> None:
+        assert self._web_socket is not None
+        self._ending = (Ending.TIMEOUT, text)
+        abort_socket(self._web_socket)
+
+    async def close(self) -> None:
+        """Say goodbye; never longer than the close timeout."""
+        self._closing = True
+        self.nudge()
+        web_socket = self._web_socket
+        if web_socket is not None:
+            try:
+                async with asyncio.timeout(self._context.settings.close_timeout_s):
+                    await web_socket.close(code=GOING_AWAY, message=b"shutting down")
+            except TimeoutError:
+                abort_socket(web_socket)
+        self._task.cancel()
+        await asyncio.wait((self._task,))

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from loopback_members import Member, StartMember
+
+
+@pytest.fixture
+async def start_member() -> AsyncIterator[StartMember]:
+    """Starts members; all of them are stopped at the end."""
+    members: list[Member] = []
+
+    async def start(member_id: int, *, identity: dict[str, int] | None = None, **settings: Any) -> Member:
+        member = Member(member_id, **(identity or {}))
+        await member.start(**settings)
+        members.append(member)
+        return member
+
+    yield start
+    for member in members:
+        await member.stop()
