@@ -1,0 +1,1 @@
+"""Metrics, logs and the operation timeline of one node."""
