@@ -44,6 +44,8 @@ class Calls:
         except TimeoutError:
             raise PeerFailure(f"no answer within {timeout_s:g} s", sent=parcel is not None and parcel.sent) from None
         finally:
+            if parcel is not None and not parcel.sent:
+                parcel.abandoned = True
             self.forget(call_id)
 
     def forget(self, call_id: int) -> None:

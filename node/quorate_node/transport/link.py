@@ -148,8 +148,9 @@ class Link:
         while self._outbox and self._writer is not None and self._writer.stalled_since_s is None:
             item = self._outbox.take()
             if isinstance(item, Parcel):
-                item.sent = True
-                self._write(item.frame)
+                if not item.abandoned:
+                    item.sent = True
+                    self._write(item.frame)
             else:
                 self._write_messages(item)
 

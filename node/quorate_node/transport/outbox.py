@@ -74,10 +74,14 @@ class Outbox:
 
 
 class Parcel:
-    """A frame that was encoded already (a request), and whether it has left."""
+    """A frame that was encoded already (a request), and whether it has left.
 
-    __slots__ = ("frame", "sent")
+    An `abandoned` one must not leave any more: its sender was told that the peer cannot have seen it, and may have asked elsewhere.
+    """
+
+    __slots__ = ("abandoned", "frame", "sent")
 
     def __init__(self, frame: bytes) -> None:
         self.frame = frame
         self.sent = False
+        self.abandoned = False

@@ -1,15 +1,11 @@
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from loopback_members import Member, StartMember
+from tests.unit.transport.loopback_members import Member, StartMember
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from loopback_members import StartMember, acquaint
 
 from quorate_node.protocol.entry import Entry
 from quorate_node.protocol.message import Message, MessageType
 from quorate_node.transport.interface import LostReason, PeerFailure, PeerRefused, RequestKind
+from tests.unit.transport.loopback_members import StartMember, acquaint
 
 
 def heartbeat(sender: int, to: int, term: int = 3, **fields: object) -> Message:
