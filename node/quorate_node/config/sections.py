@@ -1,0 +1,150 @@
+"""Sections that no room of the node owns: who this member is, where it listens, whom it talks to, how it starts and stops.
+
+The limits of each room (`api`, `store`, ...) are the room's own `settings`; `model` puts both together.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+
+TOKEN_LENGTH_MAX = 256
+NAME_LENGTH_MAX = 63
+PEERS_MAX = 64
+
+
+def _refuse_bool(value: object) -> object:
+    """`true` would pass as the number 1."""
+    if isinstance(value, bool):
+        raise ValueError("is true or false; it must be a whole number")
+    return value
+
+
+def _check_url(url: str) -> str:
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"is {url!r}, whose port is not between 0 and 65535") from error
+    if parts.scheme not in ("http", "https") or not parts.hostname or port is None or parts.path not in ("", "/") or parts.query:
+        raise ValueError(f"is {url!r}; it must be http://host:port or https://host:port, without a path")
+    return url.rstrip("/")
+
+
+Whole = Annotated[int, BeforeValidator(_refuse_bool)]
+Url = Annotated[str, AfterValidator(_check_url)]
+OptionalUrl = Annotated[str, AfterValidator(lambda url: _check_url(url) if url else url)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, validate_default=True)
+
+
+class MemberSection(Section):
+    """Who this member is. Its id is not here: it is drawn once and bound to the data directory."""
+
+    name: Annotated[str, Field(max_length=NAME_LENGTH_MAX, pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$")] = "member"
+    """Name of this member in listings and logs; unique in the cluster, so give each its own (in Kubernetes: the pod's name)."""
+    data_dir: Path = Path("data")
+    """Directory of this member's log and state. Empty at the first start, never shared, never copied: its identity is in it."""
+    priority: Annotated[Whole, Field(ge=0, le=1_000)] = 0
+    """A member of lower priority lets an up-to-date one of higher priority lead."""
+    witness: bool = False
+    """Store term and hash only: votes, never leads, never serves. Counts for a quorum at the price of a small disk."""
+
+
+class ListenSection(Section):
+    """Where this member listens, and under which addresses others reach it. Clients and members share one port."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on. The default is reached from this machine only; `0.0.0.0` or `::` is every address of it."""
+    port: Annotated[Whole, Field(ge=1, le=65_535)] = 2479
+    """Port of the API, of the members' connections, of health and of metrics."""
+    client_url: OptionalUrl = ""
+    """URL that clients are sent to. Empty: made from host and port; needed when host is a wildcard."""
+    peer_url: OptionalUrl = ""
+    """URL that the other members dial. Empty: the same as `client_url`."""
+
+
+class DiscoverySection(Section):
+    """How an empty member finds the others, and a restarted one those that moved."""
+
+    kind: Literal["static", "dns"] = "static"
+    """`static`: the list `peers`. `dns`: every address that `dns_name` resolves to."""
+    peers: Annotated[tuple[Url, ...], Field(max_length=PEERS_MAX)] = ()
+    """Peer URLs of the cluster's members; this member's own may be among them."""
+    dns_name: str = ""
+    """Name that resolves to all members (in Kubernetes: the headless service)."""
+    dns_port: Annotated[Whole, Field(ge=0, le=65_535)] = 0
+    """Peer port of the resolved addresses; 0: the port of this member's own peer URL."""
+    interval_ms: Annotated[Whole, Field(ge=100, le=3_600_000)] = 5_000
+    """How often the name is resolved again."""
+
+    @model_validator(mode="after")
+    def _kind_has_its_source(self) -> DiscoverySection:
+        if self.kind == "dns" and not self.dns_name:
+            raise ValueError("kind is 'dns' and dns_name is empty: name the service that resolves to all members, or use kind 'static'")
+        if self.kind == "static" and self.dns_name:
+            raise ValueError(f"dns_name is {self.dns_name!r} and kind is 'static': set kind to 'dns', or leave dns_name out")
+        return self
+
+
+class BootstrapSection(Section):
+    """The first start of a cluster. Exactly one member is given a token; a restart needs none."""
+
+    token: Annotated[SecretStr, Field(max_length=TOKEN_LENGTH_MAX)] = SecretStr("")
+    """An empty member that has a token makes a cluster of one, once, unless a listed peer already knows the token. The others join it."""
+
+
+class TlsSection(Section):
+    """TLS from files, read again when they change. All empty: plain HTTP."""
+
+    certificate_file: Path | None = None
+    """PEM certificate chain of this member, for clients and members alike."""
+    key_file: Path | None = None
+    """PEM private key of `certificate_file`."""
+    client_ca_file: Path | None = None
+    """PEM bundle: clients must show a certificate that one of these signed. Empty: any client."""
+    peer_ca_file: Path | None = None
+    """PEM bundle: members must show a certificate that one of these signed (mTLS). Needed as soon as there is a certificate."""
+
+    @property
+    def enabled(self) -> bool:
+        return self.certificate_file is not None
+
+    @model_validator(mode="after")
+    def _files_belong_together(self) -> TlsSection:
+        if (self.certificate_file is None) != (self.key_file is None):
+            missing = "certificate_file" if self.certificate_file is None else "key_file"
+            raise ValueError(f"{missing} is missing: a certificate and its key come together; give both or neither")
+        if self.certificate_file is None and (self.client_ca_file or self.peer_ca_file):
+            raise ValueError("there is a CA bundle and no certificate_file: without TLS nobody can be asked for a certificate; give one")
+        if self.certificate_file is not None and self.peer_ca_file is None:
+            raise ValueError("peer_ca_file is missing: with TLS, members authenticate each other; name the bundle that signs them")
+        return self
+
+
+class ApplicationSection(Section):
+    """The application's own state machine."""
+
+    machine: Annotated[str, Field(pattern=r"^$|^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")] = ""
+    """`module:Class` of a `quorate.state_machine.StateMachine`, run in a process of its own. Empty: none."""
+
+
+class LoggingSection(Section):
+    """What the node says of itself."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least level that is written."""
+    format: Literal["text", "json"] = "text"
+    """`json`: one object a line, for collectors."""
+
+
+class ShutdownSection(Section):
+    """SIGTERM: leadership is handed over, open requests finish, the state is flushed."""
+
+    deadline_ms: Annotated[Whole, Field(ge=100, le=600_000)] = 15_000
+    """From the signal to the end of the process; what is not done by then is cut off. Keep it below the supervisor's own patience."""
