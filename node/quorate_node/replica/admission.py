@@ -77,3 +77,7 @@ class Admission:
             for member_id in gone:
                 del self._memory[member_id]
             self._save(msgspec.msgpack.encode(self._memory))
+
+    def has_met(self, member_id: int) -> bool:
+        """Whether a handshake with this id was ever accepted here: then the id belongs to a data directory for good."""
+        return member_id in self._memory

@@ -86,6 +86,7 @@ class Engine:
         self.committed_unapplied_bytes = 0
         self.refuse_proposals: ServiceError | None = None
         self.configuration_index = 0
+        self._leader_heard_ms = 0
 
     # --- turns -------------------------------------------------------------------------------------------------
 
@@ -120,6 +121,8 @@ class Engine:
             return
         now_ms = self._now_ms()
         raft_step = self.raft.step
+        if messages and messages[0].sender == self.soft_state.leader:
+            self._leader_heard_ms = now_ms
         try:
             for message in messages:
                 raft_step(message, now_ms)
@@ -339,6 +342,10 @@ class Engine:
         self.configuration_index = entry.index
         self.in_flight.applied(entry.index, entry.term, [DoneResult(self.machine.revision)])
         self._hooks.membership_applied(configuration)
+
+    def leader_contact_age_ms(self) -> int:
+        """How long ago the last message of the known leader arrived: what is read here is at most that much behind it."""
+        return self._now_ms() - self._leader_heard_ms
 
     async def close(self) -> None:
         self._stopped = True

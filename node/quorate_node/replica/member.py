@@ -129,9 +129,8 @@ class Member:
         self._ticker = loop.call_later(self._settings.tick_ms / 1000, self._on_tick)
         self.housekeeping.start()
         self._on_peers(self.machine.configuration)
-        configuration = self.machine.configuration
-        if configuration.voters == (self.engine.raft.id,):
-            self.engine.raft.campaign()  # Alone there is nobody to wait for.
+        if self.machine.configuration.voters == (self.engine.raft.id,):
+            self._lead_alone()
         self.engine.wake()
 
     def _on_tick(self) -> None:
@@ -185,6 +184,14 @@ class Member:
             [f"{v:x}" for v in configuration.learners],
         )
         self._on_peers(configuration)
+        if configuration.voters == (self.engine.raft.id,) and not self.engine.soft_state.leader:
+            asyncio.get_running_loop().call_soon(self._lead_alone)
+
+    def _lead_alone(self) -> None:
+        """The only voter has nobody to wait for; after the turn in which its own membership is applied."""
+        if not self.engine.soft_state.leader:
+            self.engine.raft.campaign()
+            self.engine.wake()
 
     def _on_event(self, event: Event) -> None:
         if event.kind == EventKind.PROMOTION_DUE:

@@ -1,0 +1,67 @@
+"""A member whose log is damaged, before the protocol starts: until it is whole again it neither votes nor acknowledges.
+
+First the damaged entries themselves, from any peer that has them under the same chain hash. When nobody has (the damage is in a tail
+that the cluster went on without), the log is cut there and fetched anew from a leader that a quorum has just confirmed, up to the
+end of that leader's log: whatever this member ever acknowledged and that still counts lies at or below it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import msgspec
+
+from quorate_node.machine.interface import Machine
+from quorate_node.protocol.entry import Entry
+from quorate_node.protocol.ready import Persist
+from quorate_node.replica.repair import LogRepair
+from quorate_node.replica.settings import ReplicaSettings
+from quorate_node.replica.storage import Storage
+from quorate_node.transport.interface import PeerFailure, PeerRefused, RequestKind, Transport
+
+logger = logging.getLogger(__name__)
+
+
+async def recover_log(settings: ReplicaSettings, storage: Storage, machine: Machine, transport: Transport, member_id: int) -> None:
+    """Return when the log is whole. Waits for peers for as long as it takes: to start without is to forget what was promised."""
+    repair = LogRepair(settings, storage.log, transport)
+    witnesses = machine.configuration.witnesses
+    peers = [peer for peer in machine.members if peer != member_id and peer not in witnesses]
+    while damaged := storage.log.damaged():
+        logger.warning("log entries %s are damaged; repairing from peers before taking part", damaged)
+        if await repair.damaged(damaged, peers):
+            continue
+        end = await _confirmed_end(settings, transport, peers)
+        if end is not None and await _refetch(repair, storage, damaged[0][0], *end):
+            return
+        await asyncio.sleep(settings.join_retry_ms / 1000)
+
+
+async def _confirmed_end(settings: ReplicaSettings, transport: Transport, peers: list[int]) -> tuple[int, int] | None:
+    """(leader, last index of its log), once its leadership was confirmed by a quorum."""
+    for peer in peers:
+        try:
+            answer = await transport.request(peer, RequestKind.STATUS, b"", settings.request_timeout_ms / 1000)
+            last_index, _ = msgspec.msgpack.decode(answer, type=tuple[int, int])
+            return peer, last_index
+        except (PeerFailure, PeerRefused, msgspec.MsgspecError) as failure:
+            logger.info("member %x is no leader to recover from: %s", peer, failure)
+    return None
+
+
+async def _refetch(repair: LogRepair, storage: Storage, low: int, leader: int, last_index: int) -> bool:
+    """Replace everything from `low` on by the leader's entries. Nothing is cut before all of it is here."""
+    entries: list[Entry] = []
+    at = low
+    while at <= last_index:
+        fetched = await repair.fetch(leader, at, last_index + 1)
+        if not fetched:
+            return False
+        entries.extend(fetched)
+        at = fetched[-1].index + 1
+    if not entries:
+        return False
+    await storage.write_log(Persist(None, entries, None, True))
+    logger.info("log entries from %d to %d were fetched anew from member %x", low, last_index, leader)
+    return True
