@@ -45,3 +45,11 @@ class FormatTooNew(StoreError):
 
 class IdentityMismatch(StoreError):
     """The data directory belongs to another member or another cluster."""
+
+
+class HardStateLost(StoreError):
+    """Term and vote cannot be read: whoever forgot its vote may vote twice, so it comes back only as a new member."""
+
+
+class DirectoryDamaged(StoreError):
+    """A file of the data directory that nothing else can replace cannot be read."""

@@ -82,6 +82,20 @@ class LogStore(LogView, Protocol):
         """Any thread. Drop the whole log and start after `snapshot`; durable on return."""
         ...
 
+    def forget_tail(self, index: int) -> None:
+        """Any thread. Drop `index` and all after it, damage included, durably. Only for a member that neither votes nor acknowledges
+        until its log covers a confirmed leader's commit index: what it drops may have been acknowledged.
+        """
+        ...
+
+    def space_available(self) -> bool:
+        """False: refuse proposals now (never applies, never writes of what was proposed). Cheap: a microsecond."""
+        ...
+
+    def reopen(self) -> None:
+        """After a full disk; `write` does it by itself when it is called again. Raises `NoSpace` while there is no room for it."""
+        ...
+
     def size_bytes(self) -> int: ...
 
     def close(self) -> None: ...
@@ -128,8 +142,12 @@ class StateStore(StateReader, Protocol):
 
     def batch(self) -> StateBatch: ...
 
-    def write(self, batch: StateBatch) -> None:
-        """Raises `Backpressure` (RocksDB would stall: nothing was written, try again after a moment) and `StoreFailed`."""
+    def write(self, batch: Any) -> None:
+        """`batch` is what `batch()` made. Raises `NoSpace`, `StoreFailed`, and `Backpressure` (RocksDB would stall: nothing was
+        written, try again after a moment).
+
+        Any outcome uses the batch up (rocksdict's rule): to try again, build it again.
+        """
         ...
 
     def snapshot(self) -> StateSnapshot: ...
@@ -139,7 +157,16 @@ class StateStore(StateReader, Protocol):
         ...
 
     def reopen(self) -> None:
-        """After a full disk: close and open again, without which RocksDB stays in its error. Needs free space (the reserve)."""
+        """After a full disk: close and open again, without which RocksDB stays in its error. Needs free space (the reserve).
+
+        What was not flushed is lost, as in a crash: apply again from the applied index that is found. Families, getters,
+        snapshots and iterators from before must be let go first (RocksDB stays open and locked while one lives): drop the
+        machine, reopen, build a new one. Raises `NoSpace`, and `StoreFailed` when something still holds the old database.
+        """
+        ...
+
+    def unflushed_bytes(self) -> int:
+        """About what a crash now would lose and a restart apply again."""
         ...
 
     def size_bytes(self) -> int: ...

@@ -1,0 +1,440 @@
+"""The log of a member: entries under a chain of hashes, over any `LogBackend`. What it returns is verified; damage is told apart.
+
+Two positions: the *tail*, what the store's thread has made durable, and the *view*, what the loop's thread was told of by `written`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from quorate_node.protocol.entry import Entry, chain_hash
+from quorate_node.protocol.membership import Configuration
+from quorate_node.protocol.message import SnapshotMetadata
+from quorate_node.protocol.ready import HardState, Persist
+from quorate_node.store.damage import DamagedRanges, verify_run
+from quorate_node.store.errors import ChainMismatch, Compacted, Damaged, HardStateLost, NoSpace, StoreFailed, Unavailable
+from quorate_node.store.hard_state import HardStateKeeper, HardStateSlot
+from quorate_node.store.log_backend import LogBackend, LogBatch
+from quorate_node.store.log_cache import LogCache
+from quorate_node.store.log_opening import open_position
+from quorate_node.store.log_record import Marker, decode_record, encode_anchor, encode_marker, encode_record
+from quorate_node.store.settings import StoreSettings
+
+
+@dataclass(slots=True)
+class _Staged:
+    """What one `write` made durable, until `written` shows it."""
+
+    batches: Sequence[Persist]
+    last_index: int
+    snapshot: SnapshotMetadata | None = None
+    entries: list[Entry] = field(default_factory=list)
+    chains: list[bytes] = field(default_factory=list)
+
+
+class ChainedLog:
+    """Implements `interface.LogStore`. `written` must be called once for each `write` that returned, in the same order."""
+
+    def __init__(self, backend: LogBackend, hard_state: HardStateKeeper, settings: StoreSettings) -> None:
+        """Reads and verifies what is there. Raises `HardStateLost`."""
+        self._backend = backend
+        self._hard_state = hard_state
+        self._settings = settings
+        self._cache = LogCache(settings.log_cache_bytes, settings.log_cache_entries_max)
+        self._lock = threading.Lock()
+        """Around the view and the cache: short, never held while the disk is waited for."""
+        self._write_lock = threading.Lock()
+        """Around the tail and the backend's writes: `write` and `compact` come from different threads."""
+        self._staged: deque[_Staged] = deque()
+        self._failed: str | None = None
+        self._reopen_due = False
+        self._closed = False
+        self._slot: HardStateSlot = hard_state.load()
+        self._load()
+
+    def _load(self) -> None:
+        """Take tail, view and damage from what the backend holds."""
+        position = open_position(self._backend, self._slot, self._settings.log_verify_on_open_entries)
+        if position.marker.hard_state_sequence > self._slot.sequence:
+            raise HardStateLost(
+                f"the log was written after save {position.marker.hard_state_sequence} of term and vote, but only save "
+                f"{self._slot.sequence} can be read: remove this member and start it with an empty data directory, as a new member"
+            )
+        self._tail = position.marker
+        with self._lock:
+            self._anchor = position.anchor
+            self._last_index = position.marker.last_index
+            self._damaged = DamagedRanges(position.damaged)
+            self._cache.clear(self._last_index)
+            self._staged.clear()
+
+    # -- the view: loop thread ------------------------------------------------------------------------------------------
+
+    def first_index(self) -> int:
+        return self._anchor.index + 1
+
+    def last_index(self) -> int:
+        return self._last_index
+
+    def snapshot(self) -> SnapshotMetadata:
+        return self._anchor
+
+    def initial(self) -> tuple[HardState, Configuration]:
+        commit = min(max(self._slot.commit, self._tail.commit, self._anchor.index), self._last_index)
+        return HardState(self._slot.term, self._slot.vote, commit), self._anchor.configuration
+
+    def damaged(self) -> list[tuple[int, int]]:
+        with self._lock:
+            return self._damaged.ranges()
+
+    def term(self, index: int) -> int:
+        if index == self._anchor.index:
+            return self._anchor.term
+        return self._at(index)[0].term
+
+    def chain(self, index: int) -> bytes:
+        if index == self._anchor.index:
+            return self._anchor.chain
+        return self._at(index)[1]
+
+    def entries(self, low: int, high: int, size_bytes_max: int) -> list[Entry]:
+        with self._lock:
+            self._check(low)
+            if high > self._last_index + 1:
+                raise Unavailable(f"entries up to {high - 1} were asked for; the last one is {self._last_index}")
+            if low >= high:
+                return []
+            damage = self._damaged.first_in(low, high)
+            if damage == low:
+                raise self._damage(low)
+            high = damage or high
+            if low >= self._cache.low:
+                return self._cache.slice(low, high, size_bytes_max)
+        return self._read_entries(low, high, size_bytes_max)
+
+    def _at(self, index: int) -> tuple[Entry, bytes]:
+        with self._lock:
+            self._check(index)
+            if self._damaged.find(index) is not None:
+                raise self._damage(index)
+            cached = self._cache.get(index)
+        if cached is not None:
+            return cached
+        _, record = next(iter(self._backend.read(index, index + 1)))
+        decoded = decode_record(index, record)
+        if decoded is None:
+            raise self._confirm_damage(index)
+        return decoded
+
+    def _read_entries(self, low: int, high: int, size_bytes_max: int) -> list[Entry]:
+        """From disk, each verified against the one before it."""
+        found: list[Entry] = []
+        size_bytes = 0
+        try:
+            chain: bytes | None = self.chain(low - 1)
+        except Damaged:
+            chain = None
+        for index, record in self._backend.read(low, high):
+            decoded = decode_record(index, record)
+            if decoded is None or (chain is not None and chain_hash(chain, decoded[0]) != decoded[1]):
+                damage = self._confirm_damage(index)
+                if not found:
+                    raise damage
+                break
+            entry, chain = decoded
+            size_bytes += len(entry.data)
+            if found and size_bytes > size_bytes_max:
+                break
+            found.append(entry)
+        return found
+
+    def _check(self, index: int) -> None:
+        if index <= self._anchor.index:
+            raise Compacted(f"index {index} was compacted; the log begins at {self._anchor.index + 1}")
+        if index > self._last_index:
+            raise Unavailable(f"index {index} is beyond the last one, {self._last_index}")
+
+    def _damage(self, index: int) -> Damaged:
+        return Damaged(f"the entry at index {index} is damaged on disk: it must be fetched from the other members")
+
+    def _confirm_damage(self, index: int) -> Damaged:
+        """Unless another thread has just compacted or replaced it. Raises `Compacted`, `Unavailable`."""
+        self._check(index)
+        if index > self._tail.last_index:
+            raise Unavailable(f"index {index} is being replaced by a shorter log")
+        self._found_damage(index, index + 1)
+        return self._damage(index)
+
+    def _found_damage(self, low: int, high: int) -> None:
+        with self._lock:
+            self._damaged.add(max(low, self.first_index()), min(high, self._last_index + 1))
+
+    # -- writing --------------------------------------------------------------------------------------------------------
+
+    def write(self, batches: Sequence[Persist]) -> None:
+        with self._write_lock:
+            self._ready_to_write()
+            staged = self._stage(batches)
+            hard_state = next((batch.hard_state for batch in reversed(batches) if batch.hard_state is not None), None)
+            if hard_state is not None and (hard_state.term, hard_state.vote) != (self._slot.term, self._slot.vote):
+                # Before the entries: an entry of a term that this member would forget it had entered must not be on its disk.
+                self._save_hard_state(hard_state.term, hard_state.vote, hard_state.commit)
+            commit = max(self._tail.commit, hard_state.commit if hard_state is not None else 0)
+            if any(batch.must_sync for batch in batches) or staged.entries or staged.snapshot is not None:
+                self._commit_staged(staged, commit)
+            else:
+                # A commit index alone is not worth a sync: it goes with the next batch's marker, or is learned again.
+                self._tail = self._tail._replace(commit=commit)
+            with self._lock:
+                self._staged.append(staged)
+
+    def written(self, batches: Sequence[Persist]) -> None:
+        with self._lock:
+            assert self._staged, "written() without a write() that returned"
+            staged = self._staged.popleft()
+            assert staged.batches is batches or list(staged.batches) == list(batches), "written() out of order"
+            if staged.snapshot is not None:
+                self._anchor = staged.snapshot
+                self._damaged = DamagedRanges()
+                self._cache.clear(staged.snapshot.index)
+            if staged.entries:
+                self._damaged.remove(staged.entries[0].index, 1 << 63)
+                self._cache.append(staged.entries, staged.chains)
+            self._last_index = staged.last_index
+            assert self._last_index >= self._anchor.index, "the log never ends before its anchor"
+            self._backend.settle()
+
+    def _stage(self, batches: Sequence[Persist]) -> _Staged:
+        """All batches as one: the last snapshot, and the entries that are left when each has replaced what it overwrites."""
+        staged = _Staged(batches, self._tail.last_index)
+        for batch in batches:
+            if batch.snapshot is not None:
+                staged.snapshot, staged.entries = batch.snapshot, []
+                staged.last_index = batch.snapshot.index
+            if not batch.entries:
+                continue
+            first = batch.entries[0].index
+            assert first <= staged.last_index + 1, f"entry {first} would leave a gap after {staged.last_index}"
+            if staged.entries and first > staged.entries[0].index:
+                del staged.entries[first - staged.entries[0].index :]
+                staged.entries += batch.entries
+            else:
+                staged.entries = list(batch.entries)
+            staged.last_index = staged.entries[-1].index
+        return staged
+
+    def _commit_staged(self, staged: _Staged, commit: int) -> None:
+        records: list[tuple[int, bytes]] = []
+        chain = self._tail.chain
+        anchor = staged.snapshot
+        if anchor is not None:
+            chain, commit = anchor.chain, max(commit, anchor.index)
+        if staged.entries:
+            first = staged.entries[0].index
+            floor = anchor.index if anchor is not None else self._tail.anchor_index
+            assert first > floor, f"entry {first} would replace what was compacted up to {floor}"
+            chain = self._chain_before(first, anchor)
+            for entry in staged.entries:
+                chain = chain_hash(chain, entry)
+                staged.chains.append(chain)
+                records.append((entry.index, encode_record(entry, chain)))
+        marker = Marker(
+            self._tail.sequence + 1,
+            staged.last_index,
+            chain,
+            min(commit, staged.last_index),
+            anchor.index if anchor is not None else self._tail.anchor_index,
+            self._slot.sequence,
+        )
+        drop = self._drop(staged)
+        self._commit(LogBatch(encode_marker(marker), records, drop, encode_anchor(anchor) if anchor is not None else None))
+        self._tail = marker
+
+    def _drop(self, staged: _Staged) -> tuple[int, int] | None:
+        """What the batch makes stale: all of the log for a snapshot, else what follows the overwriting entries."""
+        if staged.snapshot is not None:
+            return 0, max(self._tail.last_index, staged.last_index) + 1
+        if staged.last_index < self._tail.last_index:
+            return staged.last_index + 1, self._tail.last_index + 1
+        return None
+
+    def _chain_before(self, first: int, anchor: SnapshotMetadata | None) -> bytes:
+        """Chain hash at `first - 1`, as durable: the store's thread may be ahead of the view."""
+        if anchor is not None and first - 1 == anchor.index:
+            return anchor.chain
+        if first - 1 == self._tail.last_index:
+            return self._tail.chain
+        with self._lock:
+            for staged in reversed(self._staged):
+                if staged.entries and staged.entries[0].index <= first - 1 <= staged.entries[-1].index:
+                    return staged.chains[first - 1 - staged.entries[0].index]
+                if staged.snapshot is not None and staged.snapshot.index == first - 1:
+                    return staged.snapshot.chain
+        return self.chain(first - 1)
+
+    def _save_hard_state(self, term: int, vote: int, commit: int) -> None:
+        tail = self._tail
+        slot = HardStateSlot(self._slot.sequence + 1, term, vote, commit, tail.sequence, tail.last_index, tail.chain)
+        try:
+            self._hard_state.save(slot)
+        except StoreFailed as error:
+            self._failed = str(error)
+            raise
+        self._slot = slot
+
+    def _ready_to_write(self) -> None:
+        assert not self._closed, "the log was closed"
+        if self._failed is not None:
+            raise StoreFailed(self._failed)
+        if self._reopen_due:
+            self._reopen()
+
+    def _commit(self, batch: LogBatch) -> None:
+        try:
+            self._backend.commit(batch)
+        except NoSpace:
+            # Whether the batch is on disk is open until the database was read again, and RocksDB refuses all writes until then.
+            self._reopen_due = True
+            raise
+        except StoreFailed as error:
+            self._failed = str(error)
+            raise
+
+    # -- after a full disk ------------------------------------------------------------------------------------------------
+
+    def space_available(self) -> bool:
+        """False: refuse proposals now, so that there is room for what was already proposed. Cheap."""
+        return self._backend.space_available()
+
+    def reopen(self) -> None:
+        """Open again after a full disk; `write` does this by itself. Raises `NoSpace` when there is still no room."""
+        with self._write_lock:
+            self._reopen()
+
+    def _reopen(self) -> None:
+        commit = self._tail.commit
+        self._backend.reopen()
+        self._load()
+        self._tail = self._tail._replace(commit=min(max(self._tail.commit, commit), self._tail.last_index))
+        self._reopen_due = False
+
+    # -- compaction, repair -----------------------------------------------------------------------------------------------
+
+    def compact(self, index: int, configuration: Configuration) -> None:
+        with self._write_lock:
+            floor = max(self._anchor.index, self._tail.anchor_index)
+            if index <= floor:
+                raise Compacted(f"index {index} was compacted before; the log begins at {floor + 1}")
+            self._ready_to_write()
+            anchor = SnapshotMetadata(index, self.term(index), configuration, self.chain(index))
+            previous = self._tail.anchor_index
+            marker = self._tail._replace(
+                sequence=self._tail.sequence + 1,
+                anchor_index=index,
+                hard_state_sequence=self._slot.sequence,
+                commit=max(self._tail.commit, index),
+            )
+            with self._lock:
+                # First in the view: a reader must find "compacted", never a record that is gone.
+                self._anchor = anchor
+                self._damaged.remove(0, index + 1)
+            self._commit(LogBatch(encode_marker(marker), [], (previous + 1, index + 1), encode_anchor(anchor)))
+            self._tail = marker
+            self._backend.settle()
+        self._backend.reclaim(index)
+
+    def reset(self, snapshot: SnapshotMetadata) -> None:
+        persist = Persist(None, [], snapshot, True)
+        self.write([persist])
+        self.written([persist])
+        self._backend.reclaim(snapshot.index)
+
+    def scrub(self, low: int, high: int) -> list[tuple[int, int]]:
+        low, high = max(low, self.first_index()), min(high, self._last_index + 1)
+        if low >= high:
+            return []
+        try:
+            previous: bytes | None = self.chain(low - 1)
+        except Damaged:
+            previous = None
+        found, _ = verify_run(self._backend.read(low, high), previous)
+        still = [(begin, end) for begin, end in found if begin >= self.first_index()]
+        for begin, end in still:
+            self._found_damage(begin, end)
+        return still
+
+    def repair(self, entries: Sequence[Entry]) -> None:
+        if not entries:
+            return
+        first, last = entries[0].index, entries[-1].index
+        with self._write_lock:
+            self._ready_to_write()
+            with self._lock:
+                damage = self._damaged.find(first)
+            if damage is None or last >= damage[1]:
+                raise ChainMismatch(f"entries {first} to {last} are not within one damaged range ({self.damaged()})")
+            if first != damage[0]:
+                raise ChainMismatch(f"the repair must begin at {damage[0]}, the first damaged index of the range, not at {first}")
+            chain = self.chain(first - 1)
+            records = []
+            for expected, entry in enumerate(entries, first):
+                if entry.index != expected:
+                    raise ChainMismatch(f"entry {entry.index} was given where {expected} was due")
+                chain = chain_hash(chain, entry)
+                records.append((entry.index, encode_record(entry, chain)))
+            if last + 1 == damage[1]:
+                self._check_joins(last, chain)
+            marker = self._tail._replace(sequence=self._tail.sequence + 1, hard_state_sequence=self._slot.sequence)
+            self._commit(LogBatch(encode_marker(marker), records))
+            self._tail = marker
+            with self._lock:
+                self._damaged.remove(first, last + 1)
+            self._backend.settle()
+
+    def _check_joins(self, last: int, chain: bytes) -> None:
+        """The repaired range must meet what follows it: the next whole entry, or the marker's end of the log."""
+        if last == self._tail.last_index:
+            joined = chain == self._tail.chain
+        else:
+            following, following_chain = self._at(last + 1)
+            joined = chain_hash(chain, following) == following_chain
+        if not joined:
+            raise ChainMismatch(
+                f"the entries up to {last} do not meet the chain that follows: the other members hold another history from here "
+                "on; forget the tail, and fetch it as a new follower would"
+            )
+
+    def forget_tail(self, index: int) -> None:
+        """Drop `index` and all after it, damage included, durably. Only for a member that neither votes nor acknowledges until its
+        log covers a confirmed leader's commit index: what it drops may have been acknowledged."""
+        with self._write_lock:
+            self._ready_to_write()
+            self._check(index)
+            chain = self.chain(index - 1)
+            marker = Marker(
+                self._tail.sequence + 1, index - 1, chain, min(self._tail.commit, index - 1), self._tail.anchor_index, self._slot.sequence
+            )
+            self._commit(LogBatch(encode_marker(marker), [], (index, self._tail.last_index + 1)))
+            self._tail = marker
+            with self._lock:
+                self._last_index = index - 1
+                self._damaged.remove(index, 1 << 63)
+                self._cache.truncate(index - 1)
+            self._backend.settle()
+
+    def size_bytes(self) -> int:
+        return self._backend.size_bytes()
+
+    def close(self) -> None:
+        """Leaves a synced note of where the log ends, so that damage of its last batch at rest is found on the next open."""
+        with self._write_lock:
+            if self._closed:
+                return
+            self._closed = True
+            if self._failed is None and not self._reopen_due:
+                self._save_hard_state(self._slot.term, self._slot.vote, max(self._slot.commit, self._tail.commit))
+            self._backend.close()
+            self._hard_state.close()

@@ -1,0 +1,173 @@
+"""The log's records in RocksDB: one atomic batch, then one sync of its write-ahead log with the interpreter's lock let go."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from struct import Struct
+
+from rocksdict import ColumnFamily, Rdict, ReadOptions, WriteBatch
+
+from quorate_node.store.errors import Backpressure, NoSpace, StoreFailed
+from quorate_node.store.log_backend import LogBatch
+from quorate_node.store.log_record import Marker
+from quorate_node.store.rocksdb_log_open import open_log_database
+from quorate_node.store.rocksdb_options import LOG_FAMILY_META, is_damage, is_full_disk, is_stall, write_options
+from quorate_node.store.settings import StoreSettings
+from quorate_node.store.space import SpaceGauge
+from quorate_node.store.wal_scan import newest_marker
+
+_KEY = Struct(">Q")
+INDEX_MAX = (1 << 63) - 1
+_MARKER_KEY = b"marker"
+_ANCHOR_KEY = b"anchor"
+_SINGLE_DELETES_MAX = 64
+"""So many records are deleted one by one; a range's tombstone costs every later read something until it is compacted away."""
+_PROBE_INDEXES = 256
+"""After an unreadable block so many indexes are read one by one before the iterator is tried again."""
+
+
+class RocksLogBackend:
+    """`LogBackend` over the database in `path`."""
+
+    def __init__(self, path: Path, settings: StoreSettings, space: SpaceGauge) -> None:
+        self._path = path
+        self._settings = settings
+        self._space = space
+        self._write_options = write_options(disable_wal=False)
+        self._open()
+
+    def _open(self) -> None:
+        # Before RocksDB sees the files: its recovery rewrites them.
+        self._evidence: Marker | None = newest_marker(self._path)
+        self._database: Rdict = open_log_database(self._path, self._settings)
+        self._meta: Rdict = self._database.get_column_family(LOG_FAMILY_META)
+        self._meta_handle: ColumnFamily = self._database.get_column_family_handle(LOG_FAMILY_META)
+
+    def commit(self, batch: LogBatch) -> None:
+        self._space.require()
+        deadline_s = time.monotonic() + self._settings.log_stall_wait_ms_max / 1000
+        while not self._try_write(batch):
+            if time.monotonic() >= deadline_s:
+                raise Backpressure(
+                    f"RocksDB has refused log writes for {self._settings.log_stall_wait_ms_max} ms (log_stall_wait_ms_max): "
+                    "its flushes do not keep up; nothing was written"
+                )
+            time.sleep(self._settings.log_stall_poll_ms / 1000)
+        try:
+            self._database.flush_wal(True)
+        except Exception as error:
+            # Never tried again: the kernel may have dropped what it could not write, and the next sync would say it is fine.
+            raise StoreFailed(f"the log could not be synced: {error}") from error
+
+    def _try_write(self, batch: LogBatch) -> bool:
+        """False when RocksDB would stall. It consumes the batch object even then, so it is built anew each time."""
+        built = WriteBatch(raw_mode=True)
+        if batch.drop is not None:
+            self._drop(built, *batch.drop)
+        for index, record in batch.records:
+            built.put(_KEY.pack(index), record)
+        if batch.anchor is not None:
+            built.put(_ANCHOR_KEY, batch.anchor, self._meta_handle)
+        # Last, so that a marker that is whole in the file says that all of its batch was written.
+        built.put(_MARKER_KEY, batch.marker, self._meta_handle)
+        try:
+            self._database.write(built, self._write_options)
+        except Exception as error:
+            if is_stall(error):
+                return False
+            if is_full_disk(error):
+                raise NoSpace(f"the disk is full: {error}; nothing of the batch is acknowledged") from error
+            raise StoreFailed(f"the log could not be written: {error}") from error
+        return True
+
+    def _drop(self, built: WriteBatch, low: int, high: int) -> None:
+        if high - low <= _SINGLE_DELETES_MAX:
+            for index in range(low, high):
+                built.delete(_KEY.pack(index))
+        else:
+            built.delete_range(_KEY.pack(low), _KEY.pack(high))
+
+    def read(self, low: int, high: int) -> Iterator[tuple[int, bytes | None]]:
+        expected = low
+        while expected < high:
+            for key, record in self._run(expected, high):
+                if key != _KEY.pack(expected):
+                    break
+                yield expected, record
+                expected += 1
+            # The iterator ended early or skipped something: a missing record, or a block that cannot be read.
+            for index in range(expected, min(expected + _PROBE_INDEXES, high)):
+                yield index, self._read_one(index)
+                expected = index + 1
+
+    def _run(self, low: int, high: int) -> Iterator[tuple[bytes, bytes]]:
+        options = ReadOptions()
+        options.set_iterate_upper_bound(_KEY.pack(high))
+        items = self._database.items(from_key=_KEY.pack(low), read_opt=options)
+        while True:
+            try:
+                key, record = next(items)
+            except StopIteration:
+                return
+            except Exception as error:
+                if is_damage(error):
+                    return
+                raise StoreFailed(f"the log could not be read: {error}") from error
+            assert isinstance(key, bytes) and isinstance(record, bytes), "raw mode"
+            yield key, record
+
+    def _read_one(self, index: int) -> bytes | None:
+        return _read(self._database, _KEY.pack(index))
+
+    def anchor(self) -> bytes | None:
+        return _read(self._meta, _ANCHOR_KEY)
+
+    def marker(self) -> bytes | None:
+        return _read(self._meta, _MARKER_KEY)
+
+    def evidence(self) -> Marker | None:
+        return self._evidence
+
+    def settle(self) -> None:
+        """Nothing to do: what `commit` returned from is on the disk."""
+
+    def reclaim(self, index: int) -> None:
+        self._database.compact_range(_KEY.pack(0), _KEY.pack(index))
+
+    def space_available(self) -> bool:
+        return self._space.available()
+
+    def reopen(self) -> None:
+        self._space.require()
+        self._close_database()
+        try:
+            self._open()
+        except Exception as error:
+            if is_full_disk(error):
+                raise NoSpace(f"the log cannot be opened again, the disk is still full: {error}") from error
+            raise
+
+    def size_bytes(self) -> int:
+        return sum(file.stat().st_size for file in self._path.iterdir() if file.suffix in (".sst", ".log"))
+
+    def close(self) -> None:
+        self._close_database()
+
+    def _close_database(self) -> None:
+        # The family's object and its handle hold the database too: while one lives, the database and its lock stay open.
+        self._meta.close()
+        del self._meta_handle
+        self._database.close()
+
+
+def _read(family: Rdict, key: bytes) -> bytes | None:
+    try:
+        value = family.get(key)
+    except Exception as error:
+        if is_damage(error):
+            return None
+        raise StoreFailed(f"the log could not be read: {error}") from error
+    assert value is None or isinstance(value, bytes), "raw mode"
+    return value

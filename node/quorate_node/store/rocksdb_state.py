@@ -1,0 +1,218 @@
+"""The machine's database: column families in RocksDB, written without a write-ahead log and flushed all at once.
+
+After a crash it stands at the last flush, all families at the same applied index, and the log is applied again from there.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import shutil
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from itertools import takewhile
+from pathlib import Path
+from typing import Any, Protocol
+
+from rocksdict import Checkpoint, ColumnFamily, Rdict, ReadOptions, Snapshot, WriteBatch
+
+from quorate_node.store.errors import Backpressure, NoSpace, StoreError, StoreFailed
+from quorate_node.store.interface import STATE_FAMILIES
+from quorate_node.store.rocksdb_options import is_damage, is_full_disk, is_stall, state_options, write_options
+from quorate_node.store.settings import StoreSettings
+
+logger = logging.getLogger(__name__)
+
+FLUSH_SUFFIX = ".flush"
+"""Beside the database while a flush is under way; a crash may leave it, opening removes it."""
+
+
+class _Scannable(Protocol):
+    """What a column family and a snapshot of one have in common."""
+
+    def items(self, backwards: bool = ..., from_key: Any = ..., read_opt: ReadOptions | None = ...) -> Iterator[Any]: ...
+    def keys(self, backwards: bool = ..., from_key: Any = ..., read_opt: ReadOptions | None = ...) -> Iterator[Any]: ...
+
+
+def scan_items(source: _Scannable, start: bytes, end: bytes | None, backwards: bool) -> Iterator[tuple[bytes, bytes]]:
+    """Pairs with start <= key < end; RocksDB's own iterator wherever it can be."""
+    if end is not None and end <= start:
+        return iter(())
+    if not backwards:
+        return source.items(from_key=start, read_opt=_below(end))
+    found: Iterator[tuple[bytes, bytes]] = source.items(backwards=True, read_opt=_below(end))
+    return takewhile(lambda pair: pair[0] >= start, found) if start else found
+
+
+def scan_keys(source: _Scannable, start: bytes, end: bytes | None, backwards: bool) -> Iterator[bytes]:
+    """As `scan_items`, without the values."""
+    if end is not None and end <= start:
+        return iter(())
+    if not backwards:
+        return source.keys(from_key=start, read_opt=_below(end))
+    found: Iterator[bytes] = source.keys(backwards=True, read_opt=_below(end))
+    return takewhile(lambda key: key >= start, found) if start else found
+
+
+def _below(end: bytes | None) -> ReadOptions:
+    """Never with `set_iterate_lower_bound`: in rocksdict 0.3.29 that sets the *upper* bound (a test shows it)."""
+    options = ReadOptions()
+    if end is not None:
+        options.set_iterate_upper_bound(end)
+    return options
+
+
+class RocksStateSnapshot:
+    """The state at one moment, all families alike; later writes do not show. Close it: it pins old files."""
+
+    def __init__(self, handles: dict[str, ColumnFamily], families: dict[str, Rdict]) -> None:
+        self._handles = handles
+        # Taken on the loop's thread without a turn in between: nothing can be written between two families.
+        self._snapshots: dict[str, Snapshot] = {name: family.snapshot() for name, family in families.items()}
+
+    def family(self, name: str) -> ColumnFamily:
+        return self._handles[name]
+
+    def getter(self, name: str) -> Callable[[Any], Any]:
+        snapshot = self._snapshots[name]
+
+        def get_one(key: bytes) -> bytes | None:
+            found = next(scan_items(snapshot, key, key + b"\0", False), None)
+            return None if found is None else found[1]
+
+        def get(key: bytes | list[bytes]) -> bytes | list[bytes | None] | None:
+            return [get_one(one) for one in key] if isinstance(key, list) else get_one(key)
+
+        return get
+
+    def items(
+        self, name: str, start: bytes, end: bytes | None = None, *, backwards: bool = False
+    ) -> Iterator[tuple[bytes, bytes]]:
+        return scan_items(self._snapshots[name], start, end, backwards)
+
+    def keys(self, name: str, start: bytes, end: bytes | None = None, *, backwards: bool = False) -> Iterator[bytes]:
+        return scan_keys(self._snapshots[name], start, end, backwards)
+
+    def close(self) -> None:
+        # Handles hold the database open as snapshots do.
+        self._snapshots = {}
+        self._handles = {}
+
+
+class RocksStateStore:
+    """Implements `interface.StateStore` over the database in `path`. Before `reopen` let go of families, getters and iterators."""
+
+    def __init__(self, path: Path, settings: StoreSettings) -> None:
+        self._path = path
+        self._settings = settings
+        self._write_options = write_options(disable_wal=True)
+        self._flush_lock = threading.Lock()
+        self._snapshots: weakref.WeakSet[RocksStateSnapshot] = weakref.WeakSet()
+        self._closed = False
+        self._open()
+
+    def _open(self) -> None:
+        shutil.rmtree(self._flush_path(), ignore_errors=True)
+        options, families, self._cache = state_options(self._settings)
+        try:
+            self._database = Rdict(str(self._path), options, column_families=families)
+        except Exception as error:
+            raise self._translated(error, "opened") from error
+        self._families: dict[str, Rdict] = {name: self._database.get_column_family(name) for name in STATE_FAMILIES}
+        self._handles = {name: self._database.get_column_family_handle(name) for name in STATE_FAMILIES}
+
+    def family(self, name: str) -> ColumnFamily:
+        return self._handles[name]
+
+    def getter(self, name: str) -> Callable[[Any], Any]:
+        return self._families[name].get
+
+    def items(
+        self, name: str, start: bytes, end: bytes | None = None, *, backwards: bool = False
+    ) -> Iterator[tuple[bytes, bytes]]:
+        return scan_items(self._families[name], start, end, backwards)
+
+    def keys(self, name: str, start: bytes, end: bytes | None = None, *, backwards: bool = False) -> Iterator[bytes]:
+        return scan_keys(self._families[name], start, end, backwards)
+
+    def batch(self) -> WriteBatch:
+        """RocksDB's own batch. `write` uses it up, also when it is refused: build it again then."""
+        return WriteBatch(raw_mode=True)
+
+    def write(self, batch: WriteBatch) -> None:
+        try:
+            self._database.write(batch, self._write_options)
+        except Exception as error:
+            raise self._translated(error, "written") from error
+
+    def snapshot(self) -> RocksStateSnapshot:
+        snapshot = RocksStateSnapshot(self._handles, self._families)
+        self._snapshots.add(snapshot)
+        return snapshot
+
+    def flush(self) -> None:
+        """All families in one atomic step.
+
+        RocksDB's `flush` (and rocksdict's) flushes the one family it is called on, atomic flush or not; after power loss that
+        family would be ahead of the others. A checkpoint is the call that flushes all of them in one step: take one and drop it.
+        """
+        with self._flush_lock:
+            path = self._flush_path()
+            shutil.rmtree(path, ignore_errors=True)
+            try:
+                Checkpoint(self._database).create_checkpoint(str(path))
+            except Exception as error:
+                raise self._translated(error, "flushed") from error
+            finally:
+                shutil.rmtree(path, ignore_errors=True)
+
+    def unflushed_bytes(self) -> int:
+        """What a crash would lose and a restart apply again, about; bounded by `state_memtables_total_bytes` and what is being flushed."""
+        return sum(family.property_int_value("rocksdb.cur-size-all-mem-tables") or 0 for family in self._families.values())
+
+    def reopen(self) -> None:
+        with self._flush_lock:
+            self._close_database()
+            # Whoever held a handle in a cycle of objects holds the database until the collector has been there.
+            gc.collect()
+            self._open()
+
+    def size_bytes(self) -> int:
+        return sum(file.stat().st_size for file in self._path.iterdir() if file.suffix in (".sst", ".log"))
+
+    def close(self) -> None:
+        """Flushes what was written, all families at once, when the disk lets it; else the log is applied again after the start."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            # Not left to RocksDB: it flushes on closing only when nobody holds a handle any more.
+            self.flush()
+        except (NoSpace, StoreFailed) as error:
+            logger.warning("the state was closed without its last flush: %s", error)
+        with self._flush_lock:
+            self._close_database()
+
+    def _close_database(self) -> None:
+        # Each of these objects holds the database: while one lives, it stays open and locked.
+        for snapshot in list(self._snapshots):
+            snapshot.close()
+        for family in self._families.values():
+            family.close()
+        self._handles = {}
+        self._database.close()
+
+    def _flush_path(self) -> Path:
+        return self._path.with_name(self._path.name + FLUSH_SUFFIX)
+
+    def _translated(self, error: Exception, what: str) -> StoreError:
+        if is_stall(error):
+            return Backpressure(f"the state cannot be {what} without a stall: try again in a moment, with a new batch")
+        if "lock hold by current process" in str(error):
+            return StoreFailed(f"the state cannot be {what}: a handle, getter, snapshot or iterator of the old one is still held")
+        if is_full_disk(error):
+            return NoSpace(f"the state cannot be {what}, the disk is full: {error}; free space, then reopen")
+        if is_damage(error):
+            return StoreFailed(f"the state is damaged: {error}; start this member with an empty data directory, as a new member")
+        return StoreFailed(f"the state cannot be {what}: {error}")
