@@ -69,7 +69,7 @@ class Administration:
             "remove": self._remove,
             "replace": self._replace,
             "transfer": self._transfer,
-            "step-down": self._step_down,
+            "step-down": self._transfer,
         }
 
     async def call(self, call: AdministrationCall) -> int:
@@ -95,7 +95,8 @@ class Administration:
         except PeerFailure as failure:
             if not failure.sent:
                 raise ServiceError("NoLeader", f"the leader could not be reached: {failure}; the call was not carried out") from failure
-            raise ServiceError("LeadershipLost", f"the leader did not answer: {failure}; look at the members before you try again") from failure
+            text = f"the leader did not answer: {failure}; look at the members before you try again"
+            raise ServiceError("LeadershipLost", text) from failure
 
     async def carry_out(self, call: AdministrationCall) -> int:
         """On the leader. Raises `ServiceError`."""
@@ -225,19 +226,22 @@ class Administration:
                 applied.set_result(None)
 
         until_s = loop.time() + self._settings.request_timeout_ms / 1000
-        while True:
-            try:
-                index = engine.raft.propose_membership(change)
-                break
-            except ProposalDropped as dropped:
-                if loop.time() > until_s:
-                    raise ServiceError("MembershipChangePending", f"another membership change is under way: {dropped}") from dropped
-                await asyncio.sleep(self._settings.tick_ms / 1000)
-                self._require_leader()
+        index = await self._propose(change, until_s)
         engine.in_flight.truncated(index, engine.raft.term)
         engine.in_flight.add(index, engine.raft.term, [(done, until_s)])
         engine.wake()
         await applied
+
+    async def _propose(self, change: MembershipChange, until_s: float) -> int:
+        """One change at a time is in the log: wait for the one before."""
+        while True:
+            try:
+                return self._engine.raft.propose_membership(change)
+            except ProposalDropped as dropped:
+                if asyncio.get_running_loop().time() > until_s:
+                    raise ServiceError("MembershipChangePending", f"another membership change is under way: {dropped}") from dropped
+            await asyncio.sleep(self._settings.tick_ms / 1000)
+            self._require_leader()
 
     # --- leadership --------------------------------------------------------------------------------------------
 
@@ -276,5 +280,6 @@ class Administration:
             await asyncio.sleep(self._settings.tick_ms / 1000)
         return target
 
-    async def _step_down(self, call: AdministrationCall) -> int:
-        return await self._transfer(AdministrationCall("transfer"))
+    async def hand_over(self) -> None:
+        """Give leadership to the best successor. Raises `ServiceError` when nobody took it."""
+        await self._transfer(AdministrationCall("transfer"))

@@ -33,7 +33,9 @@ class _Served:
 class SnapshotServer:
     """The sender's side: one pinned snapshot serves all who ask for its index; it is let go when nobody has asked for a while."""
 
-    def __init__(self, settings: ReplicaSettings, machine: Callable[[], Machine], transport: Transport, gave_up: Callable[[int], None]) -> None:
+    def __init__(
+        self, settings: ReplicaSettings, machine: Callable[[], Machine], transport: Transport, gave_up: Callable[[int], None]
+    ) -> None:
         """`gave_up(member_id)`: a follower stopped fetching; the protocol must probe it again."""
         self._settings = settings
         self._machine = machine
@@ -127,7 +129,7 @@ class SnapshotFetcher:
             sink = await self._fetch_all(message.sender, index)
             await self._finished(message, sink)
         except (PeerFailure, PeerRefused) as error:
-            logger.warning("snapshot at index %d from member %x was not fetched: %s; waiting for the next offer", index, message.sender, error)
+            logger.warning("snapshot at %d from member %x was not fetched: %s; waiting for the next offer", index, message.sender, error)
         finally:
             self.progress = (0, 0)
 

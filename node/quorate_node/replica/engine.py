@@ -21,7 +21,7 @@ from quorate_node.protocol.entry import Entry, EntryType
 from quorate_node.protocol.membership import Configuration, MemberRecord, MembershipChange
 from quorate_node.protocol.message import Message, MessageType, SnapshotMetadata
 from quorate_node.protocol.raft import ProposalDropped, Raft
-from quorate_node.protocol.ready import EventKind, Event, Persist, Ready, Role, SoftState
+from quorate_node.protocol.ready import Event, EventKind, Persist, Ready, Role, SoftState
 from quorate_node.replica.forward import Forwarder
 from quorate_node.replica.log_clock import LogClock
 from quorate_node.replica.proposals import InFlight, Pending, Waiter, encode_batch
@@ -106,7 +106,7 @@ class Engine:
             self.reads.start()
             while self.raft.has_ready() and not self._paused:
                 self._handle(self.raft.ready())
-        except Exception as error:  # an invariant broke: a member that goes on could lie to its peers
+        except Exception as error:  # noqa: BLE001 - an invariant broke: a member that goes on could lie to its peers
             self._on_failed(error)
 
     def tick(self) -> None:
@@ -128,7 +128,7 @@ class Engine:
                 raft_step(message, now_ms)
             while self.raft.has_ready() and not self._paused:
                 self._handle(self.raft.ready())
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever broke stops the member, with its cause
             self._on_failed(error)
 
     def _handle(self, ready: Ready) -> None:
@@ -187,7 +187,7 @@ class Engine:
                     self.raft.persisted(persist, now_ms)
                 after_all.extend(after)
             self._deliver(after_all)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever broke stops the member, with its cause
             self._on_failed(error)
             return
         self._turn()
@@ -290,7 +290,7 @@ class Engine:
             return
         try:
             self._apply()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever broke stops the member, with its cause
             self._on_failed(error)
             return
         self.wake()

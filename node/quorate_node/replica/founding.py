@@ -1,4 +1,4 @@
-"""The first moment of a cluster: a log whose first entry makes this member its only voter. The identity is written last: it is the commit."""
+"""The first moment of a cluster: a log whose first entry makes this member its only voter. The identity is written last, as commit."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+
 import msgspec
 
 from quorate.wire.results import Failure
@@ -72,7 +73,7 @@ class Housekeeping:
             await asyncio.sleep(interval_s)
             try:
                 await work()
-            except Exception as error:  # a broken invariant here is as serious as in a turn of the engine
+            except Exception as error:  # noqa: BLE001 - a broken invariant here is as serious as in a turn of the engine
                 self._failed(error)
                 return
 
@@ -99,7 +100,7 @@ class Housekeeping:
         self._handing_over = True
         logger.warning("handing leadership over: %s", reason)
         try:
-            await self._administration.step_down()
+            await self._administration.hand_over()
         except ServiceError as error:
             logger.warning("leadership was not handed over: %s", error.message)
         finally:

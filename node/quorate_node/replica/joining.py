@@ -1,4 +1,4 @@
-"""An empty data directory's way into a cluster: ask who is there, join if somebody is, bootstrap only if nobody can be (DESIGN decision 2)."""
+"""An empty data directory's way into a cluster: ask who is there, join them; bootstrap only if nobody can be (DESIGN decision 2)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,6 @@ class JoinRequest(msgspec.Struct, array_like=True, frozen=True):
     client_url: str
     witness: bool
     priority: int
-    token_hash: bytes
 
 
 class JoinAnswer(msgspec.Struct, array_like=True, frozen=True):
@@ -119,7 +118,7 @@ class Joiner:
     async def _join(self, clusters: Sequence[Peer]) -> JoinAnswer | None:
         settings = self._settings
         request = msgspec.msgpack.encode(
-            JoinRequest(settings.name, settings.peer_url, settings.client_url, settings.witness, settings.priority, self.token_hash)
+            JoinRequest(settings.name, settings.peer_url, settings.client_url, settings.witness, settings.priority)
         )
         for peer in clusters:
             try:

@@ -158,7 +158,7 @@ class Member:
         async def guarded() -> None:
             try:
                 await work
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever broke stops the member, with its cause
                 self._failed(error)
 
         task = asyncio.get_running_loop().create_task(guarded())
@@ -230,10 +230,10 @@ class Member:
 
     async def _install(self, metadata: SnapshotMetadata, ready: Ready) -> None:
         """The state first, then the log: a crash between finds a state beyond the log, and the log starts after it."""
-        machine = await self._storage.swap_state(self.engine.machine)
+        machine = await self._storage.swap_state()
         assert machine.applied_index == metadata.index, "the snapshot fetched is the one the protocol was offered"
         self.engine.carry_out(ready)
-        while not self.engine.writer.idle():
+        while not self.engine.writer.idle():  # noqa: ASYNC110 - a drain, once in a life
             await asyncio.sleep(self._settings.tick_ms / 1000)
         self.server.close()
         self.engine.resume(machine)
@@ -316,7 +316,8 @@ class Member:
             for index, right in msgspec.msgpack.decode(payload, type=dict[int, bytes]).items():
                 own = self.machine.digest(index)
                 if own is not None and own != right:
-                    self._failed(Diverged(f"the state at index {index} differs from the majority's: give this member an empty data directory"))
+                    text = f"the state at index {index} differs from the majority's: give this member an empty data directory"
+                    self._failed(Diverged(text))
         return msgspec.msgpack.encode(dict(self.machine.digests()))
 
     async def _answer_confirmed_end(self) -> bytes:

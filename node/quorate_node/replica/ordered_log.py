@@ -37,8 +37,8 @@ class OrderedLog:
             try:
                 entries = member.entries(at, applied + 1)
             except Compacted as error:
-                raise ServiceError(
-                    "Compacted", f"from is {at}, the log begins at {member.engine.log.first_index()}: read a snapshot and go on from its index"
-                ) from error
+                first = member.engine.log.first_index()
+                text = f"from is {at}, the log begins at {first}: read a snapshot and go on from its index"
+                raise ServiceError("Compacted", text) from error
             at = entries[-1].index + 1
             yield entries

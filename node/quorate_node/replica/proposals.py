@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from quorate.wire.commands import BATCH_FORMAT, Batch, Command
 from quorate.wire.results import Result
+from quorate_node.machine.application_port import Pending as PendingResult
 from quorate_node.replica.service import Done, ServiceError
 from quorate_node.replica.settings import ReplicaSettings
 
@@ -112,7 +113,7 @@ class InFlight:
         assert index not in self._groups, "an index is proposed once a term; an older group was answered at truncation"
         self._groups[index] = (term, list(waiters), min(deadline_s for _, deadline_s in waiters))
 
-    def applied(self, index: int, term: int, results: list[Result]) -> None:
+    def applied(self, index: int, term: int, results: Sequence[Result | PendingResult]) -> None:
         """Answer those who wait for this index: with their results, or that another leader's entry took its place."""
         group = self._groups.pop(index, None)
         if group is None:
@@ -123,7 +124,11 @@ class InFlight:
             return
         assert len(results) == len(waiters), "one result a command"
         for waiter, result in zip(waiters, results, strict=True):
-            if waiter is not None:
+            if waiter is None:
+                continue
+            if isinstance(result, PendingResult):
+                result.set_callback(waiter[0])  # The application's machine answers later, in its own process.
+            else:
                 waiter[0](result)
 
     def truncated(self, from_index: int, term: int) -> None:

@@ -8,22 +8,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import msgspec
 
-from quorate.wire.commands import Command
-from quorate.wire.results import Result
 from quorate_node.machine.interface import Machine
-from quorate_node.protocol.entry import Entry
 from quorate_node.protocol.membership import Configuration
 from quorate_node.protocol.message import Message
 from quorate_node.protocol.raft import RaftConfig
-from quorate_node.protocol.ready import Role, SoftState
-from quorate_node.replica.administration import AdministrationCall, new_member_id
+from quorate_node.protocol.ready import Role
+from quorate_node.replica.administration import AdministrationCall
 from quorate_node.replica.admission import Admission
 from quorate_node.replica.founding import found_cluster, restore_cluster
 from quorate_node.replica.joining import JoinAnswer, Joiner, JoinRequest, ProbeAnswer, token_hash
 from quorate_node.replica.member import Environment, Member
-from quorate_node.replica.ordered_log import OrderedLog
 from quorate_node.replica.recovery import recover_log
-from quorate_node.replica.service import Consistency, Done, MemberInfo, MemberStatus, PeerProgress, ReadDone, ServiceError
+from quorate_node.replica.service import ServiceError
 from quorate_node.replica.settings import ReplicaSettings
 from quorate_node.replica.storage import Storage
 from quorate_node.transport.interface import Identity, LostReason, PeerRefused, RequestKind, Transport
@@ -35,8 +31,12 @@ PROTOCOL_VERSION_HIGH = 1
 RELEASE = "0.1.0"
 
 
+def _nobody_listens(_index: int) -> None:
+    """Before the API is there."""
+
+
 class Replica:
-    """Implements `ReplicaService` for the API and `Receiver` for the transport."""
+    """Implements `Receiver` for the transport; `service_face.ServiceFace` is its face to the API."""
 
     def __init__(
         self,
@@ -67,7 +67,8 @@ class Replica:
         self._life: asyncio.Task[None] | None = None
         self.stopped_because: BaseException | None = None
         self.stopped = asyncio.Event()
-        self.ordered_log = OrderedLog(self._require)
+        self.applied: Callable[[int], None] = _nobody_listens
+        """Told of every applied index, of whatever machine is in use."""
 
     # --- life --------------------------------------------------------------------------------------------------
 
@@ -87,7 +88,7 @@ class Replica:
             await self._work()
         except asyncio.CancelledError:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever broke stops the member, with its cause
             self._fail(error)
 
     async def _become(self, answer: JoinAnswer | None) -> None:
@@ -125,7 +126,10 @@ class Replica:
         member.start()
         if machine.members:
             self._set_peers(machine, machine.configuration)
-        self.ordered_log.follow(member)
+        machine.on_applied(self._on_applied)
+
+    def _on_applied(self, index: int) -> None:
+        self.applied(index)
 
     def _set_peers(self, machine: Machine, configuration: Configuration) -> None:
         """Speak to whoever is a member; an empty learner keeps the addresses that it was given with its identity."""
@@ -172,10 +176,10 @@ class Replica:
         engine = member.engine
         if engine.soft_state.role == Role.LEADER and member.administration.best_successor():
             try:
-                await member.administration.step_down()
+                await member.administration.hand_over()
             except ServiceError as error:
                 logger.warning("leadership was not handed over before stopping: %s", error.message)
-        while len(engine.in_flight) or len(engine.pending) or len(engine.reads):
+        while len(engine.in_flight) or len(engine.pending) or len(engine.reads):  # noqa: ASYNC110 - a drain, once in a life
             await asyncio.sleep(self._settings.tick_ms / 1000)
 
     # --- Receiver ----------------------------------------------------------------------------------------------
@@ -229,8 +233,6 @@ class Replica:
         except msgspec.MsgspecError as error:
             raise PeerRefused("MalformedBody", f"join request: {error}") from error
         tokens = self._tokens()
-        if tokens and request.token_hash not in tokens:
-            raise PeerRefused("Unauthenticated", "bootstrap.token is not this cluster's; give the joining member the same token")
         call = AdministrationCall(
             "join",
             peer_url=request.peer_url,
@@ -256,7 +258,7 @@ class Replica:
         if token and token not in tokens:
             self._storage.save("tokens", msgspec.msgpack.encode([*tokens, token]))
 
-    # --- ReplicaService ----------------------------------------------------------------------------------------
+    # --- what the service asks ---------------------------------------------------------------------------------
 
     @property
     def member_id(self) -> int:
@@ -267,162 +269,23 @@ class Replica:
         return self._storage.cluster_id
 
     @property
-    def machine(self) -> Machine:
-        return self._require().machine
-
-    def _require(self) -> Member:
-        if self._member is None:
-            raise ServiceError("NotReady", self._not_ready_reason())
+    def member(self) -> Member | None:
+        """The member at work; None before it belongs to a cluster and while its log is repaired."""
         return self._member
 
-    def _not_ready_reason(self) -> str:
+    @property
+    def stopping(self) -> bool:
+        return self._stopping or self.stopped_because is not None
+
+    @property
+    def repairing(self) -> bool:
+        return self._repairing
+
+    def not_ready_reason(self) -> str:
         if self._repairing:
             return "this member repairs its log from its peers before it takes part"
         waiting = self._joiner.waiting_for
         return f"this member belongs to no cluster yet{': ' + waiting if waiting else ''}"
-
-    def is_leader(self) -> bool:
-        return self._member is not None and self._member.engine.soft_state.role == Role.LEADER
-
-    def leader(self) -> tuple[int, str]:
-        if self._member is None:
-            return 0, ""
-        leader_id = self._member.engine.soft_state.leader
-        record = self._member.machine.members.get(leader_id)
-        return (leader_id, record.client_url) if record is not None else (leader_id, "")
-
-    def _refusal(self) -> ServiceError | None:
-        if self._stopping or self.stopped_because is not None:
-            return ServiceError("ShuttingDown", "this member is stopping; ask another")
-        if self._member is None:
-            return ServiceError("NotReady", self._not_ready_reason())
-        return None
-
-    def submit(self, command: Command, done: Done, *, forward: bool = True, deadline_s: float | None = None) -> None:
-        member = self._member
-        loop = asyncio.get_running_loop()
-        if member is None or self._stopping or self.stopped_because is not None:
-            refusal = self._refusal()
-            assert refusal is not None
-            loop.call_soon(done, refusal)
-            return
-        engine = member.engine
-        soft = engine.soft_state
-        if not forward and soft.role != Role.LEADER:
-            error = "NotLeader" if soft.leader else "NoLeader"
-            loop.call_soon(done, ServiceError(error, "this member does not lead and was asked not to forward"))
-            return
-        if deadline_s is None:
-            deadline_s = loop.time() + self._settings.request_timeout_ms / 1000
-        if not engine.pending.add(command, (done, deadline_s)):
-            loop.call_soon(done, ServiceError("TooManyRequests", "the queue of proposals is full; try again in a moment"))
-            return
-        engine.wake()
-
-    async def execute(self, command: Command, *, forward: bool = True, timeout_s: float | None = None) -> Result:
-        loop = asyncio.get_running_loop()
-        outcome: asyncio.Future[Result] = loop.create_future()
-
-        def done(result: Result | ServiceError) -> None:
-            if outcome.done():
-                return
-            if isinstance(result, ServiceError):
-                outcome.set_exception(result)
-            else:
-                outcome.set_result(result)
-
-        self.submit(command, done, forward=forward, deadline_s=None if timeout_s is None else loop.time() + timeout_s)
-        return await outcome
-
-    def read(self, consistency: int, done: ReadDone, *, staleness_ms_max: int = 0, deadline_s: float | None = None) -> None:
-        member = self._member
-        loop = asyncio.get_running_loop()
-        if member is None or self._stopping or self.stopped_because is not None:
-            loop.call_soon(done, self._refusal())
-            return
-        engine = member.engine
-        if consistency == Consistency.STALE:
-            loop.call_soon(done, self._stale_error(member, staleness_ms_max))
-            return
-        if consistency == Consistency.LEASE and self.lease_holds() and engine.raft.lease_read_index() <= engine.machine.applied_index:
-            loop.call_soon(done, None)
-            return
-        if deadline_s is None:
-            deadline_s = loop.time() + self._settings.request_timeout_ms / 1000
-        if not engine.reads.add(done, deadline_s):
-            loop.call_soon(done, ServiceError("TooManyRequests", "the queue of reads is full; try again in a moment"))
-            return
-        engine.wake()
-
-    def lease_holds(self) -> bool:
-        """Asked again *after* a lease read has read its value: a pause in between may have outlived the lease (DESIGN decision 14)."""
-        member = self._member
-        return member is not None and member.engine.raft.lease_valid(self._environment.now_ms())
-
-    def _stale_error(self, member: Member, staleness_ms_max: int) -> ServiceError | None:
-        if not staleness_ms_max or member.engine.soft_state.role == Role.LEADER:
-            return None
-        age_ms = member.engine.leader_contact_age_ms()
-        if age_ms <= staleness_ms_max:
-            return None
-        return ServiceError(
-            "TooStale", f"max_staleness_ms is {staleness_ms_max}, the last word from a leader is {age_ms} ms old; ask another member"
-        )
-
-    async def read_barrier(self, consistency: int, *, staleness_ms_max: int = 0, timeout_s: float | None = None) -> None:
-        loop = asyncio.get_running_loop()
-        ready: asyncio.Future[None] = loop.create_future()
-
-        def done(error: ServiceError | None) -> None:
-            if ready.done():
-                return
-            if error is None:
-                ready.set_result(None)
-            else:
-                ready.set_exception(error)
-
-        deadline_s = None if timeout_s is None else loop.time() + timeout_s
-        self.read(consistency, done, staleness_ms_max=staleness_ms_max, deadline_s=deadline_s)
-        await ready
-
-    # --- administration ----------------------------------------------------------------------------------------
-
-    async def _call(self, call: AdministrationCall) -> int:
-        refusal = self._refusal()
-        if refusal is not None:
-            raise refusal
-        return await self._require().administration.call(call)
-
-    async def add_member(
-        self, peer_url: str, name: str, *, witness: bool, priority: int, expected_configuration_index: int | None
-    ) -> int:
-        return await self._call(
-            AdministrationCall(
-                "add",
-                peer_url=peer_url,
-                name=name,
-                witness=witness,
-                priority=priority,
-                expected_configuration_index=expected_configuration_index,
-            )
-        )
-
-    async def promote_member(self, member_id: int, *, expected_configuration_index: int | None) -> None:
-        await self._call(AdministrationCall("promote", member_id, expected_configuration_index=expected_configuration_index))
-
-    async def remove_member(self, member_id: int, *, expected_configuration_index: int | None) -> None:
-        await self._call(AdministrationCall("remove", member_id, expected_configuration_index=expected_configuration_index))
-
-    async def replace_member(self, member_id: int, peer_url: str, name: str, *, expected_configuration_index: int | None) -> int:
-        return await self._call(
-            AdministrationCall("replace", member_id, peer_url, name, expected_configuration_index=expected_configuration_index)
-        )
-
-    async def transfer_leadership(self, to: int) -> int:
-        return await self._call(AdministrationCall("transfer", to))
-
-    async def step_down(self) -> None:
-        await self._call(AdministrationCall("step-down"))
 
     async def bootstrap(self, token: str, snapshot: AsyncIterator[bytes] | None = None) -> int:
         """Make this empty member a cluster of one. Idempotent by token: `AlreadyBootstrapped` says what is there."""
@@ -444,87 +307,3 @@ class Replica:
             await asyncio.gather(self._life, return_exceptions=True)
         self._life = asyncio.get_running_loop().create_task(self._live())
         return self.cluster_id
-
-    def snapshot_stream(self) -> AsyncIterator[bytes]:
-        return self._storage.snapshot_file(self.machine)
-
-    def committed_entries(self, from_index: int) -> AsyncIterator[Sequence[Entry]]:
-        return self.ordered_log.entries(from_index)
-
-    # --- status ------------------------------------------------------------------------------------------------
-
-    def members(self) -> tuple[int, list[MemberInfo]]:
-        member = self._require()
-        configuration = member.machine.configuration
-        progress = member.engine.raft.progress() if self.is_leader() else {}
-        last_index = member.engine.raft.last_index
-        infos = []
-        for record in sorted(member.machine.members.values(), key=lambda record: record.name):
-            witness = record.member_id in configuration.witnesses
-            role = "witness" if witness else "voter" if record.member_id in configuration.voters else "learner"
-            seen = progress.get(record.member_id)
-            peer = None
-            if seen is not None:
-                active = seen.recent_active or record.member_id == self.member_id
-                peer = PeerProgress(record.member_id, seen.state.name.lower(), seen.match, active, last_index - seen.match)
-            infos.append(MemberInfo(record.member_id, record.name, role, record.peer_url, record.client_url, record.priority, peer))
-        return member.engine.configuration_index, infos
-
-    def _role(self, soft: SoftState, configuration: Configuration) -> str:
-        if self.stopped_because is not None:
-            return "stopped"
-        if self.member_id in configuration.witnesses:
-            return "witness"
-        if self.member_id in configuration.learners or not configuration.voters:
-            return "learner"
-        return {Role.LEADER: "leader", Role.FOLLOWER: "follower"}.get(soft.role, "candidate")
-
-    def status(self) -> MemberStatus:
-        settings, storage, member = self._settings, self._storage, self._member
-        alarms = list(storage.alarms())
-        if self.stopped_because is not None:
-            alarms.append(f"Stopped: {self.stopped_because}")
-        common = {
-            "member_id": self.member_id,
-            "name": settings.name,
-            "peer_url": settings.peer_url,
-            "client_url": settings.client_url,
-            "first_index": storage.log.first_index(),
-            "last_index": storage.log.last_index(),
-            "log_size_bytes": storage.log.size_bytes(),
-            "version": RELEASE,
-            "boot_counter": storage.boot_counter,
-        }
-        if member is None:
-            role = "repairing" if self._repairing else "joining" if self.member_id else "uninitialised"
-            return MemberStatus(
-                role=role,
-                leader_id=0,
-                term=0,
-                commit_index=0,
-                applied_index=0,
-                revision=0,
-                compacted_revision=0,
-                state_size_bytes=0,
-                cluster_version=0,
-                errors=(*alarms, f"NotReady: {self._not_ready_reason()}"),
-                **common,
-            )
-        engine, machine = member.engine, member.machine
-        alarms.extend(f"{name}: {text}" for name, text in member.housekeeping.alarms.items())
-        return MemberStatus(
-            role=self._role(engine.soft_state, machine.configuration),
-            leader_id=engine.soft_state.leader,
-            term=engine.raft.term,
-            commit_index=engine.raft.commit_index,
-            applied_index=machine.applied_index,
-            revision=machine.revision,
-            compacted_revision=machine.compacted_revision,
-            state_size_bytes=storage.state_size_bytes(),
-            cluster_version=machine.cluster_version,
-            errors=tuple(alarms),
-            **common,
-        )
-
-
-__all__ = ["Replica", "new_member_id"]

@@ -69,7 +69,7 @@ class LogWriter:
             outcome: BaseException | None = None
             try:
                 self._log.write([persist for persist, _ in job])
-            except Exception as error:  # reported on the loop, where it stops the member or is tried again
+            except Exception as error:  # noqa: BLE001 - reported on the loop, where it stops the member or is tried again
                 outcome = error
             if self._closed:
                 return

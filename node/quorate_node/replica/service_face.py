@@ -1,0 +1,210 @@
+"""`ReplicaService` over a `Replica`: the calls of the API, refused with an exact reason before there is a cluster."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+from quorate.wire.commands import Command
+from quorate.wire.results import Result
+from quorate_node.machine.interface import Machine
+from quorate_node.protocol.entry import Entry
+from quorate_node.protocol.ready import Role
+from quorate_node.replica.administration import AdministrationCall
+from quorate_node.replica.member import Environment, Member
+from quorate_node.replica.ordered_log import OrderedLog
+from quorate_node.replica.replica import Replica
+from quorate_node.replica.service import Consistency, Done, MemberInfo, MemberStatus, ReadDone, ServiceError
+from quorate_node.replica.settings import ReplicaSettings
+from quorate_node.replica.status import member_infos, member_status
+from quorate_node.replica.storage import Storage
+
+
+class ServiceFace:
+    """Implements `replica.service.ReplicaService`."""
+
+    def __init__(self, replica: Replica, settings: ReplicaSettings, storage: Storage, environment: Environment) -> None:
+        self._replica = replica
+        self._settings = settings
+        self._storage = storage
+        self._environment = environment
+        self._ordered_log = OrderedLog(self._require)
+        replica.applied = self._ordered_log.wake
+
+    @property
+    def cluster_id(self) -> int:
+        return self._replica.cluster_id
+
+    @property
+    def machine(self) -> Machine:
+        """Raises `ServiceError` (NotReady) before there is one."""
+        return self._require().machine
+
+    def _require(self) -> Member:
+        member = self._replica.member
+        if member is None:
+            raise ServiceError("NotReady", self._replica.not_ready_reason())
+        return member
+
+    def is_leader(self) -> bool:
+        member = self._replica.member
+        return member is not None and member.engine.soft_state.role == Role.LEADER
+
+    def leader(self) -> tuple[int, str]:
+        member = self._replica.member
+        if member is None:
+            return 0, ""
+        leader_id = member.engine.soft_state.leader
+        record = member.machine.members.get(leader_id)
+        return (leader_id, record.client_url) if record is not None else (leader_id, "")
+
+    def _refusal(self) -> ServiceError | None:
+        if self._replica.stopping:
+            return ServiceError("ShuttingDown", "this member is stopping; ask another")
+        if self._replica.member is None:
+            return ServiceError("NotReady", self._replica.not_ready_reason())
+        return None
+
+    def submit(self, command: Command, done: Done, *, forward: bool = True, deadline_s: float | None = None) -> None:
+        member = self._replica.member
+        loop = asyncio.get_running_loop()
+        if member is None or self._replica.stopping:
+            refusal = self._refusal()
+            assert refusal is not None
+            loop.call_soon(done, refusal)
+            return
+        engine = member.engine
+        soft = engine.soft_state
+        if not forward and soft.role != Role.LEADER:
+            error = "NotLeader" if soft.leader else "NoLeader"
+            loop.call_soon(done, ServiceError(error, "this member does not lead and was asked not to forward"))
+            return
+        if deadline_s is None:
+            deadline_s = loop.time() + self._settings.request_timeout_ms / 1000
+        if not engine.pending.add(command, (done, deadline_s)):
+            loop.call_soon(done, ServiceError("TooManyRequests", "the queue of proposals is full; try again in a moment"))
+            return
+        engine.wake()
+
+    async def execute(self, command: Command, *, forward: bool = True, timeout_s: float | None = None) -> Result:
+        loop = asyncio.get_running_loop()
+        outcome: asyncio.Future[Result] = loop.create_future()
+
+        def done(result: Result | ServiceError) -> None:
+            if outcome.done():
+                return
+            if isinstance(result, ServiceError):
+                outcome.set_exception(result)
+            else:
+                outcome.set_result(result)
+
+        self.submit(command, done, forward=forward, deadline_s=None if timeout_s is None else loop.time() + timeout_s)
+        return await outcome
+
+    def read(self, consistency: int, done: ReadDone, *, staleness_ms_max: int = 0, deadline_s: float | None = None) -> None:
+        member = self._replica.member
+        loop = asyncio.get_running_loop()
+        if member is None or self._replica.stopping:
+            loop.call_soon(done, self._refusal())
+            return
+        engine = member.engine
+        if consistency == Consistency.STALE:
+            loop.call_soon(done, self._stale_error(member, staleness_ms_max))
+            return
+        if consistency == Consistency.LEASE and self.lease_holds() and engine.raft.lease_read_index() <= engine.machine.applied_index:
+            loop.call_soon(done, None)
+            return
+        if deadline_s is None:
+            deadline_s = loop.time() + self._settings.request_timeout_ms / 1000
+        if not engine.reads.add(done, deadline_s):
+            loop.call_soon(done, ServiceError("TooManyRequests", "the queue of reads is full; try again in a moment"))
+            return
+        engine.wake()
+
+    def lease_holds(self) -> bool:
+        """Asked again *after* a lease read has read its value: a pause in between may have outlived the lease (DESIGN decision 14)."""
+        member = self._replica.member
+        return member is not None and member.engine.raft.lease_valid(self._environment.now_ms())
+
+    def _stale_error(self, member: Member, staleness_ms_max: int) -> ServiceError | None:
+        if not staleness_ms_max or member.engine.soft_state.role == Role.LEADER:
+            return None
+        age_ms = member.engine.leader_contact_age_ms()
+        if age_ms <= staleness_ms_max:
+            return None
+        return ServiceError(
+            "TooStale", f"max_staleness_ms is {staleness_ms_max}, the last word from a leader is {age_ms} ms old; ask another member"
+        )
+
+    async def read_barrier(self, consistency: int, *, staleness_ms_max: int = 0, timeout_s: float | None = None) -> None:
+        loop = asyncio.get_running_loop()
+        ready: asyncio.Future[None] = loop.create_future()
+
+        def done(error: ServiceError | None) -> None:
+            if ready.done():
+                return
+            if error is None:
+                ready.set_result(None)
+            else:
+                ready.set_exception(error)
+
+        deadline_s = None if timeout_s is None else loop.time() + timeout_s
+        self.read(consistency, done, staleness_ms_max=staleness_ms_max, deadline_s=deadline_s)
+        await ready
+
+    # --- administration ----------------------------------------------------------------------------------------
+
+    async def _call(self, call: AdministrationCall) -> int:
+        refusal = self._refusal()
+        if refusal is not None:
+            raise refusal
+        return await self._require().administration.call(call)
+
+    async def add_member(
+        self, peer_url: str, name: str, *, witness: bool, priority: int, expected_configuration_index: int | None
+    ) -> int:
+        return await self._call(
+            AdministrationCall(
+                "add",
+                peer_url=peer_url,
+                name=name,
+                witness=witness,
+                priority=priority,
+                expected_configuration_index=expected_configuration_index,
+            )
+        )
+
+    async def promote_member(self, member_id: int, *, expected_configuration_index: int | None) -> None:
+        await self._call(AdministrationCall("promote", member_id, expected_configuration_index=expected_configuration_index))
+
+    async def remove_member(self, member_id: int, *, expected_configuration_index: int | None) -> None:
+        await self._call(AdministrationCall("remove", member_id, expected_configuration_index=expected_configuration_index))
+
+    async def replace_member(self, member_id: int, peer_url: str, name: str, *, expected_configuration_index: int | None) -> int:
+        return await self._call(
+            AdministrationCall("replace", member_id, peer_url, name, expected_configuration_index=expected_configuration_index)
+        )
+
+    async def transfer_leadership(self, to: int) -> int:
+        return await self._call(AdministrationCall("transfer", to))
+
+    async def step_down(self) -> None:
+        await self._call(AdministrationCall("step-down"))
+
+    async def bootstrap(self, token: str, snapshot: AsyncIterator[bytes] | None = None) -> int:
+        return await self._replica.bootstrap(token, snapshot)
+
+    async def stop(self) -> None:
+        await self._replica.stop()
+
+    def snapshot_stream(self) -> AsyncIterator[bytes]:
+        return self._storage.snapshot_file(self.machine)
+
+    def committed_entries(self, from_index: int) -> AsyncIterator[Sequence[Entry]]:
+        return self._ordered_log.entries(from_index)
+
+    def members(self) -> tuple[int, list[MemberInfo]]:
+        return member_infos(self._require())
+
+    def status(self) -> MemberStatus:
+        return member_status(self._replica, self._settings, self._storage)

@@ -1,0 +1,149 @@
+"""What the replica needs of a member's stores: who it is, small durable records, the log, and generations of the state."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from quorate_node.machine.interface import Machine, SnapshotSink
+from quorate_node.protocol.membership import Configuration
+from quorate_node.protocol.message import SnapshotMetadata
+from quorate_node.protocol.ready import Persist
+from quorate_node.replica.witness import WitnessMachine
+from quorate_node.store import Identity, Stores
+from quorate_node.store.chained_log import ChainedLog
+from quorate_node.store.interface import StateStore
+
+OpenMachine = Callable[[StateStore, int], Machine]
+"""(state, cluster id) -> the machine over it."""
+
+
+class Storage:
+    """One for the life of the process. What waits for the disk runs off the loop; what is a moment (small records) does not."""
+
+    def __init__(self, stores: Stores, open_machine: OpenMachine, witness: bool, name: str) -> None:
+        self._stores = stores
+        self._open_machine = open_machine
+        self._name = name
+        self._built: StateStore | None = None
+        self._machine: Machine | None = None
+        self.witness = witness
+        self.floor: Callable[[], int | None] = lambda: None
+        """Up to where the application's own snapshot lets the log go."""
+
+    # --- identity and records ----------------------------------------------------------------------------------
+
+    @property
+    def cluster_id(self) -> int:
+        identity = self._stores.directory.identity
+        return identity.cluster_id if identity is not None else 0
+
+    @property
+    def member_id(self) -> int:
+        identity = self._stores.directory.identity
+        return identity.member_id if identity is not None else 0
+
+    @property
+    def boot_counter(self) -> int:
+        return self._stores.directory.boot_counter
+
+    @property
+    def staging(self) -> Path:
+        return self._stores.directory.staging()
+
+    def load(self, name: str) -> bytes | None:
+        return self._stores.directory.read_record(name, bytes)
+
+    def save(self, name: str, data: bytes) -> None:
+        """Durable on return."""
+        self._stores.directory.write_record(name, data)
+
+    async def adopt(self, cluster_id: int, member_id: int) -> None:
+        """From now on this directory is that member; durable on return."""
+        identity = Identity(cluster_id, member_id, self._name)
+        await asyncio.get_running_loop().run_in_executor(None, self._stores.directory.set_identity, identity)
+
+    # --- log ---------------------------------------------------------------------------------------------------
+
+    @property
+    def log(self) -> ChainedLog:
+        return self._stores.log
+
+    async def reset_log(self, metadata: SnapshotMetadata) -> None:
+        await asyncio.get_running_loop().run_in_executor(None, self.log.reset, metadata)
+
+    async def write_log(self, persist: Persist) -> None:
+        """Outside the protocol: founding and recovery. Durable and visible on return."""
+        await asyncio.get_running_loop().run_in_executor(None, self.log.write, [persist])
+        self.log.written([persist])
+
+    # --- state -------------------------------------------------------------------------------------------------
+
+    async def open_machine(self) -> Machine:
+        """The machine over the state in use. A crash between a snapshot's state and its log leaves the log behind: it starts anew
+        after the state."""
+        machine = self._machine = self._over(self._stores.state)
+        if machine.applied_index > self.log.last_index():
+            metadata = SnapshotMetadata(machine.applied_index, machine.applied_term, machine.configuration, machine.chain)
+            await self.reset_log(metadata)
+        return machine
+
+    def _over(self, state: StateStore) -> Machine:
+        return WitnessMachine(state) if self.witness else self._open_machine(state, self.cluster_id)
+
+    async def prepare_state(self, sink: SnapshotSink) -> None:
+        """Fill a new generation beside the one in use; flushed on return."""
+        built = self._stores.build_state()
+        await sink.install(built)
+        self._built = built
+
+    async def drop_prepared_state(self) -> None:
+        """It is not wanted after all; the next one prepared, or the next start, removes its files."""
+        built, self._built = self._built, None
+        if built is not None:
+            await asyncio.get_running_loop().run_in_executor(None, built.close)
+
+    async def swap_state(self) -> Machine:
+        """Use the prepared generation from now on, durably."""
+        built, self._built = self._built, None
+        assert built is not None, "a state is prepared before it is swapped in"
+        await asyncio.get_running_loop().run_in_executor(None, self._stores.switch_state, built)
+        machine = self._machine = self._over(self._stores.state)
+        return machine
+
+    async def flush_state(self) -> None:
+        await asyncio.get_running_loop().run_in_executor(None, self._stores.state.flush)
+
+    def state_size_bytes(self) -> int:
+        return self._stores.state.size_bytes()
+
+    def configuration(self) -> Configuration:
+        return self._machine.configuration if self._machine is not None else Configuration()
+
+    # --- space -------------------------------------------------------------------------------------------------
+
+    def space_error(self) -> str | None:
+        """In words, when free space fell so low that proposals must be refused (applies still have the reserve)."""
+        if self._stores.space_available():
+            return None
+        settings = self._stores.settings
+        needed = settings.effective_reserve_bytes() + settings.headroom_bytes
+        return f"free space on the data volume is below {needed} bytes (store.reserve_bytes and store.headroom_bytes)"
+
+    def alarms(self) -> Sequence[str]:
+        damaged = self.log.damaged()
+        return [f"Damaged: log indexes {damaged} are damaged on disk"] if damaged else []
+
+    def compaction_floor(self) -> int | None:
+        return self.floor()
+
+    async def close(self, flush: bool) -> None:
+        """`flush` false: what the member holds is in doubt, so nothing more is written."""
+
+        def close() -> None:
+            if flush:
+                self._stores.state.flush()
+            self._stores.close()
+
+        await asyncio.get_running_loop().run_in_executor(None, close)
