@@ -14,13 +14,13 @@ from quorate_node.protocol.entry import Entry, chain_hash
 from quorate_node.protocol.membership import Configuration
 from quorate_node.protocol.message import SnapshotMetadata
 from quorate_node.protocol.ready import HardState, Persist
-from quorate_node.store.damage import DamagedRanges, verify_run
-from quorate_node.store.errors import ChainMismatch, Compacted, Damaged, HardStateLost, NoSpace, StoreFailed, Unavailable
+from quorate_node.store.damage import DamagedRanges
+from quorate_node.store.errors import ChainMismatch, Compacted, HardStateLost, NoSpace, StoreFailed
 from quorate_node.store.hard_state import HardStateKeeper, HardStateSlot
 from quorate_node.store.log_backend import LogBackend, LogBatch
-from quorate_node.store.log_cache import LogCache
 from quorate_node.store.log_opening import open_position
-from quorate_node.store.log_record import Marker, decode_record, encode_anchor, encode_marker, encode_record
+from quorate_node.store.log_record import Marker, encode_anchor, encode_marker, encode_record
+from quorate_node.store.log_view import StoredView
 from quorate_node.store.settings import StoreSettings
 
 
@@ -35,20 +35,19 @@ class _Staged:
     chains: list[bytes] = field(default_factory=list)
 
 
-class ChainedLog:
+class ChainedLog(StoredView):
     """Implements `interface.LogStore`. `written` must be called once for each `write` that returned, in the same order."""
 
     def __init__(self, backend: LogBackend, hard_state: HardStateKeeper, settings: StoreSettings) -> None:
         """Reads and verifies what is there. Raises `HardStateLost`."""
-        self._backend = backend
+        super().__init__(backend, settings)
         self._hard_state = hard_state
         self._settings = settings
-        self._cache = LogCache(settings.log_cache_bytes, settings.log_cache_entries_max)
-        self._lock = threading.Lock()
-        """Around the view and the cache: short, never held while the disk is waited for."""
         self._write_lock = threading.Lock()
         """Around the tail and the backend's writes: `write` and `compact` come from different threads."""
         self._staged: deque[_Staged] = deque()
+        self._repairs: dict[int, int] = {}
+        """End of a damaged range under repair -> where its repair began."""
         self._failed: str | None = None
         self._reopen_due = False
         self._closed = False
@@ -63,114 +62,13 @@ class ChainedLog:
                 f"the log was written after save {position.marker.hard_state_sequence} of term and vote, but only save "
                 f"{self._slot.sequence} can be read: remove this member and start it with an empty data directory, as a new member"
             )
-        self._tail = position.marker
-        with self._lock:
-            self._anchor = position.anchor
-            self._last_index = position.marker.last_index
-            self._damaged = DamagedRanges(position.damaged)
-            self._cache.clear(self._last_index)
-            self._staged.clear()
-
-    # -- the view: loop thread ------------------------------------------------------------------------------------------
-
-    def first_index(self) -> int:
-        return self._anchor.index + 1
-
-    def last_index(self) -> int:
-        return self._last_index
-
-    def snapshot(self) -> SnapshotMetadata:
-        return self._anchor
+        self._show(position)
+        self._staged.clear()
+        self._repairs.clear()
 
     def initial(self) -> tuple[HardState, Configuration]:
         commit = min(max(self._slot.commit, self._tail.commit, self._anchor.index), self._last_index)
         return HardState(self._slot.term, self._slot.vote, commit), self._anchor.configuration
-
-    def damaged(self) -> list[tuple[int, int]]:
-        with self._lock:
-            return self._damaged.ranges()
-
-    def term(self, index: int) -> int:
-        if index == self._anchor.index:
-            return self._anchor.term
-        return self._at(index)[0].term
-
-    def chain(self, index: int) -> bytes:
-        if index == self._anchor.index:
-            return self._anchor.chain
-        return self._at(index)[1]
-
-    def entries(self, low: int, high: int, size_bytes_max: int) -> list[Entry]:
-        with self._lock:
-            self._check(low)
-            if high > self._last_index + 1:
-                raise Unavailable(f"entries up to {high - 1} were asked for; the last one is {self._last_index}")
-            if low >= high:
-                return []
-            damage = self._damaged.first_in(low, high)
-            if damage == low:
-                raise self._damage(low)
-            high = damage or high
-            if low >= self._cache.low:
-                return self._cache.slice(low, high, size_bytes_max)
-        return self._read_entries(low, high, size_bytes_max)
-
-    def _at(self, index: int) -> tuple[Entry, bytes]:
-        with self._lock:
-            self._check(index)
-            if self._damaged.find(index) is not None:
-                raise self._damage(index)
-            cached = self._cache.get(index)
-        if cached is not None:
-            return cached
-        _, record = next(iter(self._backend.read(index, index + 1)))
-        decoded = decode_record(index, record)
-        if decoded is None:
-            raise self._confirm_damage(index)
-        return decoded
-
-    def _read_entries(self, low: int, high: int, size_bytes_max: int) -> list[Entry]:
-        """From disk, each verified against the one before it."""
-        found: list[Entry] = []
-        size_bytes = 0
-        try:
-            chain: bytes | None = self.chain(low - 1)
-        except Damaged:
-            chain = None
-        for index, record in self._backend.read(low, high):
-            decoded = decode_record(index, record)
-            if decoded is None or (chain is not None and chain_hash(chain, decoded[0]) != decoded[1]):
-                damage = self._confirm_damage(index)
-                if not found:
-                    raise damage
-                break
-            entry, chain = decoded
-            size_bytes += len(entry.data)
-            if found and size_bytes > size_bytes_max:
-                break
-            found.append(entry)
-        return found
-
-    def _check(self, index: int) -> None:
-        if index <= self._anchor.index:
-            raise Compacted(f"index {index} was compacted; the log begins at {self._anchor.index + 1}")
-        if index > self._last_index:
-            raise Unavailable(f"index {index} is beyond the last one, {self._last_index}")
-
-    def _damage(self, index: int) -> Damaged:
-        return Damaged(f"the entry at index {index} is damaged on disk: it must be fetched from the other members")
-
-    def _confirm_damage(self, index: int) -> Damaged:
-        """Unless another thread has just compacted or replaced it. Raises `Compacted`, `Unavailable`."""
-        self._check(index)
-        if index > self._tail.last_index:
-            raise Unavailable(f"index {index} is being replaced by a shorter log")
-        self._found_damage(index, index + 1)
-        return self._damage(index)
-
-    def _found_damage(self, low: int, high: int) -> None:
-        with self._lock:
-            self._damaged.add(max(low, self.first_index()), min(high, self._last_index + 1))
 
     # -- writing --------------------------------------------------------------------------------------------------------
 
@@ -352,20 +250,6 @@ class ChainedLog:
         self.written([persist])
         self._backend.reclaim(snapshot.index)
 
-    def scrub(self, low: int, high: int) -> list[tuple[int, int]]:
-        low, high = max(low, self.first_index()), min(high, self._last_index + 1)
-        if low >= high:
-            return []
-        try:
-            previous: bytes | None = self.chain(low - 1)
-        except Damaged:
-            previous = None
-        found, _ = verify_run(self._backend.read(low, high), previous)
-        still = [(begin, end) for begin, end in found if begin >= self.first_index()]
-        for begin, end in still:
-            self._found_damage(begin, end)
-        return still
-
     def repair(self, entries: Sequence[Entry]) -> None:
         if not entries:
             return
@@ -386,7 +270,9 @@ class ChainedLog:
                 chain = chain_hash(chain, entry)
                 records.append((entry.index, encode_record(entry, chain)))
             if last + 1 == damage[1]:
-                self._check_joins(last, chain)
+                self._check_joins(last, chain, self._repairs.pop(damage[1], first))
+            else:
+                self._repairs.setdefault(damage[1], first)
             marker = self._tail._replace(sequence=self._tail.sequence + 1, hard_state_sequence=self._slot.sequence)
             self._commit(LogBatch(encode_marker(marker), records))
             self._tail = marker
@@ -394,7 +280,7 @@ class ChainedLog:
                 self._damaged.remove(first, last + 1)
             self._backend.settle()
 
-    def _check_joins(self, last: int, chain: bytes) -> None:
+    def _check_joins(self, last: int, chain: bytes, began: int) -> None:
         """The repaired range must meet what follows it: the next whole entry, or the marker's end of the log."""
         if last == self._tail.last_index:
             joined = chain == self._tail.chain
@@ -402,6 +288,8 @@ class ChainedLog:
             following, following_chain = self._at(last + 1)
             joined = chain_hash(chain, following) == following_chain
         if not joined:
+            # What was put back piece by piece before this continues the chain, but belongs to the same other history.
+            self._found_damage(began, last + 1)
             raise ChainMismatch(
                 f"the entries up to {last} do not meet the chain that follows: the other members hold another history from here "
                 "on; forget the tail, and fetch it as a new follower would"
@@ -424,9 +312,6 @@ class ChainedLog:
                 self._damaged.remove(index, 1 << 63)
                 self._cache.truncate(index - 1)
             self._backend.settle()
-
-    def size_bytes(self) -> int:
-        return self._backend.size_bytes()
 
     def close(self) -> None:
         """Leaves a synced note of where the log ends, so that damage of its last batch at rest is found on the next open."""

@@ -146,7 +146,8 @@ class StateStore(StateReader, Protocol):
         """`batch` is what `batch()` made. Raises `NoSpace`, `StoreFailed`, and `Backpressure` (RocksDB would stall: nothing was
         written, try again after a moment).
 
-        Any outcome uses the batch up (rocksdict's rule): to try again, build it again.
+        Success uses the batch up. After `Backpressure` it may be written again as it is, but for a race with RocksDB's own
+        threads, in which rocksdict has used it up: then `BatchSpent`; whoever can builds it anew.
         """
         ...
 

@@ -6,7 +6,7 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from quorate_node.store.errors import Backpressure, StoreFailed
+from quorate_node.store.errors import Backpressure, BatchSpent, StoreFailed
 from quorate_node.store.interface import STATE_FAMILIES
 from quorate_node.store.memory_disk import MemoryDisk
 
@@ -131,10 +131,10 @@ class MemoryStateStore(_Reader):
 
     def write(self, batch: MemoryBatch) -> None:
         if batch.consumed:
-            raise StoreFailed("this batch was used up by an earlier write(): build a new one")
-        batch.consumed = True
+            raise BatchSpent("the batch was used up by an earlier write: build it anew")
         if self.stalled:
-            raise Backpressure("the simulated state would stall: try again in a moment, with a new batch")
+            raise Backpressure("the simulated state would stall; try again in a moment")
+        batch.consumed = True
         for family, operation, arguments in batch.operations:
             getattr(self._families[family], operation)(*arguments)
             self._unflushed_bytes += sum(map(len, arguments))

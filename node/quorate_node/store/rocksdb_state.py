@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from rocksdict import Checkpoint, ColumnFamily, Rdict, ReadOptions, Snapshot, WriteBatch
 
-from quorate_node.store.errors import Backpressure, NoSpace, StoreError, StoreFailed
+from quorate_node.store.errors import Backpressure, BatchSpent, NoSpace, StoreError, StoreFailed
 from quorate_node.store.interface import STATE_FAMILIES
 from quorate_node.store.rocksdb_options import is_damage, is_full_disk, is_stall, state_options, write_options
 from quorate_node.store.settings import StoreSettings
@@ -119,6 +119,7 @@ class RocksStateStore:
             self._database = Rdict(str(self._path), options, column_families=families)
         except Exception as error:
             raise self._translated(error, "opened") from error
+        self._stopped = self._database.property_int_value
         self._families: dict[str, Rdict] = {name: self._database.get_column_family(name) for name in STATE_FAMILIES}
         self._handles = {name: self._database.get_column_family_handle(name) for name in STATE_FAMILIES}
 
@@ -141,6 +142,9 @@ class RocksStateStore:
         return WriteBatch(raw_mode=True)
 
     def write(self, batch: WriteBatch) -> None:
+        if self._stopped("rocksdb.is-write-stopped") or self._stopped("rocksdb.actual-delayed-write-rate"):
+            # Asked first, because a refused write has used its batch up: so it can nearly always be tried again as it is.
+            raise Backpressure("the state would stall: its flushes or compactions do not keep up; try again in a moment")
         try:
             self._database.write(batch, self._write_options)
         except Exception as error:
@@ -201,6 +205,7 @@ class RocksStateStore:
         for family in self._families.values():
             family.close()
         self._handles = {}
+        del self._stopped
         self._database.close()
 
     def _flush_path(self) -> Path:
@@ -208,9 +213,11 @@ class RocksStateStore:
 
     def _translated(self, error: Exception, what: str) -> StoreError:
         if is_stall(error):
-            return Backpressure(f"the state cannot be {what} without a stall: try again in a moment, with a new batch")
+            return Backpressure(f"the state cannot be {what} without a stall; try again in a moment")
         if "lock hold by current process" in str(error):
             return StoreFailed(f"the state cannot be {what}: a handle, getter, snapshot or iterator of the old one is still held")
+        if "already consumed" in str(error):
+            return BatchSpent("the batch was used up by an earlier write: build it anew")
         if is_full_disk(error):
             return NoSpace(f"the state cannot be {what}, the disk is full: {error}; free space, then reopen")
         if is_damage(error):

@@ -1,0 +1,152 @@
+"""What a log shows of what is durable: verified entries from the cache or the disk, and damage told apart."""
+
+from __future__ import annotations
+
+import threading
+
+from quorate_node.protocol.entry import Entry, chain_hash
+from quorate_node.protocol.message import SnapshotMetadata
+from quorate_node.store.damage import DamagedRanges, verify_run
+from quorate_node.store.errors import Compacted, Damaged, Unavailable
+from quorate_node.store.log_backend import LogBackend
+from quorate_node.store.log_cache import LogCache
+from quorate_node.store.log_opening import Position
+from quorate_node.store.log_record import Marker, decode_record
+from quorate_node.store.settings import StoreSettings
+
+
+class StoredView:
+    """The reading half of `interface.LogStore`. Loop thread, and the threads that compact and scrub."""
+
+    _anchor: SnapshotMetadata
+    _last_index: int
+    _damaged: DamagedRanges
+    _tail: Marker
+    """What is durable; the view (`_last_index`) follows it when `written` is called."""
+
+    def __init__(self, backend: LogBackend, settings: StoreSettings) -> None:
+        self._backend = backend
+        self._cache = LogCache(settings.log_cache_bytes, settings.log_cache_entries_max)
+        self._lock = threading.Lock()
+        """Around the view and the cache: short, never held while the disk is waited for."""
+
+    def _show(self, position: Position) -> None:
+        """Take tail, view and damage from an opening's findings."""
+        self._tail = position.marker
+        with self._lock:
+            self._anchor = position.anchor
+            self._last_index = position.marker.last_index
+            self._damaged = DamagedRanges(position.damaged)
+            self._cache.clear(self._last_index)
+
+    def first_index(self) -> int:
+        return self._anchor.index + 1
+
+    def last_index(self) -> int:
+        return self._last_index
+
+    def snapshot(self) -> SnapshotMetadata:
+        return self._anchor
+
+    def damaged(self) -> list[tuple[int, int]]:
+        with self._lock:
+            return self._damaged.ranges()
+
+    def term(self, index: int) -> int:
+        if index == self._anchor.index:
+            return self._anchor.term
+        return self._at(index)[0].term
+
+    def chain(self, index: int) -> bytes:
+        if index == self._anchor.index:
+            return self._anchor.chain
+        return self._at(index)[1]
+
+    def entries(self, low: int, high: int, size_bytes_max: int) -> list[Entry]:
+        with self._lock:
+            self._check(low)
+            if high > self._last_index + 1:
+                raise Unavailable(f"entries up to {high - 1} were asked for; the last one is {self._last_index}")
+            if low >= high:
+                return []
+            damage = self._damaged.first_in(low, high)
+            if damage == low:
+                raise self._damage(low)
+            high = damage or high
+            if low >= self._cache.low:
+                return self._cache.slice(low, high, size_bytes_max)
+        return self._read_entries(low, high, size_bytes_max)
+
+    def _at(self, index: int) -> tuple[Entry, bytes]:
+        with self._lock:
+            self._check(index)
+            if self._damaged.find(index) is not None:
+                raise self._damage(index)
+            cached = self._cache.get(index)
+        if cached is not None:
+            return cached
+        _, record = next(iter(self._backend.read(index, index + 1)))
+        decoded = decode_record(index, record)
+        if decoded is None:
+            raise self._confirm_damage(index)
+        return decoded
+
+    def _read_entries(self, low: int, high: int, size_bytes_max: int) -> list[Entry]:
+        """From disk, each verified against the one before it."""
+        found: list[Entry] = []
+        size_bytes = 0
+        try:
+            chain: bytes | None = self.chain(low - 1)
+        except Damaged:
+            chain = None
+        for index, record in self._backend.read(low, high):
+            decoded = decode_record(index, record)
+            if decoded is None or (chain is not None and chain_hash(chain, decoded[0]) != decoded[1]):
+                damage = self._confirm_damage(index)
+                if not found:
+                    raise damage
+                break
+            entry, chain = decoded
+            size_bytes += len(entry.data)
+            if found and size_bytes > size_bytes_max:
+                break
+            found.append(entry)
+        return found
+
+    def _check(self, index: int) -> None:
+        if index <= self._anchor.index:
+            raise Compacted(f"index {index} was compacted; the log begins at {self._anchor.index + 1}")
+        if index > self._last_index:
+            raise Unavailable(f"index {index} is beyond the last one, {self._last_index}")
+
+    def _damage(self, index: int) -> Damaged:
+        return Damaged(f"the entry at index {index} is damaged on disk: it must be fetched from the other members")
+
+    def _confirm_damage(self, index: int) -> Damaged:
+        """Unless another thread has just compacted or replaced it. Raises `Compacted`, `Unavailable`."""
+        self._check(index)
+        if index > self._tail.last_index:
+            raise Unavailable(f"index {index} is being replaced by a shorter log")
+        self._found_damage(index, index + 1)
+        return self._damage(index)
+
+    def _found_damage(self, low: int, high: int) -> None:
+        with self._lock:
+            self._damaged.add(max(low, self.first_index()), min(high, self._last_index + 1))
+
+    def scrub(self, low: int, high: int) -> list[tuple[int, int]]:
+        low, high = max(low, self.first_index()), min(high, self._last_index + 1)
+        if low >= high:
+            return []
+        try:
+            previous: bytes | None = self.chain(low - 1)
+        except Damaged:
+            previous = None
+        found, _ = verify_run(self._backend.read(low, high), previous)
+        still = [(begin, end) for begin, end in found if begin >= self.first_index()]
+        for begin, end in still:
+            self._found_damage(begin, end)
+        return still
+
+    def size_bytes(self) -> int:
+        return self._backend.size_bytes()
