@@ -172,7 +172,8 @@ def test_a_read_that_is_moved_behind_a_later_write_is_found_by_both(seed: int) -
     stale = read(old.value, after, after + 1.0, old.mod_revision, store=new.store_revision, key="x")
     with pytest.raises(NotLinearizable):
         check_revisions([*history, stale])
-    assert not linearizable([*history, stale])
+    if old.completed_s < new.invoked_s:  # else the two writes overlap, and without revisions the other order explains it all
+        assert not linearizable([*history, stale])
 
 
 def test_many_operations_are_judged_in_moments() -> None:
