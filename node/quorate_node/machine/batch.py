@@ -1,0 +1,79 @@
+"""One entry's commands, applied to a stage: the fast lane for runs of plain puts, the general lane for all else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from quorate.wire.commands import Command, CommandKind, Put
+from quorate.wire.results import Failure, Result
+from quorate_node.machine import sessions
+from quorate_node.machine.application_port import Pending
+from quorate_node.machine.handlers import KINDS
+from quorate_node.machine.interface import Refused
+from quorate_node.machine.prepare import Malformed, Prepared
+from quorate_node.machine.puts import apply_puts, is_plain
+from quorate_node.machine.rules import KIND_SINCE
+from quorate_node.machine.stage import Stage
+
+Results = list[Result | Pending]
+
+
+def apply_entry(stage: Stage, prepared: Prepared) -> Results:
+    stage.index = prepared.entry.index
+    # Log time never decreases, whatever a proposer stamped: a lease would expire early otherwise.
+    stage.log_time_ms = max(stage.log_time_ms, prepared.log_time_ms)
+    results: Results = []
+    if prepared.all_plain and not stage.has_sorted_keys:
+        apply_puts(stage, prepared.requests, results)
+    else:
+        _apply_mixed(stage, prepared, results)
+    assert len(results) == len(prepared.commands), "every command has one result"
+    return results
+
+
+def _apply_mixed(stage: Stage, prepared: Prepared, results: Results) -> None:
+    run: list[Put] = []
+    for position, (command, request) in enumerate(zip(prepared.commands, prepared.requests, strict=True)):
+        if _is_fast(stage, command, request):
+            run.append(request)
+            continue
+        if run:
+            apply_puts(stage, run, results)
+            run = []
+        stage.position = position
+        results.append(_apply_command(stage, command, request))
+    if run:
+        apply_puts(stage, run, results)
+
+
+def _is_fast(stage: Stage, command: Command, request: Any) -> bool:
+    if command.kind != CommandKind.PUT or command.session or stage.has_sorted_keys:
+        return False
+    return isinstance(request, Put) and is_plain(request)
+
+
+def _apply_command(stage: Stage, command: Command, request: Any) -> Result | Pending:
+    if not command.session:
+        return _execute(stage, command, request)
+    answer = sessions.admit(stage, command)
+    if answer is not None:
+        return answer
+    result = _execute(stage, command, request)
+    sessions.keep(stage, command, result)
+    return result
+
+
+def _execute(stage: Stage, command: Command, request: Any) -> Result | Pending:
+    """A refusal is a result like any other: `Refused` is always raised before the first write of its command."""
+    written = len(stage.effects)
+    try:
+        if isinstance(request, Malformed):
+            raise Refused("MalformedBody", request.message)
+        if KIND_SINCE.get(command.kind, 0) > stage.cluster_version:
+            raise Refused("InvalidArgument", f"command kind {command.kind} is not active before a later cluster version")
+        kind = KINDS[command.kind]
+        kind.check(request, stage.rules)
+        return kind.apply(stage, request)
+    except Refused as refused:
+        assert len(stage.effects) == written, f"a refused command has written: {refused.error}"
+        return Failure(refused.error, refused.message, stage.revision)

@@ -1,0 +1,65 @@
+"""The end of a stage: the record of how far the machine is goes into the same batch, and what was written becomes the state."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from quorate_node.machine.committed import Committed
+from quorate_node.machine.digest import Seal
+from quorate_node.machine.metadata import STATE_FORMAT, STATE_KEY, MachineState, encode_state
+from quorate_node.machine.stage import Stage
+from quorate_node.protocol.entry import Entry
+from quorate_node.protocol.membership import Configuration
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+def finish(stage: Stage, seal: Seal, last: Entry, configuration: Configuration) -> MachineState:
+    """Complete the stage's batch for the entries up to `last`."""
+    stage.finish_sessions()
+    state = MachineState(
+        STATE_FORMAT,
+        last.index,
+        last.term,
+        stage.revision,
+        stage.compacted_revision,
+        stage.log_time_ms,
+        stage.cluster_version,
+        stage.key_count,
+        seal.chain,
+        seal.frontier.encode(),
+        seal.digest,
+        configuration,
+        stage.application,
+    )
+    stage.batch.put(STATE_KEY, encode_state(state), stage.families["meta"])
+    return state
+
+
+def absorb(committed: Committed, stage: Stage, seal: Seal, state: MachineState) -> None:
+    """The store has taken the batch: what the stage held is the state now."""
+    for number, lease in stage.leases.items():
+        if lease is not None and number not in committed.leases:
+            committed.lease_deadlines.add(lease.deadline_ms, number)
+    for number, session in stage.sessions.items():
+        if session is not None and number not in committed.sessions:
+            committed.session_deadlines.add(session.deadline_ms, number)
+    _lay_over(committed.leases, stage.leases)
+    _lay_over(committed.sessions, stage.sessions)
+    _lay_over(committed.members, stage.members)
+    if stage.pending or committed.pending:
+        for place, reply in stage.replies.items():
+            if reply is None:
+                committed.pending.pop(place, None)
+        committed.pending.update((place, pending) for place, pending in stage.pending.items() if stage.replies.get(place) is not None)
+    committed.frontier = seal.frontier
+    committed.state = state
+
+
+def _lay_over(kept: dict[K, V], changed: dict[K, V | None]) -> None:
+    for key, value in changed.items():
+        if value is None:
+            kept.pop(key, None)
+        else:
+            kept[key] = value

@@ -1,0 +1,47 @@
+"""Limits that apply itself enforces. They decide what a committed command does, so they are the same on every member.
+
+They are constants of a cluster version, never settings: two members with different settings would diverge. A change of
+any number here is a new cluster version (DESIGN decision 8). What a member may set for itself is in `limits`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from quorate.wire.commands import CommandKind
+
+COMMAND_VERSION = 1
+"""The newest `Command.version` this release applies."""
+CLUSTER_VERSION_FIRST = 1
+CLUSTER_VERSION_MAX = 1
+"""The newest cluster version this release applies; a committed higher one stops the member."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    transaction_operations_max: int = 128
+    """Of compares, of `success` and of `failure` each, operations of nested transactions counted (etcd's --max-txn-ops)."""
+    transaction_depth_max: int = 16
+    transaction_range_bytes_max: int = 8 * 1024 * 1024
+    """Keys and values that one range inside a transaction returns; beyond it `more` is set."""
+    leases_max: int = 200_000
+    lease_ttl_ms_min: int = 1_000
+    """A shorter ttl is granted as this one (etcd grants a minimum too)."""
+    lease_ttl_ms_max: int = 9_000_000_000_000
+    sessions_max: int = 16_384
+    session_ttl_ms_min: int = 1_000
+    session_ttl_ms_max: int = 30 * 86_400_000
+    session_window: int = 4_096
+    """How far a session's `seq` may run ahead of its `acked_below`."""
+    session_reply_bytes_max: int = 64 * 1024
+    """A larger reply is not kept: its retry is told that the command took effect, but not what it answered."""
+    name_bytes_max: int = 1_024
+    """Names and URLs of members and of application machines."""
+
+
+RULES: dict[int, Rules] = {1: Rules()}
+
+KIND_SINCE: dict[int, int] = {
+    kind: CLUSTER_VERSION_FIRST for kind in CommandKind if kind is not CommandKind.RANGE
+}
+"""The cluster version from which on a kind may be committed. RANGE never is."""
