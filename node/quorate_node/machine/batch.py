@@ -75,5 +75,6 @@ def _execute(stage: Stage, command: Command, request: Any) -> Result | Pending:
         kind.check(request, stage.rules)
         return kind.apply(stage, request)
     except Refused as refused:
-        assert len(stage.effects) == written, f"a refused command has written: {refused.error}"
-        return Failure(refused.error, refused.message, stage.revision)
+        failure = Failure(refused.error, refused.message, stage.revision)
+    assert len(stage.effects) == written, f"a refused command has written: {failure}"
+    return failure

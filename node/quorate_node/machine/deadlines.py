@@ -27,7 +27,9 @@ class Deadlines:
 
         `deadline_of` gives an id's deadline as it is now, None when it is gone.
         """
-        heap, found, keep = self._heap, [], []
+        heap = self._heap
+        found: list[int] = []
+        keep: list[tuple[int, int]] = []
         while heap and heap[0][0] <= log_time_ms and len(found) < count_max:
             _, number = heapq.heappop(heap)
             deadline_ms = deadline_of(number)

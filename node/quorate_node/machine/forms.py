@@ -10,16 +10,16 @@ from quorate_node.machine.interface import Refused
 from quorate_node.machine.rules import Rules
 
 
-def nothing(request: Any, rules: Rules) -> None:
+def nothing(_request: Any, _rules: Rules) -> None:
     """Every decoded request of this kind has a right form; what its ids name is the state's matter."""
 
 
-def key(request: wire.DeleteRange | wire.Range, rules: Rules) -> None:
+def key(request: wire.DeleteRange | wire.Range, _rules: Rules) -> None:
     if not request.key:
         raise Refused("EmptyKey", "key is empty: name a key (b'\\x00' with range_end b'\\x00' is the whole store)")
 
 
-def put(request: wire.Put, rules: Rules) -> None:
+def put(request: wire.Put, _rules: Rules) -> None:
     if not request.key:
         raise Refused("EmptyKey", "key is empty: name a key of at least one byte")
     if request.ignore_value and request.value:
@@ -41,7 +41,7 @@ def session_create(request: wire.SessionCreate, rules: Rules) -> None:
         raise Refused("InvalidArgument", f"ttl_ms {request.ttl_ms} of a session is not within {low} and {high}: choose one between them")
 
 
-def cluster_version(request: wire.ClusterVersion, rules: Rules) -> None:
+def cluster_version(request: wire.ClusterVersion, _rules: Rules) -> None:
     if request.version < 1:
         raise Refused("InvalidArgument", f"cluster version {request.version} is below 1: versions count from 1")
 

@@ -87,7 +87,7 @@ def _member_update(stage: Stage, request: wire.MemberUpdate) -> Result:
     return DoneResult(stage.revision)
 
 
-def _never(stage: Stage, request: Any) -> Result:
+def _never(_stage: Stage, _request: Any) -> Result:
     raise Refused("InvalidArgument", "a range is read, not committed: send it as a read, or as an operation of a transaction")
 
 
@@ -98,9 +98,7 @@ class Kind(NamedTuple):
     apply: Callable[[Stage, Any], Result | Pending]
 
 
-def _kind(
-    type_: Any, check: Callable[[Any, Rules], None], apply: Callable[[Stage, Any], Result | Pending]
-) -> Kind:
+def _kind(type_: Any, check: Callable[[Any, Rules], None], apply: Callable[[Stage, Any], Result | Pending]) -> Kind:
     return Kind(msgspec.msgpack.Decoder(type_).decode, check, apply)
 
 

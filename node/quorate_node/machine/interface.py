@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 
 from quorate.wire.commands import Command, Range
 from quorate.wire.results import KeyValue, LeaseListResult, LeaseResult, RangeResult, Result, WatchEvents
+from quorate_node.machine.application_port import Pending
 from quorate_node.protocol.entry import Entry
 from quorate_node.protocol.membership import Configuration, MemberRecord
 from quorate_node.protocol.message import SnapshotMetadata
@@ -94,16 +95,16 @@ class Machine(Protocol):
     chain: bytes
     """Chain hash at `applied_index`."""
 
-    def apply(self, entries: Sequence[Entry]) -> list[list[Result]]:
+    def apply(self, entries: Sequence[Entry]) -> list[list[Result | Pending]]:
         """Apply NORMAL entries in order in one atomic write; a list of results an entry, one a command.
+
+        `Pending` stands where the application's own machine will answer later.
 
         Raises `UnknownCommand`; lets `Backpressure` and `StoreFailed` through, with nothing changed.
         """
         ...
 
-    def apply_membership(
-        self, entry: Entry, configuration: Configuration, put: Sequence[MemberRecord], removed: Sequence[int]
-    ) -> None: ...
+    def apply_membership(self, entry: Entry, configuration: Configuration, put: Sequence[MemberRecord], removed: Sequence[int]) -> None: ...
 
     def check(self, kind: int, payload: bytes) -> None:
         """Refuse before it is proposed what apply would refuse for its form or size alone. Raises `Refused`."""

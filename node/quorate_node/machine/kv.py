@@ -15,7 +15,7 @@ from quorate_node.machine.digest import DigestRing, Seal
 from quorate_node.machine.expiry import expiry_commands
 from quorate_node.machine.interface import WatchRequest
 from quorate_node.machine.limits import MachineLimits
-from quorate_node.machine.metadata import MachineState
+from quorate_node.machine.metadata import MachineState, encode_state
 from quorate_node.machine.prepare import prepare
 from quorate_node.machine.purge import Purge
 from quorate_node.machine.reads import Reads
@@ -120,9 +120,7 @@ class KeyValueMachine:
         self._commit(stage, seal, commit.finish(stage, seal, entries[-1], self.configuration))
         return results
 
-    def apply_membership(
-        self, entry: Entry, configuration: Configuration, put: Sequence[MemberRecord], removed: Sequence[int]
-    ) -> None:
+    def apply_membership(self, entry: Entry, configuration: Configuration, put: Sequence[MemberRecord], removed: Sequence[int]) -> None:
         """Apply a membership entry: the configuration is the protocol's, the members' records are kept here."""
         assert entry.index == self.applied_index + 1, f"entry {entry.index} was given where {self.applied_index + 1} is next"
         stage = Stage(self._committed)
@@ -132,7 +130,7 @@ class KeyValueMachine:
         for member_id in removed:
             stage.write_member(member_id, None)
         seal = self._new_seal()
-        stage.effect("meta", b"configuration", commit.encode_state(configuration))
+        stage.effect("meta", b"configuration", encode_state(configuration))
         seal.add(entry, stage.log_time_ms, stage.revision, stage.effects)
         self._commit(stage, seal, commit.finish(stage, seal, entry, configuration))
 

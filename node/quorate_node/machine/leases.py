@@ -15,7 +15,7 @@ ABSENT = -1
 def grant(stage: Stage, request: LeaseGrant) -> LeaseResult:
     rules = stage.rules
     if stage.lease_count >= rules.leases_max:
-        raise Refused("TooManyRequests", f"there are {stage.lease_count} leases, the limit is {rules.leases_max}: share leases or revoke some")
+        raise Refused("TooManyRequests", f"there are {stage.lease_count} leases, the limit is {rules.leases_max}: share or revoke some")
     number = request.lease or _chosen(stage)
     if stage.lease(number) is not None:
         raise Refused("LeaseExists", f"lease {number} exists already: choose another id, or 0 to have one chosen")

@@ -36,7 +36,8 @@ class Prepared(NamedTuple):
 
 def prepare(entries: Sequence[Entry], applied_index: int) -> tuple[list[Prepared], list[bytes]]:
     """Decode `entries`; returns them with all keys that they name. Raises `UnknownCommand`."""
-    prepared, keys = [], []
+    prepared: list[Prepared] = []
+    keys: list[bytes] = []
     expected = applied_index
     for entry in entries:
         expected += 1
@@ -53,7 +54,8 @@ def _prepare_entry(entry: Entry, keys: list[bytes]) -> Prepared:
     try:
         batch = _decode_batch(entry.data)
     except msgspec.MsgspecError as error:
-        raise UnknownCommand(f"entry {entry.index} is no batch that this release can read ({error}): run the release that wrote it") from error
+        message = f"entry {entry.index} is no batch that this release can read ({error}): run the release that wrote it"
+        raise UnknownCommand(message) from error
     if batch.format != BATCH_FORMAT:
         raise UnknownCommand(f"entry {entry.index} has batch format {batch.format}, this release reads {BATCH_FORMAT}: run a newer one")
     commands = batch.commands

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from quorate.wire.commands import Put
 from quorate.wire.results import PutResult, Result
+from quorate_node.machine.application_port import Pending
 from quorate_node.machine.records import EVENT, HEADER, PUT, REVISION_KEY, U64
 from quorate_node.machine.stage import Stage
 
@@ -16,7 +17,7 @@ def is_plain(put: Put) -> bool:
     return not (put.lease or put.previous or put.ignore_value or put.ignore_lease) and put.key != b""
 
 
-def apply_puts(stage: Stage, puts: list[Put], results: list[Result]) -> None:
+def apply_puts(stage: Stage, puts: list[Put], results: list[Result | Pending]) -> None:
     """Put all; their keys were prefetched, and no range was read in this call yet (`Stage.has_sorted_keys`)."""
     assert not stage.has_sorted_keys, "once keys are sorted, puts go through write_key"
     pack_header, unpack_header, pack_event = HEADER.pack, HEADER.unpack_from, EVENT.pack

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from operator import itemgetter
 
 from quorate.wire.commands import Range, SortOrder, SortTarget
@@ -14,7 +14,7 @@ from quorate_node.machine.scan import Source, bounds, get_at, items_at
 Pair = tuple[bytes, bytes]
 Steps = Generator[None, None, RangeResult]
 
-_SORT_KEYS = {
+_SORT_KEYS: dict[SortTarget, Callable[[Pair], bytes]] = {
     SortTarget.KEY: itemgetter(0),
     SortTarget.VERSION: lambda pair: pair[1][16:24],
     SortTarget.CREATE: lambda pair: pair[1][0:8],
@@ -49,7 +49,7 @@ def range_steps(source: Source, request: Range, bytes_max: int, chunk_keys: int)
     """Evaluate `request`; the generator's return value is the result. Raises `Refused`."""
     revision = checked_revision(request.revision, source)
     if not request.range_end:
-        return (yield from _single(source, request, revision, bytes_max))
+        return _single(source, request, revision)
     start, end = bounds(request.key, request.range_end)
     if end is not None and end <= start:
         return RangeResult(source.revision, [], 0)
@@ -65,29 +65,27 @@ def range_steps(source: Source, request: Range, bytes_max: int, chunk_keys: int)
     return RangeResult(source.revision, _key_values(collected, request.keys_only), count, more)
 
 
-def _single(source: Source, request: Range, revision: int, bytes_max: int) -> Steps:
+def _single(source: Source, request: Range, revision: int) -> RangeResult:
     record = source.get(request.key) if revision == source.revision else get_at(source, request.key, revision)
     if record is None:
         return RangeResult(source.revision, [], 0)
     if request.count_only or not matches(request, record):
         return RangeResult(source.revision, [], 1)
     return RangeResult(source.revision, _key_values([(request.key, record)], request.keys_only), 1)
-    yield  # a generator like its siblings: one key needs no second step
 
 
 def _count(source: Source, start: bytes, end: bytes | None, revision: int, chunk_keys: int) -> Generator[None, None, int]:
     now = revision == source.revision
     if now and start <= b"\x00" and end is None:
         return source.key_count
-    count = scanned = 0
+    count = 0
     if now:
         for _ in source.keys(start, end):
             count += 1
             if count % chunk_keys == 0:
                 yield
         return count
-    for _, record in items_at(source, start, end, revision):
-        scanned += 1
+    for scanned, (_, record) in enumerate(items_at(source, start, end, revision), start=1):
         count += bool(record)
         if scanned % chunk_keys == 0:
             yield
@@ -106,9 +104,8 @@ def _collect(
     headers_only = request.keys_only and request.sort_target != SortTarget.VALUE
     collected: list[Pair] = []
     append = collected.append
-    count = scanned = size = 0
-    for pair in source.items(start, end) if now else items_at(source, start, end, revision):
-        scanned += 1
+    count = size = 0
+    for scanned, pair in enumerate(source.items(start, end) if now else items_at(source, start, end, revision), start=1):
         if scanned % chunk_keys == 0:
             yield
         key, record = pair
@@ -122,10 +119,8 @@ def _collect(
         size += len(key) + len(pair[1])
         if len(collected) == limit or (size > bytes_max and collected):
             if not in_order:
-                raise Refused(
-                    "InvalidArgument",
-                    f"sorting [{start!r}, {end!r}) needs more than range_bytes_max {bytes_max} bytes: narrow the range or read it in key order",
-                )
+                message = f"sorting the range needs more than range_bytes_max {bytes_max} bytes: narrow it or read it in key order"
+                raise Refused("InvalidArgument", message)
             if now and start <= b"\x00" and end is None:
                 return collected, source.key_count, True
             rest = yield from _count(source, key, end, revision, chunk_keys)
@@ -136,9 +131,7 @@ def _collect(
 
 
 def _has_filters(request: Range) -> bool:
-    return bool(
-        request.min_mod_revision or request.max_mod_revision or request.min_create_revision or request.max_create_revision
-    )
+    return bool(request.min_mod_revision or request.max_mod_revision or request.min_create_revision or request.max_create_revision)
 
 
 def matches(request: Range, record: bytes) -> bool:

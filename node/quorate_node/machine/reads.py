@@ -65,7 +65,7 @@ class Reads:
         """Chunks in key order at one revision, of at most `range_chunk_keys` keys or about a MiB. Raises `Refused`."""
         self._check(request)
         if sorts(request) or request.count_only:
-            raise Refused("InvalidArgument", "a streamed range comes in key order with its keys: leave out sort and count_only, or use range")
+            raise Refused("InvalidArgument", "a streamed range comes in key order, with keys: leave out sort and count_only, or use range")
         snapshot = self._committed.store.snapshot()
         try:
             source = self._source(snapshot)
@@ -76,10 +76,10 @@ class Reads:
             make = key_only if request.keys_only else key_value
             left = request.limit if request.limit > 0 else -1
             chunk: list[KeyValue] = []
-            scanned = size = 0
+            size = 0
             now = revision == source.revision
-            for key, record in source.items(start, end) if now else items_at(source, start, end, revision):
-                scanned += 1
+            pairs = source.items(start, end) if now else items_at(source, start, end, revision)
+            for scanned, (key, record) in enumerate(pairs, start=1):
                 if record and matches(request, record):
                     chunk.append(make(key, record))
                     size += len(key) + len(record)

@@ -41,7 +41,5 @@ class Rules:
 
 RULES: dict[int, Rules] = {1: Rules()}
 
-KIND_SINCE: dict[int, int] = {
-    kind: CLUSTER_VERSION_FIRST for kind in CommandKind if kind is not CommandKind.RANGE
-}
+KIND_SINCE: dict[int, int] = {kind: CLUSTER_VERSION_FIRST for kind in CommandKind if kind is not CommandKind.RANGE}
 """The cluster version from which on a kind may be committed. RANGE never is."""

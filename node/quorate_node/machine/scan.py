@@ -93,9 +93,7 @@ class StageSource:
                     yield history_key, revision, old
 
 
-def _laid_over(
-    stored: Pairs, overlay: Iterator[tuple[bytes, bytes | None]]
-) -> Iterator[tuple[bytes, bytes | None]]:
+def _laid_over(stored: Pairs, overlay: Iterator[tuple[bytes, bytes | None]]) -> Iterator[tuple[bytes, bytes | None]]:
     """Merge by key; where both have it, the overlay's pair alone."""
     pair = next(stored, None)
     for over_key, over_record in overlay:

@@ -40,14 +40,14 @@ class Submission(NamedTuple):
     """A command for the application's machine, given to it once the state is written."""
 
     pending: Pending
-    index: int
+    entry_index: int
     position: int
     log_time_ms: int
     payload: bytes
 
 
 class Registration(NamedTuple):
-    index: int
+    entry_index: int
     name: str
     version: int
 
@@ -239,7 +239,7 @@ class Stage:
             if isinstance(item, Registration):
                 port.register(*item)
                 continue
-            result = port.submit(item.index, item.position, item.log_time_ms, item.payload)
+            result = port.submit(item.entry_index, item.position, item.log_time_ms, item.payload)
             if isinstance(result, Pending):
                 result.set_callback(item.pending.resolve)
             else:

@@ -35,9 +35,8 @@ def _check_size(txn: Txn, rules: Rules, depth: int) -> int:
     for compare in txn.compare:
         if not compare.key:
             raise Refused("EmptyKey", "compare.key is empty: name a key (b'\\x00' with range_end b'\\x00' is the whole store)")
-    sizes = [len(txn.compare)]
-    for branch in (txn.success, txn.failure):
-        sizes.append(sum(_check_operation(operation, rules, depth) for operation in branch))
+    branches = (txn.success, txn.failure)
+    sizes = [len(txn.compare), *(sum(_check_operation(operation, rules, depth) for operation in branch) for branch in branches)]
     if max(sizes) > rules.transaction_operations_max:
         raise Refused(
             "TooManyOperations",

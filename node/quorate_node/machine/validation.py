@@ -31,9 +31,10 @@ class Validation:
                 put = _decode_put(payload)
             except msgspec.MsgspecError as error:
                 raise Refused("MalformedBody", f"the payload is not a put: {error}") from error
-            if put.key and len(put.key) <= self._key_bytes_max and not (put.ignore_value or put.ignore_lease):
-                if len(put.key) + len(put.value) <= self._request_bytes_max:
-                    return
+            key_bytes = len(put.key)
+            fits = key_bytes <= self._key_bytes_max and key_bytes + len(put.value) <= self._request_bytes_max
+            if fits and key_bytes and not (put.ignore_value or put.ignore_lease):
+                return
             self._check_decoded(put)
             forms.put(put, RULES[cluster_version])
             return
@@ -45,12 +46,11 @@ class Validation:
         if row is None or since is None:
             raise Refused("InvalidArgument", f"command kind {kind} cannot be proposed: this release takes {sorted(KIND_SINCE)}")
         if since > cluster_version:
-            raise Refused("InvalidArgument", f"command kind {kind} needs cluster version {since}, this cluster is at {cluster_version}: upgrade it")
+            message = f"command kind {kind} needs cluster version {since}, this cluster is at {cluster_version}: upgrade it"
+            raise Refused("InvalidArgument", message)
         size = len(memoryview(payload))
         if size > self._limits.request_bytes_max:
-            raise Refused(
-                "BodyTooLarge", f"the request is {size} bytes, over request_bytes_max {self._limits.request_bytes_max}: send less in one request"
-            )
+            raise self._too_large(size)
         try:
             request = row.decode(payload)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -68,7 +68,7 @@ class Validation:
                 )
             size = len(request.key) + len(request.value)
             if size > self._limits.request_bytes_max:
-                raise Refused("BodyTooLarge", f"the request is {size} bytes, over request_bytes_max {self._limits.request_bytes_max}: send less in one request")
+                raise self._too_large(size)
         elif isinstance(request, DeleteRange | Range | Compare):
             self._key("key", request.key)
             self._key("range_end", request.range_end)
@@ -82,6 +82,10 @@ class Validation:
                 "TooManyOperations",
                 f"leases names {len(request.leases)}, over keepalive_leases_max {self._limits.keepalive_leases_max}: renew fewer at once",
             )
+
+    def _too_large(self, size_bytes: int) -> Refused:
+        message = f"the request is {size_bytes} bytes, over request_bytes_max {self._limits.request_bytes_max}: send less in one request"
+        return Refused("BodyTooLarge", message)
 
     def _key(self, field: str, key: bytes) -> None:
         if len(key) > self._limits.key_bytes_max:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from quorate_node.machine.records import EVENT, EVENT_BYTES, HEADER_BYTES, PUT, REVISION_KEY, U64, escape, mod_revision
 from quorate_node.machine.stage import Change
-from quorate_node.machine.watch_index import Ranged, WatchIndex
+from quorate_node.machine.watch_index import W, WatchIndex
 from quorate_node.store.interface import StateReader
 
 
@@ -48,7 +48,7 @@ class Chunk:
         self.complete = complete
         self.horizon = noted[-1].revision if noted else 0
 
-    def changes(self, wanted: WatchIndex[Ranged], compacted_revision: int) -> list[Change]:
+    def changes(self, wanted: WatchIndex[W], compacted_revision: int) -> list[Change]:
         """The changes to keys that a watch of `wanted` may want, with values; previous ones where they are not compacted."""
         noted = [line for line in self._noted if wanted.matching(line.key)]
         current = self._store.getter("current")([line.key for line in noted]) if noted else []
@@ -58,9 +58,7 @@ class Chunk:
             if line.type == PUT and not _is_version(record, line.revision)
         ]
         before = [
-            escape(line.key) + U64.pack(line.previous_mod)
-            for line in noted
-            if line.previous_mod and line.revision > compacted_revision
+            escape(line.key) + U64.pack(line.previous_mod) for line in noted if line.previous_mod and line.revision > compacted_revision
         ]
         wanted_keys = in_history + before
         old = dict(zip(wanted_keys, self._store.getter("history")(wanted_keys), strict=True)) if wanted_keys else {}
@@ -75,6 +73,6 @@ def _change(line: Noted, current: bytes | None, old: dict[bytes, bytes]) -> Chan
     record: bytes | None = None
     if line.type == PUT:
         record = current if _is_version(current, line.revision) else old[escape(line.key) + U64.pack(line.revision)][8:]
-        assert record is not None and len(record) >= HEADER_BYTES, f"the value of {line.key!r} at {line.revision} is gone before its compaction"
+        assert len(record or b"") >= HEADER_BYTES, f"the value of {line.key!r} at {line.revision} is gone before its compaction"
     before = old.get(escape(line.key) + U64.pack(line.previous_mod)) if line.previous_mod else None
     return line.revision, line.key, record, None if before is None else before[8:]

@@ -42,7 +42,8 @@ class WatchHub:
     def create(self, request: WatchRequest) -> KeyWatch:
         """Raises `Refused` (TooManyWatches, EmptyKey, InvalidArgument)."""
         if len(self) >= self._limits.watches_max:
-            raise Refused("TooManyWatches", f"this member has {len(self)} watches, watches_max is {self._limits.watches_max}: use ranges or another member")
+            message = f"this member has {len(self)} watches, watches_max is {self._limits.watches_max}: use ranges or another member"
+            raise Refused("TooManyWatches", message)
         if not request.key:
             raise Refused("EmptyKey", "key is empty: name a key (b'\\x00' with range_end b'\\x00' is the whole store)")
         if request.start_revision < 0:
