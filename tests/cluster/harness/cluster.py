@@ -1,0 +1,156 @@
+"""Three (or more) `quorate-node` processes on loopback, with wires that can be cut, and what one asks of them as a whole."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from tests.cluster.harness.api import Api, Refused, Unknown
+from tests.cluster.harness.member import Member
+from tests.cluster.harness.network import Network
+from tests.cluster.ports import free_ports
+
+CONVERGE_TIMEOUT_S = 30.0
+POLL_S = 0.02
+
+
+class ClusterUnderTest:
+    """Members 0 to n-1; member 0 bootstraps. With `wires`, members reach each other through proxies that `network` can cut."""
+
+    def __init__(
+        self,
+        directory: Path,
+        members: int = 3,
+        *,
+        wires: bool = False,
+        settings: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        ports = free_ports(2 * members)
+        self._ports, proxy_ports = ports[:members], ports[members:]
+        peer_ports = proxy_ports if wires else self._ports
+        self._peer_urls = [f"http://127.0.0.1:{port}" for port in peer_ports]
+        self._settings = settings or {}
+        self.members = [self._member(number, directory / f"m{number}") for number in range(members)]
+        self.network = Network(proxy_ports, self._ports, self._pids) if wires else None
+        self.api = Api()
+
+    def _member(self, number: int, directory: Path) -> Member:
+        url = f"http://127.0.0.1:{self._ports[number]}"
+        settings: dict[str, dict[str, Any]] = {
+            "member": {"name": f"m{number}", "data_dir": "data"},
+            "listen": {"host": "127.0.0.1", "port": self._ports[number], "client_url": url, "peer_url": self._peer_urls[number]},
+            "discovery": {"peers": self._peer_urls},
+        }
+        for section, values in self._settings.items():
+            settings.setdefault(section, {}).update(values)
+        return Member(number, directory, self._ports[number], settings)
+
+    def _pids(self) -> dict[int, int]:
+        return {member.number: member.pid for member in self.members if member.running}
+
+    async def __aenter__(self) -> Self:
+        await self.api.__aenter__()
+        if self.network is not None:
+            await self.network.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for member in self.members:
+            await member.kill()
+        if self.network is not None:
+            await self.network.close()
+        await self.api.__aexit__()
+
+    async def start(self) -> float:
+        """First start of all; returns the seconds until every member was a ready voter."""
+        begun = time.monotonic()
+        token = secrets.token_hex(8)
+        for member in self.members:
+            await member.start(token=token if member.number == 0 else "")
+        await self.wait_voters(len(self.members))
+        return time.monotonic() - begun
+
+    async def wait_ready(self) -> None:
+        await asyncio.gather(*(member.wait_ready() for member in self.members if member.running))
+
+    async def wait_voters(self, count: int, timeout_s: float = CONVERGE_TIMEOUT_S) -> list[dict[str, Any]]:
+        """Wait until all running members are ready and `count` members vote; returns the list of members."""
+        await self.wait_ready()
+        members: list[dict[str, Any]] = []
+
+        async def enough() -> bool:
+            nonlocal members
+            members = (await self.ask("GET", "/v1/members"))["members"]
+            return sum(member["role"] in ("voter", "witness") for member in members) == count
+
+        await self.until(enough, f"{count} members voting", timeout_s)
+        return members
+
+    async def until(self, condition: Callable[[], Any], what: str, timeout_s: float = CONVERGE_TIMEOUT_S) -> float:
+        """Seconds until the coroutine `condition` was true; requests that fail count as not yet. Raises AssertionError in time."""
+        begun = time.monotonic()
+        last = ""
+        while time.monotonic() - begun < timeout_s:
+            try:
+                if await condition():
+                    return time.monotonic() - begun
+                last = "it was false"
+            except (Refused, Unknown) as error:
+                last = str(error)
+            await asyncio.sleep(POLL_S)
+        tails = "\n".join(f"--- {member.name}\n{member.log_tail(15)}" for member in self.members)
+        raise AssertionError(f"not within {timeout_s} s: {what}; last: {last}\n{tails}")
+
+    async def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Ask the first running member that answers. Raises the last one's error."""
+        error: Exception = Refused("Unreachable", "no member runs")
+        for member in self.members:
+            if member.running:
+                try:
+                    return await self.api.call(member.url, method, path, body)
+                except (Refused, Unknown) as raised:
+                    error = raised
+        raise error
+
+    async def leader(self, *, among: list[Member] | None = None, timeout_s: float = CONVERGE_TIMEOUT_S) -> Member:
+        """The member that calls itself leader, of the highest term among those asked."""
+        found: Member | None = None
+
+        async def one_leads() -> bool:
+            nonlocal found
+            claims = []
+            for member in among or self.members:
+                if member.running:
+                    try:
+                        status = await self.api.status(member.url)
+                    except (Refused, Unknown):
+                        continue
+                    if status["role"] == "leader":
+                        claims.append((int(status["term"]), member.number))
+            found = self.members[max(claims)[1]] if claims else None
+            return found is not None
+
+        await self.until(one_leads, "a leader", timeout_s)
+        assert found is not None
+        return found
+
+    async def followers(self) -> list[Member]:
+        leader = await self.leader()
+        return [member for member in self.members if member is not leader and member.running]
+
+    async def wait_equal(self, timeout_s: float = CONVERGE_TIMEOUT_S) -> int:
+        """Wait until every running member has applied the same index with the same revision; returns the revision."""
+        revision = 0
+
+        async def equal() -> bool:
+            nonlocal revision
+            statuses = [await self.api.status(member.url) for member in self.members if member.running]
+            revision = int(statuses[0]["revision"])
+            return len({(status["applied_index"], status["revision"]) for status in statuses}) == 1
+
+        await self.until(equal, "all members equal", timeout_s)
+        return revision
