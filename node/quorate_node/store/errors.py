@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from quorate_node.protocol.raft import log_view
+
 
 class StoreError(Exception):
     """Base of all errors of a store."""
 
 
-class Compacted(StoreError):
+class Compacted(StoreError, log_view.Compacted):
     """The index lies below the first entry that is still there."""
 
 
-class Unavailable(StoreError):
+class Unavailable(StoreError, log_view.Unavailable):
     """The index lies beyond the last entry."""
 
 

@@ -1,0 +1,102 @@
+"""Linearizable reads by ReadIndex, at the leader and passed on by followers (Ongaro's thesis 6.4)."""
+
+from __future__ import annotations
+
+from quorate_node.protocol.message import Message, MessageType
+from quorate_node.protocol.raft.core import Core
+from quorate_node.protocol.raft.errors import DropReason, ReadDropped
+from quorate_node.protocol.raft.read_queue import PendingRead
+from quorate_node.protocol.raft.replication import broadcast_heartbeat
+from quorate_node.protocol.ready import ReadState, Role
+
+
+def request(core: Core, context: bytes) -> None:
+    """Ask for a read index for this member. Raises `ReadDropped`."""
+    if core.reads.size() >= core.config.reads_pending_max:
+        raise ReadDropped(
+            DropReason.READS_LIMIT,
+            f"{core.reads.size()} reads wait, reads_pending_max is {core.config.reads_pending_max}: let one context stand for many reads",
+        )
+    if core.role is Role.LEADER:
+        _lead(core, core.id, context)
+    elif core.leader:
+        core.reads.forwarded += 1
+        core.send(Message(type=MessageType.READ_INDEX, to=core.leader, sender=core.id, context=context))
+    else:
+        core.tracer.info("%x no leader at term %d; dropping index reading msg", core.id, core.term)
+        raise ReadDropped(DropReason.NO_LEADER, f"no leader is known at term {core.term}: try again when there is one")
+
+
+def handle_request(core: Core, message: Message) -> None:
+    """A follower's reads reach the leader. Beyond the limit they are dropped: the follower asks again."""
+    if core.reads.size() < core.config.reads_pending_max:
+        _lead(core, message.sender, message.context)
+
+
+def forward_request(core: Core, message: Message) -> None:
+    """Reads that reach a member which no longer leads: to the leader, if one is known."""
+    if not core.leader:
+        core.tracer.info("%x no leader at term %d; dropping index reading msg", core.id, core.term)
+        return
+    message.to = core.leader
+    core.send(message)
+
+
+def handle_response(core: Core, message: Message) -> None:
+    core.reads.forwarded = max(0, core.reads.forwarded - 1)
+    core.read_states.append(ReadState(message.index, message.context))
+
+
+def _lead(core: Core, requester: int, context: bytes) -> None:
+    if core.tracker.is_singleton() and core.id in core.tracker.members.incoming:
+        _answer(core, PendingRead(requester, context, core.log.committed))
+    elif not core.has_committed_in_term():
+        # A new leader does not know yet what its predecessors committed (thesis 6.4, step 1).
+        core.reads.waiting.append((requester, context))
+    else:
+        _start(core, requester, context)
+
+
+def _start(core: Core, requester: int, context: bytes) -> None:
+    read = PendingRead(requester, context, core.log.committed)
+    if core.config.lease_based_reads:
+        _answer(core, read)
+        return
+    number = core.reads.add(read)
+    core.reads.acknowledge(core.id, number)
+    broadcast_heartbeat(core)
+
+
+def release_waiting(core: Core) -> None:
+    """The leader has committed in its term: reads that waited for that begin their round."""
+    waiting = core.reads.waiting
+    if not waiting:
+        return
+    assert core.has_committed_in_term()
+    core.reads.waiting = []
+    for requester, context in waiting:
+        _start(core, requester, context)
+
+
+def acknowledge(core: Core, message: Message) -> None:
+    """A member's answer to a heartbeat confirms the reads up to the number that it echoes."""
+    if not message.context:
+        return
+    core.reads.acknowledge(message.sender, int.from_bytes(message.context, "big"))
+    for read in core.reads.confirm(core.tracker.quorum_index(core.reads.acknowledged)):
+        _answer(core, read)
+
+
+def _answer(core: Core, read: PendingRead) -> None:
+    if read.requester == core.id:
+        core.read_states.append(ReadState(read.read_index, read.context))
+        return
+    core.send(
+        Message(
+            type=MessageType.READ_INDEX_RESPONSE,
+            to=read.requester,
+            sender=core.id,
+            index=read.read_index,
+            context=read.context,
+        )
+    )

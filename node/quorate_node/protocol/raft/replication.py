@@ -1,0 +1,128 @@
+"""The leader's way of sending: appends, snapshots, heartbeats, and what it appends itself."""
+
+from __future__ import annotations
+
+from quorate_node.protocol.entry import Entry, EntryType, leaf_hash
+from quorate_node.protocol.message import Message, MessageType
+from quorate_node.protocol.raft.core import Core
+from quorate_node.protocol.raft.log_view import Compacted, Unavailable
+from quorate_node.protocol.raft.progress import Progress, ProgressEvent, ProgressState
+
+
+def send_append(core: Core, to: int, *, if_empty: bool = True) -> bool:
+    """Send `to` what it lacks, or a snapshot; an append without entries only `if_empty`. Whether anything was sent."""
+    progress = core.tracker.progress[to]
+    if progress.is_paused():
+        return False
+    log = core.log
+    previous = progress.next - 1
+    try:
+        previous_term = log.term(previous)
+        entries: list[Entry] = []
+        # A full window still lets empty appends through: were all of it lost, nothing else would ever be answered.
+        if progress.state is not ProgressState.REPLICATE or not progress.inflights.full():
+            entries = log.entries_from(progress.next, core.config.append_bytes_max)
+    except (Compacted, Unavailable):
+        return _send_snapshot(core, to, progress)
+    if not entries and not if_empty:
+        return False
+    size = sum(len(entry.data) for entry in entries)
+    if to in core.tracker.members.witnesses:
+        entries = [_stripped(entry) for entry in entries]
+    core.send(
+        Message(
+            type=MessageType.APPEND,
+            to=to,
+            sender=core.id,
+            index=previous,
+            log_term=previous_term,
+            entries=entries,
+            commit=log.committed,
+            sent_ms=core.now_ms,
+        )
+    )
+    progress.sent_entries(len(entries), size)
+    progress.sent_commit = log.committed
+    return True
+
+
+def _stripped(entry: Entry) -> Entry:
+    """What a witness stores: index, term and hash; changes of membership whole, because it votes by them."""
+    if entry.type != EntryType.NORMAL:
+        return entry
+    return Entry(entry.index, entry.term, EntryType.STRIPPED, leaf_hash(entry))
+
+
+def _send_snapshot(core: Core, to: int, progress: Progress) -> bool:
+    if not progress.recent_active:
+        core.tracer.debug("ignore sending snapshot to %x since it is not recently active", to)
+        return False
+    snapshot = core.log.snapshot()
+    assert snapshot.index > 0, "a compacted log without a snapshot"
+    core.tracer.debug(
+        "%x [firstindex: %d, commit: %d] sent snapshot[index: %d, term: %d] to %x [%s]",
+        core.id, core.log.first_index(), core.log.committed, snapshot.index, snapshot.term, to, progress,
+    )  # fmt: skip
+    progress.handle(ProgressEvent.COMPACTED, snapshot.index)
+    core.tracer.debug("%x paused sending replication messages to %x [%s]", core.id, to, progress)
+    core.send(Message(type=MessageType.SNAPSHOT, to=to, sender=core.id, snapshot=snapshot))
+    return True
+
+
+def broadcast_append(core: Core, *, if_empty: bool = True) -> None:
+    for member in core.tracker.progress:
+        if member != core.id:
+            send_append(core, member, if_empty=if_empty)
+
+
+def send_heartbeat(core: Core, to: int, context: bytes) -> None:
+    """Tell `to` that this leader lives, and how far it may commit: never beyond what it is known to hold."""
+    progress = core.tracker.progress[to]
+    commit = min(progress.match, core.log.committed)
+    core.send(
+        Message(
+            type=MessageType.HEARTBEAT,
+            to=to,
+            sender=core.id,
+            commit=commit,
+            context=context,
+            sent_ms=core.now_ms,
+        )
+    )
+    progress.sent_commit = commit
+
+
+def broadcast_heartbeat(core: Core) -> None:
+    """Also repeats the newest round of reads, whose first heartbeats may have been lost."""
+    newest = core.reads.newest()
+    context = newest.to_bytes(8, "big") if newest else b""
+    for member in core.tracker.progress:
+        if member != core.id:
+            send_heartbeat(core, member, context)
+
+
+def maybe_commit(core: Core) -> bool:
+    """Commit what a quorum holds, if it is of this leader's term. Whether the commit index moved."""
+    return core.log.maybe_commit(core.tracker.committed(), core.term)
+
+
+def append_entries(core: Core, entries: list[Entry]) -> bool:
+    """Give `entries` their index and term and append them to the leader's log. False when the uncommitted limit is reached.
+
+    Empty entries are never refused: a new leader's first one, and the one that leaves a joint configuration.
+    """
+    last = core.log.last_index
+    size = sum(len(entry.data) for entry in entries)
+    limit = core.config.uncommitted_bytes_max
+    if limit and size > 0 and core.uncommitted_bytes > 0 and core.uncommitted_bytes + size > limit:
+        core.tracer.warning(
+            "%x appending new entries to log would exceed uncommitted entry size limit; dropping proposal", core.id
+        )
+        return False
+    core.uncommitted_bytes += size
+    core.log.append(
+        [Entry(last + 1 + offset, core.term, entry.type, entry.data) for offset, entry in enumerate(entries)]
+    )
+    # The leader acknowledges its own entries like any member does: when they are durable.
+    core.send(Message(type=MessageType.APPEND_RESPONSE, to=core.id, sender=core.id, index=core.log.last_index))
+    return True
