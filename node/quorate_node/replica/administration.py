@@ -15,7 +15,7 @@ from quorate_node.protocol.membership import (
     SingleChange,
     Transition,
 )
-from quorate_node.protocol.raft import ProposalDropped
+from quorate_node.protocol.raft import DropReason, ProposalDropped
 from quorate_node.protocol.ready import Role
 from quorate_node.replica.engine import Engine
 from quorate_node.replica.service import ServiceError
@@ -163,8 +163,8 @@ class Administration:
         self._require_member(call.member_id)
         if call.member_id not in configuration.learners:
             raise ServiceError("MemberNotLearner", f"member {call.member_id:x} is no learner: it votes already")
-        progress = self._engine.raft.progress().get(call.member_id)
-        lag_max = self._engine.raft.config.promotion_lag_entries
+        progress = self._engine.raft.status().progress.get(call.member_id)
+        lag_max = self._settings.promotion_lag_entries
         if progress is None or self._engine.raft.last_index - progress.match > lag_max:
             raise ServiceError(
                 "MemberNotReady", f"member {call.member_id:x} is more than {lag_max} entries behind; wait until it has caught up"
@@ -195,7 +195,7 @@ class Administration:
             raise ServiceError("MemberNotFound", f"there is no member {member_id:x}; the members are {known}")
 
     def _is_active(self, member_id: int) -> bool:
-        progress = self._engine.raft.progress().get(member_id)
+        progress = self._engine.raft.status().progress.get(member_id)
         return progress is not None and progress.recent_active
 
     def _require_quorum_without(self, leaving: int) -> None:
@@ -238,6 +238,8 @@ class Administration:
             try:
                 return self._engine.raft.propose_membership(change)
             except ProposalDropped as dropped:
+                if dropped.reason in (DropReason.NO_LEADER, DropReason.NOT_LEADER, DropReason.REMOVED):
+                    raise ServiceError("NotLeader", f"this member does not lead any more: {dropped}") from dropped
                 if asyncio.get_running_loop().time() > until_s:
                     raise ServiceError("MembershipChangePending", f"another membership change is under way: {dropped}") from dropped
             await asyncio.sleep(self._settings.tick_ms / 1000)
@@ -250,7 +252,7 @@ class Administration:
         raft = self._engine.raft
         configuration = self._engine.machine.configuration
         best, best_rank = 0, (-1, -1)
-        for member_id, progress in raft.progress().items():
+        for member_id, progress in raft.status().progress.items():
             eligible = member_id in configuration.voters and member_id not in configuration.witnesses and member_id != raft.id
             if not eligible or not progress.recent_active:
                 continue
@@ -277,7 +279,9 @@ class Administration:
         while engine.soft_state.leader != target:
             if loop.time() > until_s:
                 raise ServiceError("TransferFailed", f"member {target:x} did not take over in time; see who leads now")
-            await asyncio.sleep(self._settings.tick_ms / 1000)
+            await asyncio.sleep(self._settings.heartbeat_ms / 1000)
+            engine.raft.repeat_transfer()
+            engine.wake()
         return target
 
     async def hand_over(self) -> None:

@@ -16,11 +16,12 @@ import msgspec
 
 from quorate.wire.commands import Command
 from quorate.wire.results import DoneResult, Result
+from quorate_node.machine.application_port import Pending as PendingResult
 from quorate_node.machine.interface import ApplicationFailed, Machine, UnknownCommand
 from quorate_node.protocol.entry import Entry, EntryType
 from quorate_node.protocol.membership import Configuration, MemberRecord, MembershipChange
 from quorate_node.protocol.message import Message, MessageType, SnapshotMetadata
-from quorate_node.protocol.raft import ProposalDropped, Raft
+from quorate_node.protocol.raft import ProposalDropped, Raft, ReadDropped, decode_change
 from quorate_node.protocol.ready import Event, EventKind, Persist, Ready, Role, SoftState
 from quorate_node.replica.forward import Forwarder
 from quorate_node.replica.log_clock import LogClock
@@ -144,14 +145,13 @@ class Engine:
         """Send, persist, apply, answer. After an installation the replica calls this for the Ready that asked for it."""
         if ready.send_now:
             self._send(ready.send_now)
-        if ready.persist is not None:
-            self.writer.submit(ready.persist, ready.send_after_persist)
-        elif ready.send_after_persist:
-            if self.writer.is_clean():
-                self._deliver(ready.send_after_persist)
-            else:
-                # What they depend on is being written or waits to be: an empty record keeps them in order behind it.
-                self.writer.submit(_NOTHING, ready.send_after_persist)
+        durable = False
+        persist = ready.persist
+        if persist is not None or ready.send_after_persist:
+            durable = self.writer.is_clean() and (persist is None or not persist.must_sync)
+            if not durable:
+                # Behind a write under way even what needs none keeps its place in the order.
+                self.writer.submit(persist or _NOTHING, ready.send_after_persist)
         if ready.committed:
             self._committed.extend(ready.committed)
             self._apply()
@@ -161,10 +161,14 @@ class Engine:
             if event.kind == EventKind.READS_DROPPED:
                 self.reads.retry_rounds()
             self._hooks.event(event)
+        if durable:
+            if persist is not None:
+                self.writer.remember(persist)
+                self.raft.persisted(persist, self._now_ms())
+            self._deliver(ready.send_after_persist)
 
-    def resume(self, machine: Machine) -> None:
-        """After an installation: go on with this machine."""
-        self.machine = machine
+    def resume(self) -> None:
+        """After an installation: go on with the machine as it is now."""
         self._committed.clear()
         self._paused = False
         self.in_flight.fail_all(
@@ -257,7 +261,10 @@ class Engine:
     def _ask_read(self, context: bytes) -> bool:
         if not self.soft_state.leader:
             return False
-        self.raft.read_index(context)
+        try:
+            self.raft.read_index(context)
+        except ReadDropped:
+            return False
         return True
 
     # --- applying ----------------------------------------------------------------------------------------------
@@ -321,7 +328,7 @@ class Engine:
         if self.pending or self.raft.has_ready():
             self.wake()
 
-    def _answer(self, run: list[Entry], results: list[list[Result]]) -> None:
+    def _answer(self, run: list[Entry], results: list[list[Result | PendingResult]]) -> None:
         if not len(self.in_flight):
             return
         applied = self.in_flight.applied
@@ -332,7 +339,7 @@ class Engine:
             applied(entry.index, entry.term, result)
 
     def _apply_membership(self, entry: Entry) -> None:
-        change = decode_change(entry)
+        change = _readable_change(entry)
         configuration = self.raft.apply_membership(change)
         records = msgspec.msgpack.decode(change.context, type=list[MemberRecord]) if change.context else []
         present = {*configuration.voters, *configuration.learners, *configuration.voters_outgoing, *configuration.learners_next}
@@ -356,11 +363,8 @@ class Engine:
 _NOTHING = Persist(hard_state=None, entries=[], snapshot=None, must_sync=False)
 
 
-def decode_change(entry: Entry) -> MembershipChange:
-    """The change that a membership entry carries. Raises `UnknownCommand` when this release cannot read it."""
-    if not entry.data:
-        return MembershipChange()
+def _readable_change(entry: Entry) -> MembershipChange:
     try:
-        return msgspec.msgpack.decode(entry.data, type=MembershipChange)
-    except msgspec.MsgspecError as error:
+        return decode_change(entry.data)
+    except msgspec.DecodeError as error:
         raise UnknownCommand(f"entry {entry.index} holds a membership change that this release cannot read: {error}") from error

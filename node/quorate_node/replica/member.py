@@ -128,6 +128,7 @@ class Member:
         self._last_tick_s = loop.time()
         self._ticker = loop.call_later(self._settings.tick_ms / 1000, self._on_tick)
         self.housekeeping.start()
+        self.engine.raft.set_priorities({record.member_id: record.priority for record in self.machine.members.values()})
         self._on_peers(self.machine.configuration)
         if self.machine.configuration.voters == (self.engine.raft.id,):
             self._lead_alone()
@@ -183,6 +184,7 @@ class Member:
             [f"{v:x}" for v in configuration.voters],
             [f"{v:x}" for v in configuration.learners],
         )
+        self.engine.raft.set_priorities({record.member_id: record.priority for record in self.machine.members.values()})
         self._on_peers(configuration)
         if configuration.voters == (self.engine.raft.id,) and not self.engine.soft_state.leader:
             asyncio.get_running_loop().call_soon(self._lead_alone)
@@ -230,15 +232,14 @@ class Member:
 
     async def _install(self, metadata: SnapshotMetadata, ready: Ready) -> None:
         """The state first, then the log: a crash between finds a state beyond the log, and the log starts after it."""
-        machine = await self._storage.swap_state()
-        assert machine.applied_index == metadata.index, "the snapshot fetched is the one the protocol was offered"
+        await self._storage.swap_state(metadata)
+        assert self.machine.applied_index == metadata.index, "the snapshot fetched is the one the protocol was offered"
         self.engine.carry_out(ready)
-        while not self.engine.writer.idle():  # noqa: ASYNC110 - a drain, once in a life
+        while not self.engine.writer.is_clean():  # noqa: ASYNC110 - a drain, once in a life
             await asyncio.sleep(self._settings.tick_ms / 1000)
         self.server.close()
-        self.engine.resume(machine)
-        self.engine.raft.applied(metadata.index)
-        self._on_membership(machine.configuration)
+        self.engine.resume()
+        self._on_membership(self.machine.configuration)
         logger.info("restored from a snapshot at index %d", metadata.index)
 
     # --- from the transport ------------------------------------------------------------------------------------

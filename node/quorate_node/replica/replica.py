@@ -62,6 +62,8 @@ class Replica:
         self._admission = Admission(storage.load("admission"), lambda data: storage.save("admission", data), lambda: self.member_id)
         self._member: Member | None = None
         self._repairing = False
+        self._was_member = False
+        """Its own addition was applied in this life: only then does its absence mean that it was removed."""
         self._stopping = False
         self._founding = asyncio.Lock()
         self._life: asyncio.Task[None] | None = None
@@ -135,10 +137,11 @@ class Replica:
         """Speak to whoever is a member; an empty learner keeps the addresses that it was given with its identity."""
         if not machine.members:
             return
+        self._was_member = self._was_member or self.member_id in machine.members
         present = {record.member_id: record.peer_url for record in machine.members.values() if record.member_id != self.member_id}
         self._transport.set_peers(present)
         self._admission.forget_absent({*present, self.member_id})
-        if self.member_id not in machine.members and configuration.voters:
+        if self.member_id not in machine.members and self._was_member:
             logger.warning("this member was removed from the cluster; stop it, or give it an empty data directory to join again")
 
     def _fail(self, error: BaseException) -> None:

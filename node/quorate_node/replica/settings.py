@@ -39,6 +39,9 @@ class ReplicaSettings:
     """After so long of applying, the loop gets a turn."""
     apply_bytes_max: int = 4 << 20
 
+    promotion_lag_entries: int = 64
+    """A learner no further behind than this may be promoted."""
+
     log_keep_entries: int = 5_000
     """Kept below the flushed applied index for members that are a little behind."""
     compact_every_entries: int = 50_000

@@ -15,7 +15,7 @@ def member_infos(member: Member) -> tuple[int, list[MemberInfo]]:
     """(configuration index, members by name); progress only where this member leads."""
     configuration = member.machine.configuration
     raft = member.engine.raft
-    progress = raft.progress() if member.engine.soft_state.role == Role.LEADER else {}
+    progress = raft.status().progress if member.engine.soft_state.role == Role.LEADER else {}
     infos = []
     for record in sorted(member.machine.members.values(), key=lambda record: (record.name, record.member_id)):
         witness = record.member_id in configuration.witnesses

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from quorate_node.machine.interface import Machine, SnapshotSink
+from quorate_node.machine.interface import SnapshotSink
+from quorate_node.machine.kv import KeyValueMachine
 from quorate_node.protocol.membership import Configuration
 from quorate_node.protocol.message import SnapshotMetadata
 from quorate_node.protocol.ready import Persist
@@ -15,7 +16,7 @@ from quorate_node.store import Identity, Stores
 from quorate_node.store.chained_log import ChainedLog
 from quorate_node.store.interface import StateStore
 
-OpenMachine = Callable[[StateStore, int], Machine]
+OpenMachine = Callable[[StateStore, int], KeyValueMachine]
 """(state, cluster id) -> the machine over it."""
 
 
@@ -27,7 +28,7 @@ class Storage:
         self._open_machine = open_machine
         self._name = name
         self._built: StateStore | None = None
-        self._machine: Machine | None = None
+        self._machine: KeyValueMachine | WitnessMachine | None = None
         self.witness = witness
         self.floor: Callable[[], int | None] = lambda: None
         """Up to where the application's own snapshot lets the log go."""
@@ -80,7 +81,7 @@ class Storage:
 
     # --- state -------------------------------------------------------------------------------------------------
 
-    async def open_machine(self) -> Machine:
+    async def open_machine(self) -> KeyValueMachine | WitnessMachine:
         """The machine over the state in use. A crash between a snapshot's state and its log leaves the log behind: it starts anew
         after the state."""
         machine = self._machine = self._over(self._stores.state)
@@ -89,7 +90,7 @@ class Storage:
             await self.reset_log(metadata)
         return machine
 
-    def _over(self, state: StateStore) -> Machine:
+    def _over(self, state: StateStore) -> KeyValueMachine | WitnessMachine:
         return WitnessMachine(state) if self.witness else self._open_machine(state, self.cluster_id)
 
     async def prepare_state(self, sink: SnapshotSink) -> None:
@@ -104,13 +105,17 @@ class Storage:
         if built is not None:
             await asyncio.get_running_loop().run_in_executor(None, built.close)
 
-    async def swap_state(self) -> Machine:
-        """Use the prepared generation from now on, durably."""
+    async def swap_state(self, metadata: SnapshotMetadata) -> None:
+        """Have the machine go on with the prepared generation, and use it durably from now on. A witness takes the metadata alone."""
+        machine = self._machine
+        if isinstance(machine, WitnessMachine):
+            machine.jump(metadata)
+            await self.flush_state()
+            return
         built, self._built = self._built, None
-        assert built is not None, "a state is prepared before it is swapped in"
+        assert built is not None and isinstance(machine, KeyValueMachine), "a state is prepared before it is swapped in"
+        machine.replace_store(built)  # First: the old one is closed by the switch, and reads go on meanwhile.
         await asyncio.get_running_loop().run_in_executor(None, self._stores.switch_state, built)
-        machine = self._machine = self._over(self._stores.state)
-        return machine
 
     async def flush_state(self) -> None:
         await asyncio.get_running_loop().run_in_executor(None, self._stores.state.flush)

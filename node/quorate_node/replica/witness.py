@@ -12,6 +12,7 @@ import msgspec
 
 from quorate.wire.commands import Command, Range
 from quorate.wire.results import KeyValue, LeaseListResult, LeaseResult, RangeResult, Result
+from quorate_node.machine.application_port import Pending
 from quorate_node.machine.interface import Refused, SnapshotSink, SnapshotSource, Watch, WatchRequest
 from quorate_node.protocol.entry import CHAIN_START, Entry, chain_hash
 from quorate_node.protocol.membership import Configuration, MemberRecord
@@ -65,7 +66,7 @@ class WitnessMachine:
         self.chain = chain_hash(self.chain, entry)
         self.applied_index, self.applied_term = entry.index, entry.term
 
-    def apply(self, entries: Sequence[Entry]) -> list[list[Result]]:
+    def apply(self, entries: Sequence[Entry]) -> list[list[Result | Pending]]:
         for entry in entries:
             self._advance(entry)
         self._save()

@@ -32,70 +32,83 @@ class LogWriter:
         self._now_s = now_s
         self._loop = asyncio.get_running_loop()
         self._waiting: Job = []
+        self._hint: Persist | None = None
+        """The newest commit index: it needs no sync of its own and goes with the next write."""
         self._busy: Job | None = None
         self._busy_since_s = 0.0
         self._closed = False
         self.no_space = False
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._batches: list[Persist] = []
+        self._jobs: queue.SimpleQueue[list[Persist] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="quorate-log-writer", daemon=True)
         self._thread.start()
 
     def submit(self, persist: Persist, after: list[Message]) -> None:
-        """Queue one Ready's persist. What needs no sync by itself waits for company (it is only the commit index)."""
-        assert not self._closed
+        """Queue one Ready's persist and what may leave after it. When the writer is clean, only for what must be synced: see `remember`."""
+        assert persist.must_sync or self._busy is not None, "what needs no sync and waits for none is not the writer's"
         self._waiting.append((persist, after))
-        if self._busy is None and (persist.must_sync or after):
+        if self._busy is None:
             self._start()
+
+    def remember(self, persist: Persist) -> None:
+        """A commit index alone, which nothing depends on: written with the next batch, without a sync of its own."""
+        self._hint = persist
 
     def stalled_s(self) -> float:
         """How long the write under way has taken so far; 0 when there is none."""
         return self._now_s() - self._busy_since_s if self._busy is not None else 0.0
 
-    def idle(self) -> bool:
-        return self._busy is None and not self._waiting
-
     def is_clean(self) -> bool:
         """Nothing that anybody could depend on is still to be written."""
-        return self._busy is None and not any(persist.must_sync for persist, _ in self._waiting)
+        return self._busy is None
 
     def _start(self) -> None:
         job, self._waiting = self._waiting, []
         self._busy = job
         self._busy_since_s = self._now_s()
-        self._jobs.put(job)
+        self._batches = [persist for persist, _ in job]
+        if self._hint is not None:
+            self._batches.insert(0, self._hint)
+            self._hint = None
+        self._jobs.put(self._batches)
 
     def _run(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        while (batches := self._jobs.get()) is not None:
             outcome: BaseException | None = None
             try:
-                self._log.write([persist for persist, _ in job])
+                self._log.write(batches)
             except Exception as error:  # noqa: BLE001 - reported on the loop, where it stops the member or is tried again
                 outcome = error
             if self._closed:
                 return
-            self._loop.call_soon_threadsafe(self._finished, job, outcome)
+            self._loop.call_soon_threadsafe(self._finished, outcome)
 
-    def _finished(self, job: Job, outcome: BaseException | None) -> None:
+    def _finished(self, outcome: BaseException | None) -> None:
         if self._closed:
             return
         if isinstance(outcome, NoSpace):
             # Nothing of the batch was acknowledged: keep it, and try again when there may be room.
             self.no_space = True
-            self._loop.call_later(NO_SPACE_RETRY_S, self._retry, job)
+            self._loop.call_later(NO_SPACE_RETRY_S, self._retry)
             return
         if outcome is not None:
             self._on_failed(outcome)
             return
         self.no_space = False
-        self._log.written([persist for persist, _ in job])
-        self._busy = None
-        if any(persist.must_sync or after for persist, after in self._waiting):
+        self._log.written(self._batches)
+        assert self._busy is not None
+        done, self._busy = self._busy, None
+        if any(persist.must_sync for persist, _ in self._waiting):
             self._start()
-        self._on_written(job)
+        elif self._waiting:
+            # Only waited for the order: what they depend on is durable now.
+            self._hint = self._waiting[-1][0] if self._waiting[-1][0].hard_state is not None else self._hint
+            done, self._waiting = done + self._waiting, []
+        self._on_written(done)
 
-    def _retry(self, job: Job) -> None:
+    def _retry(self) -> None:
         if not self._closed:
-            self._jobs.put(job)
+            self._jobs.put(self._batches)
 
     async def close(self) -> None:
         """Wait for the write under way; what waits behind it is dropped: it was never acknowledged."""
