@@ -37,8 +37,9 @@ def finish(stage: Stage, seal: Seal, last: Entry, configuration: Configuration) 
     return state
 
 
-def absorb(committed: Committed, stage: Stage, seal: Seal, state: MachineState) -> None:
-    """The store has taken the batch: what the stage held is the state now."""
+def absorb(committed: Committed, stage: Stage, seal: Seal, state: MachineState, size_bytes: int) -> None:
+    """The store has taken the batch: what the stage held is the state now. `size_bytes`: of the entries it came from."""
+    committed.cache.written({key: record for _, key, record, _ in stage.changes}, size_bytes)
     for number, lease in stage.leases.items():
         if lease is not None and number not in committed.leases:
             committed.lease_deadlines.add(lease.deadline_ms, number)

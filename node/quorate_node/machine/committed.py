@@ -10,6 +10,7 @@ from quorate_node.crypto.merkle import Frontier
 from quorate_node.machine.application_port import ApplicationPort, Pending
 from quorate_node.machine.deadlines import Deadlines
 from quorate_node.machine.metadata import MachineState, read_state
+from quorate_node.machine.record_cache import RecordCache
 from quorate_node.machine.records import PAIR, SESSION, U64
 from quorate_node.protocol.membership import MemberRecord
 from quorate_node.store.interface import STATE_FAMILIES, StateStore
@@ -35,8 +36,9 @@ encode_member = msgspec.msgpack.Encoder().encode
 class Committed:
     """Leases, sessions and members are few and bounded (`rules`), so they are kept as objects; keys never are."""
 
-    def __init__(self, store: StateStore, application: ApplicationPort) -> None:
+    def __init__(self, store: StateStore, application: ApplicationPort, cache_bytes_max: int) -> None:
         self.application = application
+        self._cache_bytes_max = cache_bytes_max
         self.pending: dict[tuple[int, int], Pending] = {}
         """(session, seq) -> the application's reply that is still to come or was not fetched; bounded by the sessions' windows."""
         self.load(store)
@@ -45,7 +47,7 @@ class Committed:
         """Read everything that is kept in memory from `store`, on open and when a snapshot has replaced the store."""
         self.store = store
         self.families = {name: store.family(name) for name in STATE_FAMILIES}
-        self.get_current = store.getter("current")
+        self.cache = RecordCache(store.getter("current"), self._cache_bytes_max)
         self.get_history = store.getter("history")
         self.get_reply = store.getter("replies")
         self.state: MachineState

@@ -76,8 +76,9 @@ class KeyValueMachine:
         """
         if digest_interval <= 0:
             raise ValueError(f"digest_interval is {digest_interval}: give a positive number of entries")
-        committed = Committed(store, application or NoApplication())
-        return cls(committed, limits or MachineLimits(), digest_interval, wake, cluster_id)
+        limits = limits or MachineLimits()
+        committed = Committed(store, application or NoApplication(), limits.record_cache_bytes_max)
+        return cls(committed, limits, digest_interval, wake, cluster_id)
 
     def _show(self, state: MachineState) -> None:
         self.applied_index = state.applied_index
@@ -117,7 +118,7 @@ class KeyValueMachine:
         for one in prepared:
             results.append(apply_entry(stage, one))
             seal.add(one.entry, stage.log_time_ms, stage.revision, stage.effects)
-        self._commit(stage, seal, commit.finish(stage, seal, entries[-1], self.configuration))
+        self._commit(stage, seal, commit.finish(stage, seal, entries[-1], self.configuration), sum([len(entry.data) for entry in entries]))
         return results
 
     def apply_membership(self, entry: Entry, configuration: Configuration, put: Sequence[MemberRecord], removed: Sequence[int]) -> None:
@@ -132,17 +133,17 @@ class KeyValueMachine:
         seal = self._new_seal()
         stage.effect("meta", b"configuration", encode_state(configuration))
         seal.add(entry, stage.log_time_ms, stage.revision, stage.effects)
-        self._commit(stage, seal, commit.finish(stage, seal, entry, configuration))
+        self._commit(stage, seal, commit.finish(stage, seal, entry, configuration), 0)
 
     def _new_seal(self) -> Seal:
         state = self._committed.state
         return Seal(state.chain, self._committed.frontier, state.digest, self._digest_interval)
 
-    def _commit(self, stage: Stage, seal: Seal, state: MachineState) -> None:
+    def _commit(self, stage: Stage, seal: Seal, state: MachineState, size_bytes: int) -> None:
         committed = self._committed
         committed.store.write(stage.batch)
         compacted = state.compacted_revision > committed.state.compacted_revision
-        commit.absorb(committed, stage, seal, state)
+        commit.absorb(committed, stage, seal, state, size_bytes)
         for index, digest in seal.checkpoints:
             self._ring.add(index, digest)
         self._show(state)

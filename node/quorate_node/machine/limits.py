@@ -19,6 +19,8 @@ class MachineLimits:
     """Keys scanned before a read gives the loop a turn; `range` refuses (TooLarge) beyond it."""
     range_bytes_max: int = 32 * 1024 * 1024
     """Keys and values of one answer; beyond it `more` is set (a sorted range is refused)."""
+    record_cache_bytes_max: int = 32 * 1024 * 1024
+    """Recently written records kept in memory, so that hot keys are overwritten and read without RocksDB."""
     watches_max: int = 20_000
     watch_buffer_events_max: int = 4_096
     watch_buffer_bytes_max: int = 1024 * 1024

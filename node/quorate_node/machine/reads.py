@@ -28,8 +28,8 @@ class Reads:
         """Current values, one look into the store for all keys."""
         if not keys:
             return []
-        records = self._committed.get_current(keys)
-        return [None if record is None else key_value(key, record) for key, record in zip(keys, records, strict=True)]
+        found = self._committed.cache.find(keys)
+        return [None if (record := found[key]) is None else key_value(key, record) for key in keys]
 
     def range(self, request: Range) -> RangeResult:
         """Raises `Refused`, and `TooLarge` beyond `range_chunk_keys` scanned."""

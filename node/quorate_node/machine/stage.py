@@ -88,15 +88,14 @@ class Stage:
 
     def prefetch(self, keys: Sequence[bytes]) -> None:
         """One look into the store for all keys that this call names."""
-        wanted = list(dict.fromkeys(keys))
-        if wanted:
-            self.current.update(zip(wanted, self.committed.get_current(wanted), strict=True))
+        assert not self.current, "prefetched records would hide written ones"
+        self.current = self.committed.cache.find(dict.fromkeys(keys))
 
     def record(self, key: bytes) -> bytes | None:
         try:
             return self.current[key]
         except KeyError:
-            record: bytes | None = self.committed.get_current(key)
+            record = self.committed.cache.get(key)
             self._remember(key, record)
             return record
 
