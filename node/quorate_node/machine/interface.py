@@ -50,6 +50,10 @@ class Watch(Protocol):
     """One watch. Its buffer is bounded: a slow reader falls back to reading history, and is ended only by compaction."""
 
     async def next(self) -> WatchEvents: ...
+    def request_progress(self) -> None:
+        """The next message that has nothing else to say tells how far the watch is."""
+        ...
+
     def cancel(self) -> None: ...
 
 

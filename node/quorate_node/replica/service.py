@@ -108,6 +108,10 @@ class ReplicaService(Protocol):
         """Call `done(None)` when the machine may be read with that consistency; read it inside `done`. Batched. Never inside `read`."""
         ...
 
+    def lease_holds(self) -> bool:
+        """Asked again *after* a lease read has read its value: a pause in between may have outlived the lease (DESIGN decision 14)."""
+        ...
+
     async def read_barrier(self, consistency: int, *, staleness_ms_max: int = 0, timeout_s: float | None = None) -> None: ...
 
     # Administration; each is carried to the leader when this member is not it. All raise `ServiceError`.
