@@ -74,9 +74,18 @@ async def dial(
         raise DialFailed(f"no connection to {url} within the dial and handshake timeouts") from None
     except (aiohttp.ClientError, OSError) as error:
         context.counters.dials_failed += 1
-        raise DialFailed(f"no connection to {url}: {error}") from error
+        raise DialFailed(f"no connection to {url}: {_cause(error)}") from error
     address = web_socket.get_extra_info("peername")
     return Dialled(web_socket, hello, (address[0], address[1]) if address else None)
+
+
+def _cause(error: Exception) -> str:
+    """The library's own texts name the SSL context's address in memory, which is new each time and tells nobody anything."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return str(error.certificate_error)
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return str(error.os_error)
+    return str(error) or type(error).__name__
 
 
 async def _connect(context: TransportContext, session: aiohttp.ClientSession, url: str, connection_class: ConnectionClass) -> WebSocket:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+import uvloop
 
 from tests.unit.transport.loopback_members import Member, StartMember
 
@@ -22,3 +24,8 @@ async def start_member() -> AsyncIterator[StartMember]:
     yield start
     for member in members:
         await member.stop()
+
+
+def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Both loops: members run on uvloop, whose transports and sockets are not asyncio's."""
+    return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
