@@ -6,12 +6,14 @@ Not the client package: a fault of its retries must not hide a fault of the node
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import dataclass
 from typing import Any, Self
 
 import aiohttp
 
 from quorate.wire.errors import ERRORS
+from tests.cluster.checker.history import Version
 
 
 class Refused(Exception):
@@ -44,7 +46,7 @@ class Api:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        # A keep-alive connection that a killed member left behind would make a write's outcome unknown for no reason.
+        # aiohttp sends a POST once: a connection that breaks makes the outcome unknown, and is never a silent second try.
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self._timeout_s + 1.0))
         return self
 
@@ -115,10 +117,35 @@ class Api:
         revision = int(answer["revision"])
         if answer["succeeded"]:
             return True, Seen(value, revision, revision)
-        return False, _seen(answer["results"][0]["range"] if "range" in answer["results"][0] else answer["results"][0], revision)
+        return False, _seen(answer["results"][0]["range"], revision)
+
+    async def versions(self, url: str, prefix: str, until_revision: int) -> list[Version]:
+        """Every change of the keys with that prefix up to a revision that has one, as the member's own watch tells them from the first."""
+        assert self._session is not None
+        query = {"key": prefix, "prefix": "true", "start_revision": "1", "encoding": "text"}
+        found: list[Version] = []
+        async with self._session.get(f"{url}/v1/watch", params=query, timeout=aiohttp.ClientTimeout(total=60.0)) as answer:
+            assert answer.status == 200, await answer.text()
+            name = ""
+            while line := (await answer.content.readuntil(b"\n")).decode():
+                field, _, content = line.rstrip("\n").partition(": ")
+                if field == "event":
+                    name = content
+                elif field == "data":
+                    assert name not in ("compacted", "error"), f"the history is not whole: {content}"
+                    events = json.loads(content).get("events", [])
+                    found += [_version(event) for event in events]
+                    if found and found[-1].revision >= until_revision:
+                        return found
+        raise AssertionError(f"the watch of {url} ended after {len(found)} changes")
 
     async def status(self, url: str) -> dict[str, Any]:
         return await self.call(url, "GET", "/v1/status")
+
+
+def _version(event: dict[str, Any]) -> Version:
+    pair = event["kv"]
+    return Version(str(pair["key"]), int(pair["mod_revision"]), str(pair["value"]) if event["type"] == "put" else None)
 
 
 def _seen(answer: dict[str, Any], revision: int) -> Seen:

@@ -1,0 +1,106 @@
+"""Starting, stopping, restarting, replacing: what an operator does all day."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from itertools import pairwise
+from pathlib import Path
+
+from tests.cluster.checker.history import Operation
+from tests.cluster.conftest import StartCluster
+from tests.cluster.harness.clients import Clients
+from tests.cluster.harness.cluster import ClusterUnderTest
+from tests.cluster.harness.verdict import judge
+
+FORMATION_MAX_S = 5.0
+"""Three interpreters start on two busy cores here; the promise of two seconds is for the joining itself (`make bench` measures it)."""
+DRAIN_DEADLINE_S = 15.0
+
+
+async def test_three_members_form_a_cluster_in_moments(tmp_path: Path) -> None:
+    async with ClusterUnderTest(tmp_path) as cluster:
+        took_s = await cluster.start()
+        members = (await cluster.ask("GET", "/v1/members"))["members"]
+        assert sorted(member["name"] for member in members) == ["m0", "m1", "m2"]
+        assert {member["role"] for member in members} == {"voter"}
+        assert took_s < FORMATION_MAX_S, f"{took_s:.1f} s"
+
+
+async def test_sigterm_hands_leadership_over_and_ends_within_the_deadline(start_cluster: StartCluster, tmp_path: Path) -> None:
+    cluster = await start_cluster()
+    clients = Clients([member.url for member in cluster.members])
+    clients.start()
+    await asyncio.sleep(1.0)
+    for _ in range(3):
+        leader = await cluster.leader()
+        others = [member for member in cluster.members if member is not leader]
+        begun_s = time.monotonic()
+        stopping = asyncio.create_task(leader.stop(DRAIN_DEADLINE_S))
+        await cluster.leader(among=others, timeout_s=5.0)
+        handed_over_s = time.monotonic() - begun_s
+        assert await stopping == 0, leader.log_tail()
+        assert handed_over_s < 0.5, f"the others had a leader after {handed_over_s:.2f} s: it was not handed over, but elected anew"
+        await leader.start()
+        await leader.wait_ready()
+    operations = await clients.stop()
+    await judge(cluster, operations, tmp_path)
+    longest_s = max(later - earlier for earlier, later in _gaps(operations))
+    assert longest_s < 1.0, f"no write was acknowledged for {longest_s:.2f} s although every stop was planned"
+
+
+def _gaps(operations: list[Operation]) -> list[tuple[float, float]]:
+    ends = sorted(operation.completed_s for operation in operations if operation.writes and operation.mod_revision)
+    return list(pairwise(ends))
+
+
+async def test_all_members_restart_without_flags_and_everything_is_there(start_cluster: StartCluster) -> None:
+    cluster = await start_cluster()
+    leader = await cluster.leader()
+    for number in range(200):
+        await cluster.api.put(leader.url, f"k/{number:03d}", f"v{number}")
+    before = await cluster.ask("GET", "/v1/members")
+    for how in ("stop", "kill"):
+        await asyncio.gather(*(getattr(member, how)() for member in cluster.members))
+        for member in cluster.members:
+            await member.start()
+        await cluster.wait_voters(3)
+        _, found = await cluster.api.scan((await cluster.leader()).url, "k/")
+        assert found == {f"k/{number:03d}": f"v{number}" for number in range(200)}
+    after = await cluster.ask("GET", "/v1/members")
+    assert after["cluster_id"] == before["cluster_id"]
+    assert {member["member_id"] for member in after["members"]} == {member["member_id"] for member in before["members"]}
+
+
+async def test_a_member_that_lost_its_volume_is_replaced_by_a_new_one(start_cluster: StartCluster, tmp_path: Path) -> None:
+    cluster = await start_cluster()
+    clients = Clients([member.url for member in cluster.members])
+    clients.start()
+    await asyncio.sleep(1.0)
+    lost = (await cluster.followers())[0]
+    old_id = str((await cluster.api.status(lost.url))["member_id"])
+    await lost.kill()
+    lost.wipe()
+    await cluster.ask("DELETE", f"/v1/members/{old_id}")
+    await lost.start()
+    members = await cluster.wait_voters(3)
+    ids = {member["member_id"] for member in members if member["role"] == "voter"}
+    assert old_id not in ids, "an empty directory must never come back as the member it was"
+    await asyncio.sleep(0.5)
+    await judge(cluster, await clients.stop(), tmp_path)
+
+
+async def test_a_cluster_is_never_bootstrapped_twice_under_one_token(start_cluster: StartCluster) -> None:
+    """The first member loses its volume and is started with its old token still set: it must join, not found a second cluster."""
+    cluster = await start_cluster()
+    first = cluster.members[0]
+    old_id = str((await cluster.api.status(first.url))["member_id"])
+    await cluster.api.put(first.url, "kept", "yes")
+    cluster_id = (await cluster.ask("GET", "/v1/members"))["cluster_id"]
+    await first.kill()
+    first.wipe()
+    await cluster.ask("DELETE", f"/v1/members/{old_id}")
+    await first.start(token="another-token")
+    await cluster.wait_voters(3)
+    assert (await cluster.api.call(first.url, "GET", "/v1/members"))["cluster_id"] == cluster_id
+    assert (await cluster.api.get(first.url, "kept")).value == "yes"
