@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Coroutine
+from typing import Any
 
 import aiohttp
 from aiohttp import web
@@ -50,7 +52,9 @@ class Accepted:
                 received = await self._web_socket.receive()
                 if received.type is aiohttp.WSMsgType.BINARY:
                     self._last_read_s = self._context.clock()
-                    await self._on_frame(received.data)
+                    answering = self._on_frame(received.data)
+                    if answering is not None:
+                        await answering
                 elif received.type is aiohttp.WSMsgType.ERROR and isinstance(received.data, aiohttp.WebSocketError):
                     raise PeerFault(f"malformed WebSocket data: {received.data}")
                 elif received.type is aiohttp.WSMsgType.TEXT:
@@ -62,7 +66,8 @@ class Accepted:
             for task in self._serving:
                 task.cancel()
 
-    async def _on_frame(self, frame: bytes) -> None:
+    def _on_frame(self, frame: bytes) -> Coroutine[Any, Any, None] | None:
+        """Take a frame; returns what is still to be awaited. Messages, nearly all there is, need nothing: no coroutine is made for them."""
         counters = self._context.counters
         counters.frames_received += 1
         counters.bytes_received += len(frame)
@@ -72,11 +77,12 @@ class Accepted:
             counters.messages_received += len(messages)
             self._context.receiver.on_messages(messages)
         elif kind == FrameKind.KEEPALIVE:
-            await self._send(KEEPALIVE_REPLY)
+            return self._send(KEEPALIVE_REPLY)
         elif kind == FrameKind.REQUEST and self.connection_class is not ConnectionClass.HEARTBEAT:
-            await self._on_request(decode_request(body))
+            return self._on_request(decode_request(body))
         else:
             raise PeerFault(f"a frame of kind {kind} on a {self.connection_class.name} connection that the peer dialled", frame)
+        return None
 
     async def _on_request(self, request: Request) -> None:
         if self.connection_class is ConnectionClass.CALL and request.kind not in CALL_KINDS:

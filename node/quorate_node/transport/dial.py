@@ -69,6 +69,9 @@ async def dial(
         except BaseException:
             await web_socket.close()
             raise
+    except DialFailed:
+        context.counters.dials_failed += 1
+        raise
     except TimeoutError:
         context.counters.dials_failed += 1
         raise DialFailed(f"no connection to {url} within the dial and handshake timeouts") from None
@@ -98,7 +101,7 @@ async def _connect(context: TransportContext, session: aiohttp.ClientSession, ur
     return await session.ws_connect(
         url.rstrip("/") + PATH + connection_class.name.lower(),
         timeout=aiohttp.ClientWSTimeout(ws_close=settings.close_timeout_s),
-        max_msg_size=settings.frame_bytes_max,
+        max_msg_size=settings.frame_bytes_max + 1,  # aiohttp's bound is exclusive
         compress=0,
         ssl=context.tls.client_context() if context.tls is not None else True,
     )

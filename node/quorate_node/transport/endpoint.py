@@ -9,6 +9,7 @@ from collections.abc import Callable
 import aiohttp
 from aiohttp import web
 
+from quorate_node.resilience.limiter import TokenBucket
 from quorate_node.transport.accepted import Accepted
 from quorate_node.transport.admission import judge_hello
 from quorate_node.transport.context import TransportContext
@@ -23,17 +24,21 @@ from quorate_node.transport.handshake import (
     decode_hello,
     encode_hello,
 )
+from quorate_node.transport.interface import Clock
 
 log = logging.getLogger(__name__)
 
 GOING_AWAY = 1001
+WARNINGS_PER_S = 1.0
+WARNINGS_BURST = 20
 Heard = Callable[[int], None]
 
 
 class PeerEndpoint:
     """`on_heard(member_id)`: a peer dialled us and was admitted. `on_abrupt(member_id)`: a connection of it ended without a close frame."""
 
-    def __init__(self, on_heard: Heard, on_abrupt: Heard) -> None:
+    def __init__(self, on_heard: Heard, on_abrupt: Heard, clock: Clock) -> None:
+        self._warnings = TokenBucket(WARNINGS_PER_S, WARNINGS_BURST, clock)
         self._on_heard = on_heard
         self._on_abrupt = on_abrupt
         self._context: TransportContext | None = None
@@ -57,7 +62,7 @@ class PeerEndpoint:
             raise web.HTTPServiceUnavailable(text="too many peer connections (transport.accepted_max, transport.unauthenticated_max)")
         connection_class = ConnectionClass[request.match_info["class"].upper()]
         web_socket = web.WebSocketResponse(
-            timeout=settings.close_timeout_s, max_msg_size=settings.frame_bytes_max, compress=False, autoping=True
+            timeout=settings.close_timeout_s, max_msg_size=settings.frame_bytes_max + 1, compress=False, autoping=True
         )
         self._unauthenticated += 1
         try:
@@ -88,11 +93,11 @@ class PeerEndpoint:
                 return hello
         except HandshakeRefused as refusal:
             context.counters.refused_by_us += 1
-            log.warning("refused a %s connection from %s: %s", connection_class.name.lower(), request.remote, refusal)
+            self._warn("refused a %s connection from %s: %s", connection_class, request.remote, refusal)
             await web_socket.close(code=CLOSE_REFUSED, message=close_reason(str(refusal)))
         except PeerFault as fault:
             context.counters.faults += 1
-            log.warning("closed a %s connection from %s: %s", connection_class.name.lower(), request.remote, fault)
+            self._warn("closed a %s connection from %s: %s", connection_class, request.remote, fault)
             await web_socket.close(code=CLOSE_FAULT, message=close_reason(str(fault)))
         except TimeoutError:
             reason = f"no handshake within {settings.handshake_timeout_s:g} s"
@@ -100,6 +105,11 @@ class PeerEndpoint:
         except OSError as error:
             log.info("a %s connection from %s ended during its handshake: %s", connection_class.name.lower(), request.remote, error)
         return None
+
+    def _warn(self, text: str, connection_class: ConnectionClass, who: object, why: Exception) -> None:
+        # Bounded: whoever reaches the port could fill the disk with our own log otherwise. The counters count all.
+        if self._warnings.take() == 0.0:
+            log.warning(text, connection_class.name.lower(), who, why)
 
     def _judge_duplicate(self, hello: Hello) -> None:
         """A second process with the id of a live one: a cloned volume, unless it started later than the one we know (DESIGN decision 2)."""
@@ -127,7 +137,7 @@ class PeerEndpoint:
             abrupt = await accepted.serve()
         except PeerFault as fault:
             context.counters.faults += 1
-            log.warning("closed the %s connection of member %d: %s", hello.connection_class.name.lower(), hello.member_id, fault)
+            self._warn("closed the %s connection of member %s: %s", hello.connection_class, hello.member_id, fault)
             await accepted.close(CLOSE_FAULT, close_reason(str(fault)))
         finally:
             self._accepted.discard(accepted)

@@ -12,6 +12,7 @@ import aiohttp
 
 from quorate_node.protocol.message import Message
 from quorate_node.resilience.backoff import Backoff
+from quorate_node.resilience.limiter import TokenBucket
 from quorate_node.transport.calls import Calls
 from quorate_node.transport.context import TransportContext
 from quorate_node.transport.counters import LinkStatus
@@ -66,6 +67,7 @@ class Link:
         )
         self._calls = Calls(settings.requests_outstanding_max)
         self._backoff = Backoff(settings.backoff_base_s, settings.backoff_max_s, context.random)
+        self._warnings = TokenBucket(1.0, 5, context.clock)
         self._web_socket: WebSocket | None = None
         self._writer: SocketWriter | None = None
         self._ending: tuple[Ending, str] | None = None
@@ -124,7 +126,8 @@ class Link:
     def _send_halves(self, messages: Sequence[Message], error: OversizeFrame) -> None:
         if len(messages) == 1:
             self._context.counters.dropped_oversize += 1
-            log.error("message of type %s to member %d dropped: %s", messages[0].type, self.member_id, error)
+            if self._warnings.take() == 0.0:
+                log.error("message of type %s to member %d dropped: %s", messages[0].type, self.member_id, error)
             self._owner.dropped()
             return
         middle = len(messages) // 2

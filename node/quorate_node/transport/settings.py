@@ -51,8 +51,6 @@ class TransportSettings:
     unauthenticated_max: int = 32
     """Those among them that have not finished the handshake."""
 
-    verify_hostname: bool = True
-    """TLS: the peer's certificate must name the host that was dialled."""
     member_binding_required: bool = False
     """TLS: the peer's certificate must name its member id (`transport.binding`)."""
 

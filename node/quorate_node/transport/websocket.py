@@ -72,7 +72,7 @@ class WebSocketTransport:
             compression_level=settings.compression_level,
         )
         self._peers: dict[int, Peer] = {}
-        self._endpoint = PeerEndpoint(self._on_heard, self._on_abrupt)
+        self._endpoint = PeerEndpoint(self._on_heard, self._on_abrupt, clock)
         self._context: TransportContext | None = None
         self._session: aiohttp.ClientSession | None = None
         self._sweeper: asyncio.Task[None] | None = None

@@ -14,9 +14,9 @@ import zstandard
 from quorate_node.protocol.entry import Entry
 from quorate_node.protocol.message import Message, MessageType
 from quorate_node.transport.errors import PeerFault
-from quorate_node.transport.frames import FrameCodec, Request, decode_messages, decode_request, decode_response
+from quorate_node.transport.frames import FrameCodec, Request, Response, decode_messages, decode_request, decode_response
 from quorate_node.transport.handshake import CLOSE_FAULT, ConnectionClass
-from quorate_node.transport.interface import RequestKind
+from quorate_node.transport.interface import PeerFailure, RequestKind
 from tests.unit.transport.loopback_members import Member, StartMember, acquaint
 from tests.unit.transport.raw_peer import RawPeer
 
@@ -85,6 +85,33 @@ async def test_a_frame_over_the_limit_is_refused_before_it_is_whole(start_member
     assert code in (CLOSE_FAULT, aiohttp.WSCloseCode.MESSAGE_TOO_BIG)
     assert member.transport.counters.faults == 1
     await peer.close()
+
+
+async def test_a_frame_of_exactly_the_limit_is_taken_both_ways(start_member: StartMember) -> None:
+    one, two = [await start_member(number, frame_bytes_max=1 << 16, batch_bytes_max=1 << 15) for number in (1, 2)]
+
+    async def echo(member_id: int, kind: int, payload: bytes) -> bytes:
+        return payload
+
+    two.recorder.answer = echo
+    await acquaint(one, two)
+    largest = (1 << 16) - len(FrameCodec(1 << 17).response(Response(1, "", "", bytes(1 << 15)))) + (1 << 15) - 2
+    asked = [await one.transport.request(2, RequestKind.SNAPSHOT_CHUNK, bytes(size), 5) for size in (largest - 1, largest)]
+    assert [len(answer) for answer in asked] == [largest - 1, largest]
+    with pytest.raises(PeerFailure, match=r"over transport\.frame_bytes_max 65536") as caught:
+        await one.transport.request(2, RequestKind.SNAPSHOT_CHUNK, bytes(1 << 16), 5)
+    assert not caught.value.sent
+
+
+async def test_a_message_that_fits_no_frame_is_dropped_and_the_others_travel(start_member: StartMember) -> None:
+    one, two = [await start_member(number, frame_bytes_max=1 << 16, batch_bytes_max=1 << 15) for number in (1, 2)]
+    await acquaint(one, two)
+    sizes = [40_000, 40_000, 70_000, 10]
+    one.transport.send([Message(MessageType.APPEND, 2, 1, entries=[Entry(1, 1, 0, bytes(size))]) for size in sizes])
+    await two.recorder.until(lambda: len(two.recorder.messages) == 3)
+    assert [len(m.entries[0].data) for m in two.recorder.messages] == [40_000, 40_000, 10]
+    assert one.transport.counters.dropped_oversize == 1
+    await one.recorder.until(lambda: one.recorder.unreachable == [2])
 
 
 async def test_text_is_a_fault(start_member: StartMember) -> None:
