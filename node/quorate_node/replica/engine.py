@@ -32,6 +32,7 @@ from quorate_node.replica.settings import ReplicaSettings
 from quorate_node.replica.writer import LogWriter
 from quorate_node.store.errors import Backpressure, StoreError
 from quorate_node.store.interface import LogStore
+from quorate_node.telemetry.telemetry import Telemetry
 from quorate_node.transport.interface import Transport
 
 logger = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ class Engine:
         hooks: Hooks,
         now_ms: Callable[[], int],
         instance: int,
+        telemetry: Telemetry,
     ) -> None:
         self._settings = settings
         self.raft = raft
@@ -71,13 +73,14 @@ class Engine:
         self._transport = transport
         self._hooks = hooks
         self._now_ms = now_ms
+        self._telemetry = telemetry
         self._loop = asyncio.get_running_loop()
         self.clock = LogClock(now_ms)
         self.pending = Pending(settings)
         self.in_flight = InFlight()
         self.reads = ReadQueue(settings, instance, self._ask_read)
         self.forwarder = Forwarder(transport, settings.forward_batches_max, self._requeue)
-        self.writer = LogWriter(log, self._on_written, self._on_failed, self._loop.time)
+        self.writer = LogWriter(log, self._on_written, self._on_failed, self._loop.time, telemetry)
         self._committed: deque[Entry] = deque()
         self._scheduled = False
         self._paused = False
@@ -215,6 +218,10 @@ class Engine:
 
     def _on_soft_state(self, soft: SoftState) -> None:
         before, self.soft_state = self.soft_state, soft
+        if soft.role == Role.CANDIDATE:
+            self._telemetry.elections.add()
+        if soft.leader and soft.leader != before.leader:
+            self._telemetry.leader_changes.add()
         if soft.role == Role.LEADER and before.role != Role.LEADER:
             self.clock.restart_from(self.machine.log_time_ms)
         if soft.leader != before.leader:
@@ -232,6 +239,7 @@ class Engine:
             while self.pending and self.forwarder.has_room():
                 commands, waiters = self.pending.take()
                 timeout_s = max(max(deadline_s for _, deadline_s in waiters) - now_s, 0.001)
+                self._telemetry.forwards.add(len(commands))
                 self.forwarder.send(soft.leader, commands, waiters, timeout_s)
 
     def _propose_as_leader(self) -> None:
@@ -252,7 +260,9 @@ class Engine:
                 self.pending.put_back(commands, waiters)
                 return
             self.in_flight.truncated(index, raft.term)
-            self.in_flight.add(index, raft.term, waiters)
+            self.in_flight.add(index, raft.term, waiters, self._loop.time())
+            self._telemetry.proposals.add(len(commands))
+            self._telemetry.proposal_batch.observe(len(commands))
 
     def _requeue(self, commands: list[Command], waiters: list[Waiter]) -> None:
         self.pending.put_back(commands, waiters)
@@ -281,6 +291,7 @@ class Engine:
             try:
                 self._apply_some()
             except Backpressure:
+                self._telemetry.store_backpressure.add()
                 self._apply_later(BACKPRESSURE_RETRY_S)
                 return
             except (UnknownCommand, ApplicationFailed, StoreError) as error:
@@ -317,7 +328,9 @@ class Engine:
                     break
                 run.append(entry)
                 size += len(entry.data)
+            began_s = self._loop.time()
             results = self.machine.apply(run)
+            self._telemetry.apply_seconds.observe(self._loop.time() - began_s)
             last = run[-1].index
             for _ in run:
                 committed.popleft()
@@ -336,7 +349,9 @@ class Engine:
             if not entry.data:
                 # A new leader's first entry: what an older term proposed from here on can never be applied.
                 self.in_flight.truncated(entry.index, entry.term)
-            applied(entry.index, entry.term, result)
+            proposed_s = applied(entry.index, entry.term, result)
+            if proposed_s is not None:
+                self._telemetry.commit_seconds.observe(self._loop.time() - proposed_s)
 
     def _apply_membership(self, entry: Entry) -> None:
         change = _readable_change(entry)

@@ -27,6 +27,7 @@ from quorate_node.replica.service import ServiceError
 from quorate_node.replica.settings import ReplicaSettings
 from quorate_node.replica.storage import Storage
 from quorate_node.store.interface import LogStore
+from quorate_node.telemetry.telemetry import Telemetry
 from quorate_node.transport.interface import LostReason, PeerRefused, RequestKind, Transport
 
 logger = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ class Member:
         machine: Machine,
         transport: Transport,
         environment: Environment,
+        telemetry: Telemetry,
         met: Callable[[int], bool],
         on_peers: Callable[[Configuration], None],
         failed: Callable[[BaseException], None],
@@ -77,6 +79,7 @@ class Member:
         self._storage = storage
         self._transport = transport
         self._environment = environment
+        self._telemetry = telemetry
         self._on_peers = on_peers
         self._failed = failed
         random = environment.random
@@ -95,7 +98,9 @@ class Member:
             send_snapshot=self._on_send_snapshot,
             failed=failed,
         )
-        self.engine = Engine(settings, raft, storage.log, machine, transport, hooks, environment.now_ms, random.getrandbits(63))
+        self.engine = Engine(
+            settings, raft, storage.log, machine, transport, hooks, environment.now_ms, random.getrandbits(63), telemetry
+        )
         self.administration = Administration(settings, self.engine, transport, random, met)
         self.server = SnapshotServer(settings, lambda: self.engine.machine, transport, self._on_fetcher_gone)
         self.fetcher = SnapshotFetcher(settings, transport, storage.staging, machine.open_sink, self._on_fetched)
@@ -210,6 +215,7 @@ class Member:
         if message.to in self.machine.configuration.witnesses:
             self._transport.send([message])  # A witness has no state: the metadata is all there is.
         else:
+            self._telemetry.snapshots_sent.add()
             self.server.offer(message)
 
     def _on_fetcher_gone(self, member_id: int) -> None:
@@ -221,6 +227,7 @@ class Member:
         assert message.snapshot is not None
         await self._storage.prepare_state(sink)
         self._installing = (message.snapshot, sink)
+        self._telemetry.snapshots_installed.add()
         self.engine.step([message])
         if self._installing is not None:
             self._installing = None

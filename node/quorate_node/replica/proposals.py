@@ -104,24 +104,28 @@ class InFlight:
     __slots__ = ("_groups",)
 
     def __init__(self) -> None:
-        self._groups: dict[int, tuple[int, list[Waiter | None], float]] = {}
+        # index -> term, waiters, earliest deadline, when it was proposed
+        self._groups: dict[int, tuple[int, list[Waiter | None], float, float]] = {}
 
     def __len__(self) -> int:
         return len(self._groups)
 
-    def add(self, index: int, term: int, waiters: list[Waiter]) -> None:
+    def add(self, index: int, term: int, waiters: list[Waiter], now_s: float = 0.0) -> None:
         assert index not in self._groups, "an index is proposed once a term; an older group was answered at truncation"
-        self._groups[index] = (term, list(waiters), min(deadline_s for _, deadline_s in waiters))
+        self._groups[index] = (term, list(waiters), min(deadline_s for _, deadline_s in waiters), now_s)
 
-    def applied(self, index: int, term: int, results: Sequence[Result | PendingResult]) -> None:
-        """Answer those who wait for this index: with their results, or that another leader's entry took its place."""
+    def applied(self, index: int, term: int, results: Sequence[Result | PendingResult]) -> float | None:
+        """Answer those who wait for this index: with their results, or that another leader's entry took its place.
+
+        Returns when the entry was proposed, None when it was not proposed here.
+        """
         group = self._groups.pop(index, None)
         if group is None:
-            return
-        proposed_term, waiters, _ = group
+            return None
+        proposed_term, waiters, _, proposed_s = group
         if proposed_term != term:
             _answer(waiters, ServiceError("LeadershipLost", "another leader's entry took this one's place: it was not applied"))
-            return
+            return None
         assert len(results) == len(waiters), "one result a command"
         for waiter, result in zip(waiters, results, strict=True):
             if waiter is None:
@@ -130,27 +134,28 @@ class InFlight:
                 result.set_callback(waiter[0])  # The application's machine answers later, in its own process.
             else:
                 waiter[0](result)
+        return proposed_s
 
     def truncated(self, from_index: int, term: int) -> None:
         """An index is proposed again in a newer term: whatever waited there from an older one lost its place."""
-        for index in [i for i, (proposed_term, _, _) in self._groups.items() if i >= from_index and proposed_term < term]:
-            _, waiters, _ = self._groups.pop(index)
+        for index in [i for i, (proposed_term, _, _, _) in self._groups.items() if i >= from_index and proposed_term < term]:
+            _, waiters, _, _ = self._groups.pop(index)
             _answer(waiters, ServiceError("LeadershipLost", "another leader's entry took this one's place: it was not applied"))
 
     def expire(self, now_s: float) -> None:
         """Answer `Timeout` to those whose time is over; their commands may still be applied."""
-        for index, (term, waiters, earliest_s) in list(self._groups.items()):
+        for index, (term, waiters, earliest_s, proposed_s) in list(self._groups.items()):
             if earliest_s > now_s:
                 continue
             late = [waiter for waiter in waiters if waiter is not None and waiter[1] <= now_s]
             kept = [None if waiter is None or waiter[1] <= now_s else waiter for waiter in waiters]
             following_s = min((waiter[1] for waiter in kept if waiter is not None), default=float("inf"))
-            self._groups[index] = (term, kept, following_s)
+            self._groups[index] = (term, kept, following_s, proposed_s)
             _answer(late, ServiceError("Timeout", "not committed within the request's time; it may still take effect"))
 
     def fail_all(self, error: ServiceError) -> None:
         groups, self._groups = self._groups, {}
-        for _, waiters, _ in groups.values():
+        for _, waiters, _, _ in groups.values():
             _answer(waiters, error)
 
 

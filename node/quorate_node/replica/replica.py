@@ -22,6 +22,7 @@ from quorate_node.replica.recovery import recover_log
 from quorate_node.replica.service import ServiceError
 from quorate_node.replica.settings import ReplicaSettings
 from quorate_node.replica.storage import Storage
+from quorate_node.telemetry.telemetry import Telemetry
 from quorate_node.transport.interface import Identity, LostReason, PeerRefused, RequestKind, Transport
 
 logger = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ class Replica:
         storage: Storage,
         transport: Transport,
         environment: Environment,
+        telemetry: Telemetry,
         peers: Callable[[], Awaitable[Sequence[str]]],
         token: str = "",
         may_bootstrap: bool = False,
@@ -55,6 +57,7 @@ class Replica:
         self._storage = storage
         self._transport = transport
         self._environment = environment
+        self._telemetry = telemetry
         self._token = token
         self._token_hash = token_hash(token)
         self._joiner = Joiner(settings, transport, peers, token, may_bootstrap)
@@ -120,6 +123,7 @@ class Replica:
             machine,
             self._transport,
             self._environment,
+            self._telemetry,
             self._admission.has_met,
             lambda configuration: self._set_peers(member.machine, configuration),
             self._fail,

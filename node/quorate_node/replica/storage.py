@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
-from quorate_node.machine.interface import SnapshotSink
+from quorate_node.machine.interface import Machine, SnapshotSink
 from quorate_node.machine.kv import KeyValueMachine
+from quorate_node.machine.snapshot.file import write_snapshot_file
 from quorate_node.protocol.membership import Configuration
 from quorate_node.protocol.message import SnapshotMetadata
 from quorate_node.protocol.ready import Persist
@@ -142,6 +143,15 @@ class Storage:
 
     def compaction_floor(self) -> int | None:
         return self.floor()
+
+    async def snapshot_file(self, machine: Machine) -> AsyncIterator[bytes]:
+        """A whole snapshot of now as one file, in pieces of a chunk."""
+        source = machine.open_snapshot()
+        try:
+            async for piece in write_snapshot_file(source):
+                yield piece
+        finally:
+            source.close()
 
     async def close(self, flush: bool) -> None:
         """`flush` false: what the member holds is in doubt, so nothing more is written."""

@@ -11,6 +11,7 @@ from quorate_node.protocol.message import Message
 from quorate_node.protocol.ready import Persist
 from quorate_node.store.errors import NoSpace
 from quorate_node.store.interface import LogStore
+from quorate_node.telemetry.telemetry import Telemetry
 
 WrittenCallback = Callable[[Sequence[tuple[Persist, list[Message]]]], None]
 FailedCallback = Callable[[BaseException], None]
@@ -25,11 +26,14 @@ class LogWriter:
     A dedicated thread and a plain queue: an executor's future costs twice the hop (reference figure: 66 us).
     """
 
-    def __init__(self, log: LogStore, on_written: WrittenCallback, on_failed: FailedCallback, now_s: Callable[[], float]) -> None:
+    def __init__(
+        self, log: LogStore, on_written: WrittenCallback, on_failed: FailedCallback, now_s: Callable[[], float], telemetry: Telemetry
+    ) -> None:
         self._log = log
         self._on_written = on_written
         self._on_failed = on_failed
         self._now_s = now_s
+        self._telemetry = telemetry
         self._loop = asyncio.get_running_loop()
         self._waiting: Job = []
         self._hint: Persist | None = None
@@ -89,6 +93,7 @@ class LogWriter:
         if isinstance(outcome, NoSpace):
             # Nothing of the batch was acknowledged: keep it, and try again when there may be room.
             self.no_space = True
+            self._telemetry.no_space.add()
             self._loop.call_later(NO_SPACE_RETRY_S, self._retry)
             return
         if outcome is not None:
@@ -96,6 +101,8 @@ class LogWriter:
             return
         self.no_space = False
         self._log.written(self._batches)
+        self._telemetry.fsync_seconds.observe(self._now_s() - self._busy_since_s)
+        self._telemetry.log_written_bytes.add(sum(len(entry.data) for persist in self._batches for entry in persist.entries))
         assert self._busy is not None
         done, self._busy = self._busy, None
         if any(persist.must_sync for persist, _ in self._waiting):

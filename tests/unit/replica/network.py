@@ -18,6 +18,7 @@ from quorate_node.replica.service_face import ServiceFace
 from quorate_node.replica.settings import ReplicaSettings
 from quorate_node.replica.storage import Storage
 from quorate_node.store import MemoryDisk, open_store
+from quorate_node.telemetry.telemetry import Telemetry
 from quorate_node.transport.interface import LostReason, PeerFailure, Receiver, RequestKind
 
 _messages = msgspec.msgpack.Decoder(list[Message])
@@ -108,7 +109,7 @@ class Node:
 
         token = "secret" if self._number == 1 else ""
         transport = LocalTransport(self._cluster.network, self.url)
-        self.replica = Replica(settings, raft_config, self.storage, transport, environment, peers, token, may_bootstrap=bool(token))
+        self.replica = Replica(settings, raft_config, self.storage, transport, environment, Telemetry(), peers, token, may_bootstrap=bool(token))
         self.service = ServiceFace(self.replica, settings, self.storage, environment)
         await self.replica.start()
 
