@@ -25,6 +25,8 @@ class ApiSettings:
     """Requests of all connections that may be open; more are refused with `TooManyRequests`."""
     connections_max: int = 20_000
     """Open connections; more are closed at once."""
+    tls_handshake_timeout_ms: int = 10_000
+    """From accepting a TLS connection to the end of its handshake."""
     header_timeout_ms: int = 10_000
     """From the first byte of a request to the end of its headers."""
     body_timeout_ms: int = 30_000

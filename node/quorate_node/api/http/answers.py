@@ -94,6 +94,29 @@ class EventAnswer(msgspec.Struct, Generic[T]):
     previous: KeyValueAnswer[T] | None
 
 
+class WatchCreatedAnswer(msgspec.Struct):
+    watch: str
+    revision: str
+
+
+class WatchEventsAnswer(msgspec.Struct, Generic[T]):
+    """No events: progress."""
+
+    watch: str
+    revision: str
+    events: list[EventAnswer[T]]
+
+
+class WatchProgressAnswer(msgspec.Struct):
+    watch: str
+    revision: str
+
+
+class WatchCompactedAnswer(msgspec.Struct):
+    watch: str
+    compact_revision: str
+
+
 class ApplyAnswer(msgspec.Struct):
     """One application command of the ordered log; `session` and `seq` let a follower drop a repeated one."""
 

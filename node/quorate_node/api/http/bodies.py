@@ -160,3 +160,7 @@ class TransferBody(Body):
 
 class BootstrapBody(Body):
     token: str
+
+
+class NoBody(Body):
+    """`{}` or no body at all."""

@@ -23,6 +23,7 @@ from quorate_node.api.http.decoding import EncodedBodyDecoder, as_bytes
 from quorate_node.api.http.duplicates import refuse_duplicates
 from quorate_node.api.http.integers import int64
 from quorate_node.api.http.keys import key_range
+from quorate_node.api.http.principal import principal
 from quorate_node.api.http.problem import Problem
 from quorate_node.replica.service import Consistency
 
@@ -47,25 +48,25 @@ _PUT = int(CommandKind.PUT)
 _DELETE_RANGE = int(CommandKind.DELETE_RANGE)
 
 
-def command(kind: int, payload: bytes, session: SessionBody | None, principal: str = "") -> Command:
+def command(kind: int, payload: bytes, session: SessionBody | None) -> Command:
     """A command around an encoded payload. Raises `Problem` for a session whose numbers are out of range."""
     if session is None:
-        return Command(kind, COMMAND_VERSION, 0, 0, 0, principal, 0, msgspec.Raw(payload))
+        return Command(kind, COMMAND_VERSION, 0, 0, 0, principal(), 0, msgspec.Raw(payload))
     seq = int64(session.seq, "session.seq", 1)
     acked_below = int64(session.acked_below, "session.acked_below")
     if acked_below > seq:
         raise Problem("InvalidArgument", f"field `session.acked_below`: {acked_below} is above `session.seq` {seq}; it may be at most that")
-    return Command(kind, COMMAND_VERSION, int64(session.id, "session.id", 1), seq, acked_below, principal, 0, msgspec.Raw(payload))
+    return Command(kind, COMMAND_VERSION, int64(session.id, "session.id", 1), seq, acked_below, principal(), 0, msgspec.Raw(payload))
 
 
-def decode_put(body: bytes, principal: str = "") -> Write:
+def decode_put(body: bytes) -> Write:
     """Body of `POST /v1/put`."""
     request, text = _put.decode(body)
     # Two members at most and two that are there: none is repeated. Else ask the thorough check.
     if request.value is UNSET or body.count(b":") != 2:
         refuse_duplicates(body, request)
     payload = _pack(put_operation(request))
-    return command(_PUT, payload, request.session, principal), payload, text
+    return command(_PUT, payload, request.session), payload, text
 
 
 def put_operation(request: PutOperationBody[bytes] | PutOperationBody[str]) -> Put:
@@ -88,13 +89,13 @@ def put_operation(request: PutOperationBody[bytes] | PutOperationBody[str]) -> P
     return Put(key, value, lease, request.previous, request.ignore_value, request.ignore_lease)
 
 
-def decode_delete(body: bytes, principal: str = "") -> Write:
+def decode_delete(body: bytes) -> Write:
     """Body of `POST /v1/delete`."""
     request, text = _delete.decode(body)
     if body.count(b":") != 1:
         refuse_duplicates(body, request)
     payload = _pack(delete_operation(request))
-    return command(_DELETE_RANGE, payload, request.session, principal), payload, text
+    return command(_DELETE_RANGE, payload, request.session), payload, text
 
 
 def delete_operation(request: DeleteOperationBody[bytes] | DeleteOperationBody[str]) -> DeleteRange:

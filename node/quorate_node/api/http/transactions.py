@@ -33,12 +33,12 @@ _RESULTS = {
 }
 
 
-def decode_txn(body: bytes, principal: str = "") -> Write:
+def decode_txn(body: bytes) -> Write:
     """Body of `POST /v1/txn`. Raises `Problem`."""
     request, text = _txn.decode(body)
     refuse_duplicates(body, request)
     payload = _pack(_transaction(request, 1))
-    return command(int(CommandKind.TXN), payload, request.session, principal), payload, text
+    return command(int(CommandKind.TXN), payload, request.session), payload, text
 
 
 def _transaction(request: TxnOperationBody[bytes] | TxnOperationBody[str], depth: int) -> Txn:
