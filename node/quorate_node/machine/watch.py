@@ -40,7 +40,7 @@ class KeyWatch:
         self.cancelled = False
         self.synced = False
         self._limits = limits
-        self._hub = hub
+        self.hub = hub
         self._buffer: deque[Revision] = deque()
         self._buffered_events = 0
         self._buffered_bytes = 0
@@ -51,6 +51,11 @@ class KeyWatch:
     def has_room(self) -> bool:
         limits = self._limits
         return self._buffered_events < limits.watch_buffer_events_max and self._buffered_bytes < limits.watch_buffer_bytes_max
+
+    @property
+    def ready(self) -> bool:
+        """Whether `next` returns at once."""
+        return bool(self._buffer) or bool(self.compact_revision) or self.cancelled
 
     def deliver(self, revision: int, events: tuple[Event, ...], size_bytes: int) -> None:
         """A whole revision. A single one may be over the buffer's bounds: it is taken all the same, into an empty buffer at worst."""
@@ -81,20 +86,20 @@ class KeyWatch:
             if self.compact_revision:
                 return WatchEvents(self.id, self.next_revision, (), self.compact_revision)
             if not self.synced:
-                self._hub.catch_up()
+                self.hub.catch_up()
                 if not self._buffer and not self.synced:
                     await asyncio.sleep(0)
                 continue
             if self._progress_due:
                 self._progress_due = False
-                return WatchEvents(self.id, max(self._hub.revision, self.next_revision - 1))
+                return WatchEvents(self.id, max(self.hub.revision, self.next_revision - 1))
             await self._wait()
 
     def cancel(self) -> None:
         self.cancelled = True
         self._buffer.clear()
         self._buffered_events = self._buffered_bytes = 0
-        self._hub.remove(self)
+        self.hub.remove(self)
         self._wake()
 
     def _message(self) -> WatchEvents:

@@ -1,0 +1,259 @@
+"""The whole machine against the naive model: random commands in random entries, with crashes, refused writes, purges and watches."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from quorate.wire.commands import Command, CommandKind, LeaseExpire, Range, SessionClose, SessionCreate, SessionExpire
+from quorate.wire.results import Event
+from quorate_node.machine.interface import Refused, TooLarge, WatchRequest
+from quorate_node.machine.limits import MachineLimits
+from quorate_node.machine.watch import KeyWatch
+from quorate_node.store.errors import Backpressure
+from quorate_node.store.interface import StateStore
+from quorate_node.store.memory_disk import MemoryDisk
+from quorate_node.store.memory_state import MemoryStateStore
+from quorate_node.store.rocksdb_state import RocksStateStore
+from quorate_node.store.settings import StoreSettings
+from tests.unit.machine.builders import ALL, Member, canonical, command, drain, entry, nameless
+from tests.unit.machine.naive import Naive, within
+from tests.unit.machine.strategies import KEYS, ends, keys, ranges, requests
+
+LIMITS = MachineLimits(
+    range_chunk_keys=3, purge_chunk_events=3, catch_up_chunk_events=2, watch_buffer_events_max=3, record_cache_bytes_max=2_000
+)
+"""Small, so that every bound is crossed."""
+
+
+EXPIRY: dict[int, type] = {CommandKind.LEASE_EXPIRE: LeaseExpire, CommandKind.SESSION_EXPIRE: SessionExpire}
+
+
+class Watched:
+    """A watch and what it has given so far."""
+
+    def __init__(self, watch: KeyWatch, request: WatchRequest, start: int) -> None:
+        self.watch, self.request, self.start = watch, request, start
+        self.given: list[Event] = []
+        self.compacted = False
+
+
+class AgainstModel(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.naive = Naive()
+        self.member = Member(self.new_store(), LIMITS, digest_interval=1)
+        self.watched: list[Watched] = []
+        self.log_time_ms = 0
+        self.sessions: list[int] = []
+        self.digests: dict[int, bytes] = {}
+
+    def new_store(self) -> StateStore:
+        self.disk = MemoryDisk()
+        return MemoryStateStore(self.disk, "1")
+
+    def crashed_store(self) -> StateStore:
+        return MemoryStateStore(self.disk, "1")
+
+    @initialize()
+    def open_sessions(self) -> None:
+        self.sessions = [result.session for result in self.step([(command(SessionCreate(5_000)), SessionCreate(5_000))] * 2)]
+
+    def step(self, pairs: list[tuple[Command, Any]]) -> list[Any]:
+        index = self.member.machine.applied_index + 1
+        expected = self.naive.apply(index, self.log_time_ms, pairs)
+        results = self.member.apply([entry(index, [one for one, _ in pairs], self.log_time_ms)])[0]
+        assert [nameless(one) for one in results] == [nameless(one) for one in expected]
+        self.digests[index] = self.member.machine.state.digest
+        return results
+
+    def with_session(self, request: Any, use: tuple[int, int, int] | None) -> tuple[Command, Any]:
+        if use is None:
+            return command(request), request
+        which, seq, back = use
+        session = self.sessions[which] if which < len(self.sessions) else 12_345
+        return command(request, session=session, seq=seq, acked_below=max(1, seq - back)), request
+
+    @rule(
+        batch=st.lists(
+            st.tuples(requests, st.one_of(st.none(), st.none(), st.tuples(st.integers(0, 2), st.integers(1, 6), st.integers(0, 5)))),
+            min_size=1,
+            max_size=5,
+        ),
+        passed_ms=st.sampled_from((0, 0, 100, 1_500)),
+    )
+    def apply(self, batch: list[tuple[Any, tuple[int, int, int] | None]], passed_ms: int) -> None:
+        self.log_time_ms += passed_ms
+        self.step([self.with_session(request, use) for request, use in batch])
+
+    @rule(which=st.integers(0, 1), expires=st.booleans())
+    def end_session(self, which: int, expires: bool) -> None:
+        request = SessionExpire((self.sessions[which],)) if expires else SessionClose(self.sessions[which])
+        self.step([(command(request), request)])
+
+    @rule()
+    def expire_due(self) -> None:
+        """What `due` proposes is what the model holds expired, and nothing else."""
+        for one in self.member.machine.due(self.log_time_ms):
+            self.step([(one, msgspec.msgpack.decode(one.payload, type=EXPIRY[one.kind]))])
+
+    @rule(passed_ms=st.integers(0, 5_000))
+    def pass_time(self, passed_ms: int) -> None:
+        self.log_time_ms += passed_ms
+        self.step([])
+
+    @rule()
+    def purge_a_little(self) -> None:
+        self.member.machine.background_step()
+
+    @rule()
+    def flush(self) -> None:
+        self.member.store.flush()
+
+    @rule(apply_each=st.integers(1, 4))
+    def crash(self, apply_each: int) -> None:
+        """Power is lost: the state goes back to its last flush, the log is applied again, and everything is as it was."""
+        before = self.member.machine.state
+        self.member.restart(self.crashed_store(), apply_each)
+        assert self.member.machine.state == before
+        for index, digest in self.member.machine.digests():
+            assert digest == self.digests[index]
+        self.watched = []
+
+    @rule(request=requests)
+    def refused_write(self, request: Any) -> None:
+        """Back-pressure leaves everything as it was, and the same entry can be applied afterwards."""
+        if not isinstance(self.member.store, MemoryStateStore):
+            return
+        machine = self.member.machine
+        before, shown = machine.state, canonical(self.member.store, machine.compacted_revision)
+        self.member.store.stalled = True
+        with pytest.raises(Backpressure):
+            machine.apply([entry(machine.applied_index + 1, [command(request)], self.log_time_ms)])
+        self.member.store.stalled = False
+        assert machine.state == before
+        assert canonical(self.member.store, machine.compacted_revision) == shown
+        self.step([(command(request), request)])
+
+    @rule(key=keys, range_end=ends, back=st.integers(-2, 8), previous=st.booleans(), filters=st.integers(0, 2))
+    def watch(self, key: bytes, range_end: bytes, back: int, previous: bool, filters: int) -> None:
+        start = max(0, self.naive.revision + 1 - back)
+        request = WatchRequest(key, range_end, start, previous, no_put=filters == 1, no_delete=filters == 2)
+        self.watched.append(Watched(self.member.machine.watch(request), request, start or self.naive.revision + 1))
+        if len(self.watched) > 6:
+            self.watched.pop(0).watch.cancel()
+
+    @rule(which=st.integers(0, 5))
+    def read_watch(self, which: int) -> None:
+        """Between what it gave before and what it gives now there is neither a gap nor a duplicate."""
+        if which >= len(self.watched):
+            return
+        one = self.watched[which]
+        events, last = drain(one.watch)
+        one.given += events
+        one.compacted = last is not None
+        expected = self.events_of(one)
+        if one.compacted:
+            assert last is not None
+            assert last.compact_revision <= self.naive.compacted
+            assert [_bare(event) for event in one.given] == [_bare(event) for event in expected[: len(one.given)]]
+            self.watched.remove(one)
+            return
+        assert [_bare(event) for event in one.given] == [_bare(event) for event in expected]
+        for event, true in zip(one.given, expected, strict=True):
+            assert event.previous is None or event.previous == true.previous
+            if one.request.previous and true.kv.mod_revision > self.naive.compacted:
+                assert event.previous == true.previous
+
+    def events_of(self, one: Watched) -> list[Event]:
+        return [
+            event
+            for revision in sorted(self.naive.events)
+            if revision >= one.start
+            for event in self.naive.events[revision]
+            if within(event.kv.key, one.request.key, one.request.range_end)
+            and not (one.request.no_put if event.type == 0 else one.request.no_delete)
+        ]
+
+    @rule(request=ranges)
+    def read(self, request: Range) -> None:
+        machine, naive = self.member.machine, self.naive
+        if request.revision > naive.revision or 0 < request.revision < naive.compacted:
+            with pytest.raises(Refused) as refused:
+                machine.range(request)
+            assert refused.value.error == ("FutureRevision" if request.revision > naive.revision else "Compacted")
+            return
+        expected = naive.range(request, naive.keys, naive.revision)
+        try:
+            assert machine.range(request) == expected
+        except TooLarge:
+            assert asyncio.run(machine.range_async(request)) == expected
+
+    @invariant()
+    def agrees(self) -> None:
+        machine, naive = self.member.machine, self.naive
+        assert (machine.revision, machine.compacted_revision) == (naive.revision, naive.compacted)
+        assert machine.state.key_count == len(naive.keys)
+        assert machine.get_many(list(KEYS)) == [naive.keys.get(key) for key in KEYS]
+        remaining = {lease: max(0, deadline - naive.now_ms) for lease, (_, deadline) in naive.leases.items()}
+        assert dict(machine.leases().leases) == remaining
+        for lease, (ttl_ms, _) in naive.leases.items():
+            held = tuple(sorted(key for key, one in naive.keys.items() if one.lease == lease))
+            assert machine.lease(lease, True).keys == held
+            assert machine.lease(lease, False).granted_ttl_ms == ttl_ms
+
+    def teardown(self) -> None:
+        """At the end everything that can be read is right, also after the garbage is gone, and nothing else is stored."""
+        for purged in (False, True):
+            for revision in range(max(1, self.naive.compacted), self.naive.revision + 1):
+                self.read(Range(*ALL, revision=revision))
+            if not purged:
+                self.member.purge()
+        machine = self.member.machine
+        for family in ("history", "revisions"):
+            stored = list(self.member.store.items(family, b""))
+            assert stored == canonical(self.member.store, machine.compacted_revision)[family], "garbage was left after the purge"
+        for which in reversed(range(len(self.watched))):
+            self.read_watch(which)
+
+
+def _bare(event: Event) -> Event:
+    return Event(event.type, event.kv)
+
+
+class AgainstModelOnRocks(AgainstModel):
+    """The same on RocksDB. A crash opens a copy of the files as the last flush left them."""
+
+    def new_store(self) -> StateStore:
+        self.directory = Path(tempfile.mkdtemp(prefix="machine-"))
+        self.copies = 0
+        self.store = RocksStateStore(self.directory / "0", StoreSettings())
+        return self.store
+
+    def crashed_store(self) -> StateStore:
+        self.copies += 1
+        copy = self.directory / str(self.copies)
+        shutil.copytree(self.directory / str(self.copies - 1), copy)
+        self.store.close()
+        self.store = RocksStateStore(copy, StoreSettings())
+        return self.store
+
+    def teardown(self) -> None:
+        super().teardown()
+        self.store.close()
+        shutil.rmtree(self.directory)
+
+
+TestMemory = AgainstModel.TestCase
+TestMemory.settings = settings(max_examples=150, stateful_step_count=25)
+TestRocks = AgainstModelOnRocks.TestCase
+TestRocks.settings = settings(max_examples=15, stateful_step_count=25)
