@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from quorate.answers import Empty, LeaderInfo, LeaseInfo, Leases, MemberAdded, Members, Proposed, Restored, SnapshotInfo, Status
 from quorate.http_calls import HttpCalls
@@ -41,7 +42,8 @@ class Administration:
         timeout_s: float | None = None,
     ) -> int:
         """Add a learner, promoted by itself once it has caught up, or a witness. Returns the new member's id."""
-        body = {"peer_url": peer_url, "name": name, "witness": witness, "priority": priority} | _expected(expected_configuration_index)
+        body: dict[str, Any] = {"peer_url": peer_url, "name": name, "witness": witness, "priority": priority}
+        body |= _expected(expected_configuration_index)
         return (await self._opened_calls().call("POST", "/v1/members", MemberAdded, body=body, safe=False, timeout_s=timeout_s)).member_id
 
     async def member_promote(
@@ -56,8 +58,8 @@ class Administration:
         self, member_id: int, *, expected_configuration_index: int | None = None, timeout_s: float | None = None
     ) -> None:
         """Raises `MemberNotFound`, `QuorumWouldBeLost`."""
-        body = _expected(expected_configuration_index)
-        await self._opened_calls().call("DELETE", f"/v1/members/{member_id}", Empty, body=body, safe=False, timeout_s=timeout_s)
+        query = _expected(expected_configuration_index)
+        await self._opened_calls().call("DELETE", f"/v1/members/{member_id}", Empty, query=query, safe=False, timeout_s=timeout_s)
 
     async def member_replace(
         self,
@@ -82,9 +84,9 @@ class Administration:
         body = {"to": str(to)} if to else {}
         return await self._opened_calls().call("POST", "/v1/leader/transfer", LeaderInfo, body=body, safe=False, timeout_s=timeout_s)
 
-    async def step_down(self, *, timeout_s: float | None = None) -> LeaderInfo:
+    async def step_down(self, *, timeout_s: float | None = None) -> None:
         """Make the leader a follower, without saying who follows it."""
-        return await self._opened_calls().call("POST", "/v1/leader/step-down", LeaderInfo, body={}, safe=False, timeout_s=timeout_s)
+        await self._opened_calls().call("POST", "/v1/leader/step-down", Empty, body={}, safe=False, timeout_s=timeout_s)
 
     async def status(self, endpoint: str | None = None, *, timeout_s: float | None = None) -> Status:
         """One member's view of itself: of `endpoint`, or of any member that answers."""
@@ -124,5 +126,5 @@ class Administration:
         return ApplicationResult(answer.index, answer.value, answer.rejected)
 
 
-def _expected(index: int | None) -> dict[str, str | bool | int]:
+def _expected(index: int | None) -> dict[str, str]:
     return {} if index is None else {"expected_configuration_index": str(index)}

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -183,7 +183,7 @@ class Cluster(Administration):
         keys_only: bool = False,
         consistency: Consistency | None = None,
         timeout_s: float | None = None,
-    ) -> AsyncIterator[KeyValue]:
+    ) -> AsyncGenerator[KeyValue, None]:
         """Every key of a range in key order, a page at a time, all at one revision: what is written meanwhile is not seen.
 
         Raises `Compacted` when that revision is compacted before the last page is read. `timeout_s` is for each page.

@@ -5,7 +5,8 @@
         InvalidRequest, Missing, Conflict, Denied, Exhausted, Unavailable, ServerFault     (families, by gRPC code)
           KeyNotFound, SessionExpired, NotLeader, ...                                       (one each row of the table)
       ClientError            this library gave up or refused
-        Unreachable, DeadlineExceeded, ClientClosed, TooManyPending, MalformedAnswer, LeaseLost, LockLost, SnapshotDamaged
+        Unreachable, DeadlineExceeded, ClientClosed, TooManyPending, MalformedAnswer, LeaseLost, LockLost,
+        QueueFull, SnapshotDamaged
       OutcomeUnknown         a write that may or may not have taken effect; also the base of the API errors that say so
 
 What to catch: `except OutcomeUnknown` before anything else when a write without a session matters; then a cause or a family.
@@ -77,6 +78,12 @@ class TooManyPending(ClientError):
 
 class MalformedAnswer(ClientError):
     """A member answered something that is not of this API: check that the endpoint is a Quorate member of a supported release."""
+
+
+class QueueFull(ClientError):
+    """The queue holds `length_max` items already: take some, or come back later."""
+
+    retryable = True
 
 
 class LeaseLost(ClientError):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -46,7 +47,7 @@ class Lease:
     @property
     def remaining_s(self) -> float:
         """Seconds for which the lease is certain to be held; 0 or less when it is not."""
-        return 0.0 if self.lost.is_set() else self._expires_s - asyncio.get_running_loop().time()
+        return 0.0 if self.lost.is_set() else self._expires_s - time.monotonic()
 
     def check(self) -> None:
         """Raises `LeaseLost` when the lease is not certain to be held."""
@@ -58,13 +59,12 @@ class Lease:
     async def __aenter__(self) -> Self:
         """Grant it. Raises what `Cluster.put` raises, `LeaseExists` and `LeaseTtlTooLarge`."""
         assert self._keeper is None, "a lease is entered once"
-        loop = asyncio.get_running_loop()
-        sent_s = loop.time()
+        sent_s = time.monotonic()
         granted = await self._cluster.lease_grant(self._asked_ttl_ms, lease=self.id)
         self.id = granted.lease
         self.ttl_ms = granted.granted_ttl_ms or granted.ttl_ms
         self._expires_s = sent_s + self.ttl_ms / 1000
-        self._keeper = loop.create_task(self._keep_alive(), name=f"lease {self.id:x}")
+        self._keeper = asyncio.create_task(self._keep_alive(), name=f"lease {self.id:x}")
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -81,12 +81,11 @@ class Lease:
                 await self._cluster.lease_revoke(self.id, timeout_s=min(REVOKE_TIMEOUT_S, self._cluster.options.timeout_s))
 
     async def _keep_alive(self) -> None:
-        loop = asyncio.get_running_loop()
         interval_s = self.ttl_ms / 1000 / RENEWALS_PER_TTL
         wait_s = interval_s
         while True:
-            await asyncio.sleep(max(0.0, min(wait_s, self._expires_s - loop.time())))
-            sent_s = loop.time()
+            await asyncio.sleep(max(0.0, min(wait_s, self._expires_s - time.monotonic())))
+            sent_s = time.monotonic()
             if sent_s >= self._expires_s:
                 self._lose(f"not renewed for {self.ttl_ms} ms: {self.reason or 'no answer'}")
                 return

@@ -11,6 +11,9 @@ from quorate.exceptions import ClientClosed
 from quorate.http_calls import HttpCalls, error_of
 from quorate.request import SILENT_RETRIES
 
+CLOSE_TIMEOUT_S = 0.25
+"""How long a goodbye may take: a lock that is ours now must not wait for a frozen member's close frame."""
+
 
 class SocketEnded(Exception):
     """The connection is gone; `reason` says how, in words."""
@@ -67,6 +70,7 @@ class Reconnecting:
                     heartbeat=options.heartbeat_s,
                     max_msg_size=options.message_bytes_max,
                     compress=0,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_TIMEOUT_S),
                 )
             except aiohttp.WSServerHandshakeError as refused:
                 await self._explain(url, refused)

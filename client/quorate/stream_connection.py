@@ -39,6 +39,8 @@ Payload = Put | DeleteRange | Range | Txn | Compact | LeaseGrant | LeaseRevoke |
 MESSAGE_REQUESTS_MAX = 4096
 MESSAGE_BYTES_TARGET = 256 * 1024
 """A message is closed once it holds this much: a member must not have to buffer megabytes before the first request runs."""
+CLOSE_TIMEOUT_S = 0.25
+"""How long a goodbye may take: a frozen member never answers it."""
 
 
 class ConnectionLost(NamedTuple):
@@ -114,6 +116,7 @@ class StreamConnection:
             heartbeat=heartbeat_s,
             max_msg_size=message_bytes_max,
             compress=0,
+            timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_TIMEOUT_S),
             headers={} if forward else {"x-quorate-forward": "never"},
         )
         return cls(socket, url, on_closed)

@@ -19,7 +19,7 @@ from typing import Any, Self
 import msgspec
 
 from quorate.answers import WatchBatch
-from quorate.exceptions import ApiError, MalformedAnswer, WatchCompacted, from_answer
+from quorate.exceptions import ApiError, MalformedAnswer, Unreachable, WatchCompacted, from_answer
 from quorate.http_calls import HttpCalls
 from quorate.json_words import JsonWatchMessage
 from quorate.reconnect import Reconnecting, SocketEnded
@@ -68,9 +68,13 @@ class Watch:
 
     async def __aenter__(self) -> Self:
         """Start watching; returns when a member does, retrying within the client's `timeout_s`. Raises as `next` does."""
-        async with asyncio.timeout(self._line.timeout_s):
-            while not self.created.is_set():
-                await self._step()
+        try:
+            async with asyncio.timeout(self._line.timeout_s):
+                while not self.created.is_set():
+                    await self._step()
+        except TimeoutError:
+            await self.close()
+            raise Unreachable(f"no member watches for us: {self._line.last_failure or 'no answer'}") from None
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

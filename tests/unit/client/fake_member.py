@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+from collections.abc import Callable
 
 import msgspec
 from aiohttp import WSMsgType, web
@@ -30,6 +31,7 @@ class FakeMember:
         self.refuse: list[str] = []
         self.refuse_leader_url = ""
         self.cut_after = 0
+        self.when_cut: Callable[[], object] = lambda: None
         self.silent = False
         self.messages = 0
         self.requests: list[StreamRequest] = []
@@ -95,6 +97,7 @@ class FakeMember:
                 if self.cut_after and each.kind not in (CommandKind.SESSION_CREATE, CommandKind.SESSION_CLOSE):
                     self.cut_after -= 1
                     cut = True
+                    self.when_cut()
                 answers.append((each.id, result))
             if cut:
                 self._abort(socket)
@@ -117,7 +120,8 @@ class FakeMember:
             await socket.send_json({"watch": "1", "compacted": {"compact_revision": str(self.state.compacted)}})
             await socket.close()
             return socket
-        while not socket.closed and socket in self.sockets:
+        reading = asyncio.create_task(socket.receive())
+        while not socket.closed and not reading.done() and socket in self.sockets:
             for event in self.state.since(revision, key, range_end):
                 await socket.send_json(
                     {"watch": "1", "revision": str(event.kv.mod_revision), "events": [_event_json(event, create["previous"])]}
@@ -125,8 +129,10 @@ class FakeMember:
                 revision = event.kv.mod_revision + 1
                 if self.cut_watch_after_events and event.kv.mod_revision % self.cut_watch_after_events == 0:
                     self._abort(socket)
+                    reading.cancel()
                     return socket
             await asyncio.sleep(0.005)
+        reading.cancel()
         return socket
 
     async def _apply(self, request: web.Request) -> web.WebSocketResponse:
@@ -134,7 +140,8 @@ class FakeMember:
         await socket.prepare(request)
         self.sockets.add(socket)
         sent = 0
-        while not socket.closed and socket in self.sockets:
+        reading = asyncio.create_task(socket.receive())
+        while not socket.closed and not reading.done() and socket in self.sockets:
             entries = [each for each in self.state.applied if each[0] >= int(request.query["from"])]
             for index, position, session, seq, payload in entries[sent:]:
                 sent += 1
@@ -151,6 +158,7 @@ class FakeMember:
                     }
                 )
             await asyncio.sleep(0.005)
+        reading.cancel()
         return socket
 
     async def _leader(self, request: web.Request) -> web.Response:

@@ -1,0 +1,1 @@
+"""Coordination out of keys, leases, transactions and watches: `Lock`, `Election`, `Barrier`, `DoubleBarrier`, `Queue`."""
