@@ -155,9 +155,14 @@ class NodeConfig(BaseModel):
         )
 
 
+def peer_port(listen: ListenSection) -> int:
+    return listen.peer_port or listen.port + 1
+
+
 def urls(listen: ListenSection, tls: TlsSection) -> tuple[str, str]:
     """(peer URL, client URL) that others are told."""
     scheme = "https" if tls.enabled else "http"
     host = f"[{listen.host}]" if ":" in listen.host else listen.host
     client_url = listen.client_url or f"{scheme}://{host if listen.host not in WILDCARDS else 'localhost'}:{listen.port}"
-    return listen.peer_url or client_url, client_url
+    client_host = client_url.rpartition(":")[0]
+    return listen.peer_url or f"{client_host}:{peer_port(listen)}", client_url

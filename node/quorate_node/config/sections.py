@@ -57,16 +57,19 @@ class MemberSection(Section):
 
 
 class ListenSection(Section):
-    """Where this member listens, and under which addresses others reach it. Clients and members share one port."""
+    """Where this member listens, and under which addresses others reach it. Clients and members have a port each: no number of clients
+    keeps members apart, and each port asks for the certificates of its own CA."""
 
     host: str = "127.0.0.1"
     """Address to listen on. The default is reached from this machine only; `0.0.0.0` or `::` is every address of it."""
     port: Annotated[Whole, Field(ge=1, le=65_535)] = 2479
-    """Port of the API, of the members' connections, of health and of metrics."""
+    """Port of the API, of health and of metrics."""
+    peer_port: Annotated[Whole, Field(ge=0, le=65_535)] = 0
+    """Port of the members' connections. 0: the one after `port`."""
     client_url: OptionalUrl = ""
     """URL that clients are sent to. Empty: made from host and port; needed when host is a wildcard."""
     peer_url: OptionalUrl = ""
-    """URL that the other members dial. Empty: the same as `client_url`."""
+    """URL that the other members dial. Empty: made from the host of `client_url` and `peer_port`."""
 
 
 class DiscoverySection(Section):

@@ -68,6 +68,7 @@ class Replica:
         self._was_member = False
         """Its own addition was applied in this life: only then does its absence mean that it was removed."""
         self._stopping = False
+        self._closed = False
         self._founding = asyncio.Lock()
         self._life: asyncio.Task[None] | None = None
         self.stopped_because: BaseException | None = None
@@ -100,6 +101,7 @@ class Replica:
         if answer is None:
             await found_cluster(self._storage, self._settings, self._environment.random, self._token_hash)
         else:
+            await self._storage.clear_state()
             await self._storage.adopt(answer.cluster_id, answer.member_id)
             self._remember_token(answer.token_hash)
             self._transport.set_peers({member_id: url for member_id, url in answer.peers.items() if member_id != answer.member_id})
@@ -157,16 +159,11 @@ class Replica:
 
     async def stop(self) -> None:
         """Hand leadership over, finish what was accepted, flush, close; never longer than the drain time."""
-        if self._stopping:
+        await self.drain()
+        if self._closed:
             return
-        self._stopping = True
+        self._closed = True
         member = self._member
-        if member is not None and self.stopped_because is None:
-            try:
-                async with asyncio.timeout(self._settings.shutdown_drain_ms / 1000):
-                    await self._drain(member)
-            except TimeoutError:
-                logger.warning("not drained within %d ms; what is still open is answered as unknown", self._settings.shutdown_drain_ms)
         if self._life is not None:
             self._life.cancel()
             await asyncio.gather(self._life, return_exceptions=True)
@@ -178,6 +175,20 @@ class Replica:
             await member.close()
         await self._storage.close(flush=self.stopped_because is None)
         self.stopped.set()
+
+    async def drain(self) -> None:
+        """Take nothing more, hand leadership over, and finish what was accepted, within the drain time. `stop` does it too."""
+        if self._stopping:
+            return
+        self._stopping = True
+        member = self._member
+        if member is None or self.stopped_because is not None:
+            return
+        try:
+            async with asyncio.timeout(self._settings.shutdown_drain_ms / 1000):
+                await self._drain(member)
+        except TimeoutError:
+            logger.warning("not drained within %d ms; what is still open is answered as unknown", self._settings.shutdown_drain_ms)
 
     async def _drain(self, member: Member) -> None:
         engine = member.engine

@@ -78,8 +78,13 @@ ReadDone = Callable[[ServiceError | None], None]
 
 
 class ReplicaService(Protocol):
-    machine: Machine
-    cluster_id: int
+    @property
+    def machine(self) -> Machine:
+        """Raises `ServiceError` (NotReady) before this member belongs to a cluster."""
+        ...
+
+    @property
+    def cluster_id(self) -> int: ...
 
     def status(self) -> MemberStatus: ...
     def members(self) -> tuple[int, list[MemberInfo]]:

@@ -8,8 +8,11 @@ from pathlib import Path
 
 from quorate_node.machine.interface import Machine, SnapshotSink
 from quorate_node.machine.kv import KeyValueMachine
-from quorate_node.machine.snapshot.file import write_snapshot_file
-from quorate_node.protocol.membership import Configuration
+from quorate_node.machine.restore import restore_into_new_cluster
+from quorate_node.machine.snapshot.file import receive_snapshot_file, write_snapshot_file
+from quorate_node.machine.snapshot.source import CanonicalSnapshotSource
+from quorate_node.protocol.entry import Entry
+from quorate_node.protocol.membership import Configuration, MemberRecord
 from quorate_node.protocol.message import SnapshotMetadata
 from quorate_node.protocol.ready import Persist
 from quorate_node.replica.witness import WitnessMachine
@@ -94,6 +97,29 @@ class Storage:
     def _over(self, state: StateStore) -> KeyValueMachine | WitnessMachine:
         return WitnessMachine(state) if self.witness else self._open_machine(state, self.cluster_id)
 
+    async def clear_state(self) -> None:
+        """Before a directory gets an identity: what a crash may have left of an earlier attempt is not content."""
+        await asyncio.get_running_loop().run_in_executor(None, lambda: self._stores.switch_state(self._stores.build_state()))
+
+    async def restore_state(
+        self, snapshot: AsyncIterator[bytes], cluster_id: int, first: Entry, configuration: Configuration, record: MemberRecord
+    ) -> None:
+        """A snapshot file's content as the state of a new cluster, with its first entry applied. Raises `Refused` for a bad file."""
+        sink = await receive_snapshot_file(snapshot, self.staging)
+        built = self._stores.build_state()
+        try:
+            await sink.install(built)
+            restore_into_new_cluster(built, (), Configuration())
+            self._open_machine(built, cluster_id).apply_membership(first, configuration, [record], [])
+        except BaseException:
+            built.close()
+            raise
+        await asyncio.get_running_loop().run_in_executor(None, self._stores.switch_state, built)
+        sink.discard()
+
+    async def compact_log(self, index: int, configuration: Configuration) -> None:
+        await asyncio.get_running_loop().run_in_executor(None, self.log.compact, index, configuration)
+
     async def prepare_state(self, sink: SnapshotSink) -> None:
         """Fill a new generation beside the one in use; flushed on return."""
         built = self._stores.build_state()
@@ -147,6 +173,7 @@ class Storage:
     async def snapshot_file(self, machine: Machine) -> AsyncIterator[bytes]:
         """A whole snapshot of now as one file, in pieces of a chunk."""
         source = machine.open_snapshot()
+        assert isinstance(source, CanonicalSnapshotSource)
         try:
             async for piece in write_snapshot_file(source):
                 yield piece

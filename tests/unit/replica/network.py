@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from itertools import count
 from random import Random
 
 import msgspec
@@ -21,6 +22,8 @@ from quorate_node.store import MemoryDisk, open_store
 from quorate_node.telemetry.telemetry import Telemetry
 from quorate_node.transport.interface import LostReason, PeerFailure, Receiver, RequestKind
 
+_SEEDS = count(1)
+"""Every start of every test draws other ids."""
 _messages = msgspec.msgpack.Decoder(list[Message])
 
 
@@ -92,12 +95,13 @@ class Node:
         self._cluster = cluster
         self._number = number
         self._changes = changes
+        self.token = "secret" if number == 1 else ""
 
     async def start(self) -> None:
         settings = ReplicaSettings(
             name=f"member-{self._number}", peer_url=self.url, client_url=self.url, **{**self._cluster.changes, **self._changes}  # type: ignore[arg-type]
         )
-        environment = Environment(lambda: int(time.monotonic() * 1000), Random(self._number * 7919 + self.disk.boots))
+        environment = Environment(lambda: int(time.monotonic() * 1000), Random(next(_SEEDS)))
         stores = open_store(None, kind="memory", disk=self.disk)
         self.storage = Storage(stores, lambda state, cluster_id: KeyValueMachine.open(state, cluster_id=cluster_id), settings.witness, settings.name)
 
@@ -107,9 +111,10 @@ class Node:
         def raft_config(member_id: int) -> RaftConfig:
             return RaftConfig(member_id=member_id, election_ticks=20, heartbeat_ticks=3, read_lease_ms=60, lease_drift_ms=10)
 
-        token = "secret" if self._number == 1 else ""
         transport = LocalTransport(self._cluster.network, self.url)
-        self.replica = Replica(settings, raft_config, self.storage, transport, environment, Telemetry(), peers, token, may_bootstrap=bool(token))
+        self.replica = Replica(
+            settings, raft_config, self.storage, transport, environment, Telemetry(), peers, self.token, may_bootstrap=bool(self.token)
+        )
         self.service = ServiceFace(self.replica, settings, self.storage, environment)
         await self.replica.start()
 
@@ -136,10 +141,10 @@ class Node:
 
 
 class LocalCluster:
-    def __init__(self, count: int, **changes: object) -> None:
+    def __init__(self, size: int, **changes: object) -> None:
         self.network = Network()
         self.changes = changes
-        self.nodes = [Node(self, number) for number in range(1, count + 1)]
+        self.nodes = [Node(self, number) for number in range(1, size + 1)]
 
     async def __aenter__(self) -> LocalCluster:
         for node in self.nodes:

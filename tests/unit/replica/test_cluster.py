@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import msgspec
 import pytest
@@ -181,3 +182,27 @@ async def test_a_second_bootstrap_under_the_same_token_is_refused() -> None:
         with pytest.raises(ServiceError) as refused:
             await cluster.nodes[0].service.bootstrap("secret")
         assert refused.value.error == "AlreadyBootstrapped"
+
+
+async def test_a_snapshot_restores_into_a_new_cluster_that_others_can_join() -> None:
+    async with LocalCluster(1) as cluster:
+        await cluster.formed()
+        source = cluster.nodes[0].service
+        for number in range(50):
+            await source.execute(put(b"k%d" % number, b"v"))
+        old_revision = source.machine.revision
+        pieces = [piece async for piece in source.snapshot_stream()]
+
+    async def stream() -> AsyncIterator[bytes]:
+        for piece in pieces:
+            yield piece
+
+    restored = LocalCluster(2)
+    restored.nodes[0].token = ""
+    async with restored:
+        await restored.nodes[0].service.bootstrap("another", stream())
+        await restored.formed()
+        for node in restored.nodes:
+            assert await get(node, b"k49") == b"v"
+            assert node.service.machine.revision > old_revision + 1_000_000
+            assert node.service.cluster_id != source.cluster_id

@@ -1,0 +1,120 @@
+"""All the rooms of one node put together: stores, machine, replica, transport, discovery, API."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from random import SystemRandom
+
+from aiohttp import web
+
+from quorate_node.api.http.app import ApiServer
+from quorate_node.config.model import NodeConfig, peer_port
+from quorate_node.discovery.dns import DnsDiscovery
+from quorate_node.discovery.interface import Discovery, DiscoveryFailure
+from quorate_node.discovery.static import StaticDiscovery
+from quorate_node.machine.kv import KeyValueMachine
+from quorate_node.replica.member import Environment
+from quorate_node.replica.metrics import publish
+from quorate_node.replica.replica import Replica
+from quorate_node.replica.service_face import ServiceFace
+from quorate_node.replica.storage import Storage
+from quorate_node.store import open_store
+from quorate_node.store.interface import StateStore
+from quorate_node.telemetry.telemetry import Telemetry
+from quorate_node.transport.listener import GuardedSite, ListenerSettings
+from quorate_node.transport.tls import ClientAuthentication, PeerTls, ServerTls
+from quorate_node.transport.tls_files import TlsFiles
+from quorate_node.transport.websocket import WebSocketTransport
+
+logger = logging.getLogger(__name__)
+
+
+def boot_time_ms() -> int:
+    """Monotonic and running while the machine is suspended: a lease must not outlive a nap (DESIGN decision 14)."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+
+
+class Node:
+    """`start`, wait for `replica.stopped`, `stop`."""
+
+    def __init__(self, config: NodeConfig, telemetry: Telemetry) -> None:
+        """Opens the data directory. Raises `StoreError`, `TlsError`, `OSError`."""
+        self._config = config
+        self._telemetry = telemetry
+        self._peer_tls, self._client_tls = _tls(config)
+        stores = open_store(config.member.data_dir, config.store)
+        self._storage = Storage(stores, self._open_machine, config.member.witness, config.member.name)
+        self._transport = WebSocketTransport(config.transport, tls=self._peer_tls)
+        self._discovery = _discovery(config)
+        token = config.bootstrap.token.get_secret_value()
+        environment = Environment(boot_time_ms, SystemRandom())
+        self.replica = Replica(
+            config.replica,
+            config.raft_config,
+            self._storage,
+            self._transport,
+            environment,
+            telemetry,
+            self._peers,
+            token,
+            may_bootstrap=bool(token),
+        )
+        self.service = ServiceFace(self.replica, config.replica, self._storage, environment)
+        publish(telemetry, self.replica, self._storage)
+        self._api = ApiServer(self.service, config.api, telemetry)
+        self._peer_runner: web.AppRunner | None = None
+
+    def _open_machine(self, state: StateStore, cluster_id: int) -> KeyValueMachine:
+        return KeyValueMachine.open(state, self._config.machine, cluster_id=cluster_id)
+
+    async def _peers(self) -> Sequence[str]:
+        try:
+            return await self._discovery.peers()
+        except DiscoveryFailure as failure:
+            logger.warning("%s", failure)
+            return []
+
+    async def start(self) -> None:
+        """Peers first, so that they are answered; the API answers from the first moment too, if only that it is not ready."""
+        listen = self._config.listen
+        app = web.Application()
+        self._transport.attach(app)
+        self._peer_runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await self._peer_runner.setup()
+        peer_context = self._peer_tls.server_context() if self._peer_tls is not None else None
+        port = peer_port(listen)
+        await GuardedSite(self._peer_runner, listen.host, port, settings=ListenerSettings(), ssl_context=peer_context).start()
+        await self._api.start()
+        await self.replica.start()
+        client_context = self._client_tls.server_context() if self._client_tls is not None else None
+        await self._api.listen(listen.host, listen.port, client_context)
+        logger.info("clients at %s, members at %s", self._config.client_url, self._config.peer_url)
+
+    async def stop(self) -> None:
+        """Leadership goes first, then what is open is finished, then the doors close."""
+        await self.replica.drain()
+        await self._api.close()
+        await self.replica.stop()
+        if self._peer_runner is not None:
+            await self._peer_runner.cleanup()
+
+
+def _discovery(config: NodeConfig) -> Discovery:
+    section = config.discovery
+    if section.kind == "static":
+        return StaticDiscovery(section.peers)
+    port = section.dns_port or peer_port(config.listen)
+    scheme = "https" if config.tls.enabled else "http"
+    return DnsDiscovery(section.dns_name, port, scheme=scheme, interval_s=section.interval_ms / 1000)
+
+
+def _tls(config: NodeConfig) -> tuple[PeerTls | None, ServerTls | None]:
+    section = config.tls
+    if section.certificate_file is None or section.key_file is None:
+        return None, None
+    peer = PeerTls(TlsFiles(section.certificate_file, section.key_file, section.peer_ca_file))
+    authentication = ClientAuthentication.REQUIRED if section.client_ca_file is not None else ClientAuthentication.NONE
+    client = ServerTls(TlsFiles(section.certificate_file, section.key_file, section.client_ca_file), authentication=authentication)
+    return peer, client
