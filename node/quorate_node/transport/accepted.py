@@ -136,6 +136,10 @@ class Accepted:
             self._context.counters.idle_timeouts += 1
             self._give_up(f"silent for {settings.idle_timeout_s:g} s")
 
+    def excuse(self, now_s: float) -> None:
+        """Count the time limits from now on."""
+        self._last_read_s = self._writing_since_s = now_s
+
     def _give_up(self, text: str) -> None:
         if not self.given_up:
             log.warning("%s connection from member %d given up: %s", self.connection_class.name.lower(), self.member_id, text)

@@ -150,6 +150,10 @@ class PeerEndpoint:
         for accepted in self._accepted:
             accepted.check(now_s)
 
+    def excuse(self, now_s: float) -> None:
+        for accepted in self._accepted:
+            accepted.excuse(now_s)
+
     def connections(self) -> int:
         return len(self._accepted)
 

@@ -302,6 +302,12 @@ class Link:
             self._last_keepalive_s = now_s
             self._write(KEEPALIVE)
 
+    def excuse(self, now_s: float) -> None:
+        """Count the time limits from now on."""
+        self._last_read_s = now_s
+        if self._writer is not None and self._writer.stalled_since_s is not None:
+            self._writer.stalled_since_s = now_s
+
     def _give_up(self, text: str) -> None:
         assert self._web_socket is not None
         self._ending = (Ending.TIMEOUT, text)

@@ -61,7 +61,12 @@ class TransportSettings:
                 continue
             if value <= 0:
                 raise ValueError(f"transport.{field.name} is {value}; it must be greater than 0")
-        self._check_order("keepalive_interval_s", "idle_timeout_s")
+        if 2 * self.keepalive_interval_s > self.idle_timeout_s:
+            # The answer to one keepalive may be late; with less room a busy peer would be given up every now and then.
+            raise ValueError(
+                f"transport.idle_timeout_s is {self.idle_timeout_s}, below twice transport.keepalive_interval_s"
+                f" ({self.keepalive_interval_s}); raise the first or lower the second"
+            )
         self._check_order("backoff_base_s", "backoff_max_s")
         self._check_order("batch_bytes_max", "frame_bytes_max")
         self._check_order("unauthenticated_max", "accepted_max")

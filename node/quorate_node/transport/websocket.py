@@ -174,11 +174,17 @@ class WebSocketTransport:
             late = now_s - last_s > interval_s + self._settings.idle_timeout_s / 2
             last_s = now_s
             if late:
-                # This process stood still (SIGSTOP, a suspended machine): what the peers sent meanwhile was not read yet.
-                continue
+                # This process stood still (SIGSTOP, a suspended machine): its peers' silence was its own.
+                self._excuse(now_s)
             for peer in self._peers.values():
                 peer.check(now_s)
             self._endpoint.check(now_s)
+
+    def _excuse(self, now_s: float) -> None:
+        for peer in self._peers.values():
+            peer.heartbeat.excuse(now_s)
+            peer.bulk.excuse(now_s)
+        self._endpoint.excuse(now_s)
 
     async def close(self) -> None:
         if self._sweeper is not None:

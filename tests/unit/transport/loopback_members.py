@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -98,13 +99,15 @@ class Member:
         port: int = 0,
         tls: DialPolicy | None = None,
         server_context: ssl.SSLContext | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        random: Callable[[], float] = random.random,
         instance: int | None = None,
         **settings: Any,
     ) -> Member:
         application = web.Application()
         scheme = "https" if server_context else "http"
         transport_settings = TransportSettings(advertised_url=f"{scheme}://127.0.0.1:{port}", **settings)
-        self.transport = WebSocketTransport(transport_settings, tls=tls, instance=instance)
+        self.transport = WebSocketTransport(transport_settings, tls=tls, instance=instance, clock=clock, random=random)
         self.transport.attach(application)
         self._runner = web.AppRunner(application, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -122,6 +125,13 @@ class Member:
 
     def knows(self, *others: Member) -> None:
         self.transport.set_peers({other.member_id: other.url for other in others})
+
+
+async def eventually(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
+    """Wait for what nobody is told of."""
+    async with asyncio.timeout(timeout_s):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 async def acquaint(*members: Member) -> None:

@@ -15,7 +15,7 @@ from quorate_node.transport.settings import TransportSettings
     [
         ({"dial_timeout_s": 0}, "transport.dial_timeout_s is 0; it must be greater than 0"),
         ({"queue_messages_max": -1}, "transport.queue_messages_max is -1"),
-        ({"idle_timeout_s": 0.1}, "transport.keepalive_interval_s is 0.5, above transport.idle_timeout_s 0.1"),
+        ({"idle_timeout_s": 0.1}, "transport.idle_timeout_s is 0.1, below twice transport.keepalive_interval_s (0.5)"),
         ({"backoff_max_s": 0.001}, "transport.backoff_base_s is 0.02, above transport.backoff_max_s 0.001"),
         ({"frame_bytes_max": 1000}, "transport.batch_bytes_max is 4194304, above transport.frame_bytes_max 1000"),
         ({"accepted_max": 1}, "transport.unauthenticated_max is 32, above transport.accepted_max 1"),
