@@ -94,3 +94,37 @@ def run_load(load: Load, host: str, port: int, pids: Sequence[int], *, warm_up_s
     """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_drive(load, host, port, pids, warm_up_s, seconds))
+
+
+async def _write_all(tails: Sequence[bytes], host: str, port: int, connections: int, in_flight: int, timeout_s: float) -> float:
+    loop = asyncio.get_running_loop()
+    recorder = Recorder()
+    share = -(-len(tails) // connections)
+    begun_s = loop.time()
+    transports, streams = [], []
+    try:
+        for begin in range(0, len(tails), share):
+            limit = min(share, len(tails) - begin)
+            stream = StreamConnection(recorder, f"{host}:{port}", tails, in_flight, begin, limit)
+            transport, _ = await loop.create_connection(lambda stream=stream: stream, host, port)  # type: ignore[misc]
+            transports.append(transport)
+            streams.append(stream)
+        everything = asyncio.gather(*(stream.finished.wait() for stream in streams))
+        done, _ = await asyncio.wait([everything, recorder.lost], timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        for future in done:
+            future.result()
+        if everything not in done or recorder.failures:
+            raise RuntimeError(f"not everything was written in {timeout_s} s; {recorder.failures} failures, {recorder.first_failure}")
+        return loop.time() - begun_s
+    finally:
+        recorder.running = False
+        for transport in transports:
+            transport.abort()
+
+
+def write_all(
+    tails: Sequence[bytes], host: str, port: int, *, connections: int = 8, in_flight: int = 32, timeout_s: float = 900.0
+) -> float:
+    """Send each request of `tails` once, by stream; returns the seconds it took. Raises RuntimeError when one failed or time ran out."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_write_all(tails, host, port, connections, in_flight, timeout_s))

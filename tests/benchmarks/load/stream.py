@@ -39,14 +39,19 @@ class StreamConnection(asyncio.Protocol):
     """One stream that keeps `in_flight` requests open; what is answered together is asked again together.
 
     `tails` are encoded requests without their id: kind, consistency, session, seq, acked_below, payload of the seven-element array.
+    With `limit`, so many are sent in all, and `finished` is set when they are answered.
     """
 
-    def __init__(self, recorder: Recorder, authority: str, tails: Sequence[bytes], in_flight: int, offset: int) -> None:
+    def __init__(
+        self, recorder: Recorder, authority: str, tails: Sequence[bytes], in_flight: int, offset: int, limit: int | None = None
+    ) -> None:
         self._recorder = recorder
         self._authority = authority
         self._tails = tails
         self._next = offset
         self._in_flight = in_flight
+        self._end = None if limit is None else offset + limit
+        self.finished = asyncio.Event()
         self._id = 0
         self._started: dict[int, float] = {}
         self._buffer = b""
@@ -68,6 +73,12 @@ class StreamConnection(asyncio.Protocol):
 
     def _send(self, count: int) -> None:
         assert self._transport is not None
+        if self._end is not None:
+            count = min(count, self._end - self._next)
+            if count == 0:
+                if not self._started:
+                    self.finished.set()
+                return
         parts = [array_head(count)]
         now = perf_counter()
         for _ in range(count):

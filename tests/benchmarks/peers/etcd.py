@@ -23,7 +23,6 @@ class EtcdCluster:
     """`directory` holds the members' data and logs; the caller removes it."""
 
     name = "etcd"
-    failover_attempt_timeout_s = 0.3
 
     def __init__(self, directory: Path, members: int = 3) -> None:
         self._binary = etcd_binary()
