@@ -130,7 +130,7 @@ class Member:
 async def eventually(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
     """Wait for what nobody is told of."""
     async with asyncio.timeout(timeout_s):
-        while not condition():  # noqa: ASYNC110
+        while not condition():
             await asyncio.sleep(0.01)
 
 

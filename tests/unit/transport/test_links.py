@@ -61,6 +61,36 @@ async def test_the_accepting_side_can_break_the_protocol_too(frame: bytes | str,
     await runners[0].cleanup()
 
 
+@pytest.mark.parametrize(
+    ("frame", "reason"),
+    [
+        (None, "within the dial and handshake timeouts"),
+        (b"QRTE\x00\x09", "frame format 9 is not spoken here"),
+        (b"garbage", "the first frame is no handshake"),
+    ],
+)
+async def test_an_accepting_side_that_shakes_no_hands_is_left_alone(frame: bytes | None, reason: str, start_member: StartMember) -> None:
+    async def handle(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        if frame is not None:
+            await socket.send_bytes(frame)
+        async for _ in socket:
+            continue
+        return socket
+
+    application = web.Application()
+    application.add_routes([web.get("/peer/v1/{class}", handle)])
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    member = await start_member(1, handshake_timeout_s=0.1)
+    member.transport.set_peers({2: f"http://127.0.0.1:{runner.addresses[0][1]}"})
+    await eventually(lambda: all(reason in link.last_error for link in member.transport.links()))
+    assert member.recorder.connected == []
+    await runner.cleanup()
+
+
 async def test_a_connection_that_breaks_while_the_process_lives_is_no_death(start_member: StartMember) -> None:
     runners: list[web.AppRunner] = []
     member = await start_member(1)
