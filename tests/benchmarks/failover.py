@@ -98,9 +98,9 @@ def killed(cluster: OurCluster | EtcdCluster, times: int, say: Callable[[str], N
 
 async def cut_off(directory: Path, times: int, say: Callable[[str], None]) -> Outages:
     """The leader is cut off from the others, whose connections to it stay open and silent."""
-    ports, proxies = free_ports(3), free_ports(3)
-    cluster = OurCluster(directory, 3, proxies, ports)
-    network = Network(proxies, ports, lambda: dict(enumerate(cluster.pids())))
+    wires = free_ports(3)
+    cluster = OurCluster(directory, 3, wires)
+    network = Network(wires, cluster.peer_ports, lambda: dict(enumerate(cluster.pids())))
     await network.start()
     found = []
     try:

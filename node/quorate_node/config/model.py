@@ -94,6 +94,12 @@ class NodeConfig(BaseModel):
                 f"listen.host is {self.listen.host!r} and listen.client_url is empty: a wildcard is no address that others can dial; "
                 "set listen.client_url to the one they shall use"
             )
+        if self.listen.peer_port == self.listen.port:
+            problems.append(f"listen.peer_port is {self.listen.peer_port}, as is listen.port: give each a port of its own")
+        if peer_port(self.listen) > 65_535:
+            problems.append(
+                f"listen.peer_port is 0, which means the port after listen.port ({self.listen.port}), and there is none: name one"
+            )
         scheme = "https://" if self.tls.enabled else "http://"
         for key, url in (("client_url", self.client_url), ("peer_url", self.peer_url)):
             if not url.startswith(scheme):

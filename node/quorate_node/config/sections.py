@@ -62,7 +62,7 @@ class ListenSection(Section):
 
     host: str = "127.0.0.1"
     """Address to listen on. The default is reached from this machine only; `0.0.0.0` or `::` is every address of it."""
-    port: Annotated[Whole, Field(ge=1, le=65_535)] = 2479
+    port: Annotated[Whole, Field(ge=1, le=65_535)] = 7301
     """Port of the API, of health and of metrics."""
     peer_port: Annotated[Whole, Field(ge=0, le=65_535)] = 0
     """Port of the members' connections. 0: the one after `port`."""

@@ -21,14 +21,15 @@ PROGRAM = Path(sys.executable).parent / "quorate-node"
 
 
 class OurCluster:
-    """`directory` holds the members' data and logs; the caller removes it. `peer_ports`: where members reach each other."""
+    """`directory` holds the members' data and logs; the caller removes it. `dialled_ports`: of wires to the members."""
 
     name = "quorate"
 
-    def __init__(self, directory: Path, members: int = 3, peer_ports: list[int] | None = None, ports: list[int] | None = None) -> None:
+    def __init__(self, directory: Path, members: int = 3, dialled_ports: list[int] | None = None) -> None:
         self._directory = directory
-        self.client_ports = ports or free_ports(members)
-        self._peer_urls = [f"http://127.0.0.1:{port}" for port in peer_ports or self.client_ports]
+        ports = free_ports(2 * members)
+        self.client_ports, self.peer_ports = ports[:members], ports[members:]
+        self._peer_urls = [f"http://127.0.0.1:{port}" for port in dialled_ports or self.peer_ports]
         self._processes: list[subprocess.Popen[bytes] | None] = [None] * members
 
     def start(self) -> float:
@@ -45,10 +46,9 @@ class OurCluster:
         return time.monotonic() - begun
 
     def start_member(self, number: int, token: str = "") -> None:
-        url = f"http://127.0.0.1:{self.client_ports[number]}"
         arguments = [
             str(PROGRAM), "--name", f"m{number}", "--data-dir", str(self._directory / f"m{number}"),
-            "--port", str(self.client_ports[number]), "--client-url", url,
+            "--port", str(self.client_ports[number]), "--set", f"listen.peer_port={self.peer_ports[number]}",
             "--peer-url", self._peer_urls[number], "--peers", ",".join(self._peer_urls),
         ]  # fmt: skip
         environment = {key: value for key, value in os.environ.items() if not key.startswith("QUORATE_")}

@@ -29,20 +29,18 @@ class ClusterUnderTest:
         wires: bool = False,
         settings: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
-        ports = free_ports(2 * members)
-        self._ports, proxy_ports = ports[:members], ports[members:]
-        peer_ports = proxy_ports if wires else self._ports
-        self._peer_urls = [f"http://127.0.0.1:{port}" for port in peer_ports]
+        ports = free_ports(3 * members)
+        self._ports, self._peer_ports, proxy_ports = ports[:members], ports[members : 2 * members], ports[2 * members :]
+        self._peer_urls = [f"http://127.0.0.1:{port}" for port in (proxy_ports if wires else self._peer_ports)]
         self._settings = settings or {}
         self.members = [self._member(number, directory / f"m{number}") for number in range(members)]
-        self.network = Network(proxy_ports, self._ports, self._pids) if wires else None
+        self.network = Network(proxy_ports, self._peer_ports, self._pids) if wires else None
         self.api = Api()
 
     def _member(self, number: int, directory: Path) -> Member:
-        url = f"http://127.0.0.1:{self._ports[number]}"
         settings: dict[str, dict[str, Any]] = {
             "member": {"name": f"m{number}", "data_dir": "data"},
-            "listen": {"host": "127.0.0.1", "port": self._ports[number], "client_url": url, "peer_url": self._peer_urls[number]},
+            "listen": {"port": self._ports[number], "peer_port": self._peer_ports[number], "peer_url": self._peer_urls[number]},
             "discovery": {"peers": self._peer_urls},
         }
         for section, values in self._settings.items():

@@ -29,8 +29,8 @@ class TestWhichOneWins:
     def test_nothing_given_is_a_sound_configuration(self) -> None:
         loaded = load([], {})
         assert loaded.action is Action.RUN
-        assert loaded.config.listen.port == 2479
-        assert loaded.config.client_url == loaded.config.peer_url == "http://127.0.0.1:2479"
+        assert loaded.config.listen.port == 7301
+        assert (loaded.config.client_url, loaded.config.peer_url) == ("http://127.0.0.1:7301", "http://127.0.0.1:7302")
         assert loaded.origins == {}
 
     def test_flags_over_environment_over_file_over_defaults(self, tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ class TestWhatFollows:
         assert (raft.priority, raft.read_lease_ms, raft.lease_drift_ms) == (2, 100, 20)
 
     def test_ipv6_has_brackets_in_its_url(self) -> None:
-        assert load(["--host", "::1"], {}).config.peer_url == "http://[::1]:2479"
+        assert load(["--host", "::1"], {}).config.peer_url == "http://[::1]:7302"
 
 
 class TestFaults:
@@ -82,7 +82,7 @@ class TestFaults:
         assert len(found) == 2
         assert found[0].startswith("member.name = 'a b' (--name): ")
         assert found[1] == (
-            "listen.port = '70000' (environment QUORATE_LISTEN__PORT): input should be less than or equal to 65535; the default is 2479"
+            "listen.port = '70000' (environment QUORATE_LISTEN__PORT): input should be less than or equal to 65535; the default is 7301"
         )
 
     @pytest.mark.parametrize(
@@ -115,6 +115,8 @@ class TestFaults:
             (["--set", "replica.heartbeat_ms=55"], "replica.heartbeat_ms is 55; it must be a multiple of replica.tick_ms (10)"),
             (["--set", "shutdown.deadline_ms=1000"], "replica.shutdown_drain_ms is 5000, above shutdown.deadline_ms (1000)"),
             (["--host", "0.0.0.0"], "set listen.client_url"),
+            (["--port", "65535"], "listen.peer_port is 0, which means the port after listen.port (65535)"),
+            (["--port", "7000", "--set", "listen.peer_port=7000"], "listen.peer_port is 7000, as is listen.port"),
             (["--client-url", "https://a:1"], "TLS is off: it must begin with http://"),
             (["--client-url", "http://a"], "it must be http://host:port"),
             (["--peers", "a:1"], "it must be http://host:port"),
