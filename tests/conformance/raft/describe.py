@@ -151,7 +151,7 @@ def ready(item: EtcdReady) -> str:
     if item.hard_state is not None:
         text += f"HardState {hard_state(item.hard_state)}\n"
     if item.reads:
-        states = " ".join("{%d [%s]}" % (read.index, " ".join(map(str, read.context))) for read in item.reads)
+        states = " ".join(f"{{{read.index} [{' '.join(map(str, read.context))}]}}" for read in item.reads)
         text += f"ReadStates [{states}]\n"
     if item.entries:
         text += "Entries:\n" + entries(item.entries)

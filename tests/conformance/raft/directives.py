@@ -24,7 +24,8 @@ ETCD_DEFAULTS: dict[str, object] = {
     "inflight_bytes_max": UNLIMITED,
     "uncommitted_bytes_max": 0,
     "committed_bytes_per_ready_max": UNLIMITED,
-    "step_down_on_removal": False,
+    "snapshot_retry_ticks": 0,
+    "hand_over_on_removal": False,
     "replace_refused_membership": True,
     "disable_proposal_forwarding": False,
 }

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from quorate_node.protocol.raft import election, leader, transfer
 from quorate_node.protocol.raft.core import Core
+from quorate_node.protocol.raft.progress import Progress, ProgressEvent, ProgressState
 from quorate_node.protocol.raft.replication import broadcast_heartbeat
 from quorate_node.protocol.ready import EventKind, Role
+
+STAND_IN_PATIENCE = 4
+"""Election timeouts that a member without a vote leaves to the voters before it stands in for them."""
 
 
 def tick(core: Core) -> None:
@@ -17,7 +21,8 @@ def tick(core: Core) -> None:
 
 def _tick_election(core: Core) -> None:
     core.election_elapsed += 1
-    due = core.election_elapsed >= core.randomized_election_ticks
+    patience = 1 if core.is_voter() else STAND_IN_PATIENCE
+    due = core.election_elapsed >= core.randomized_election_ticks * patience
     if core.campaign_countdown > 0:
         core.campaign_countdown -= 1
         due = due or core.campaign_countdown == 0
@@ -44,7 +49,7 @@ def _tick_leader(core: Core) -> None:
 def _check_leadership(core: Core) -> None:
     """Once an election timeout: still a quorum, a transfer given up, and what the driver should be reminded of."""
     transferring = core.transferee
-    if not transferring:
+    if not transferring and core.is_voter():
         transfer.hand_over_by_priority(core)
     if core.config.check_quorum:
         leader.check_quorum(core)
@@ -53,11 +58,23 @@ def _check_leadership(core: Core) -> None:
     if transferring:
         # Not taken within an election timeout: it leads on.
         transfer.abort(core)
+    transfer.retire(core)
     if core.tracker.members.is_joint() and core.log.applied >= core.pending_membership_index:
         core.emit(EventKind.LEAVE_JOINT_DUE)
     for member, progress in core.tracker.progress.items():
         progress.promotion_announced = False
         leader.announce_promotion(core, member, progress)
+        if progress.state is ProgressState.SNAPSHOT:
+            _retry_snapshot(core, member, progress)
+
+
+def _retry_snapshot(core: Core, member_id: int, progress: Progress) -> None:
+    """The snapshot, or the word of it, may be lost, and nobody may know: then the member would wait for ever."""
+    progress.snapshot_ticks += core.config.election_ticks
+    if 0 < core.config.snapshot_retry_ticks <= progress.snapshot_ticks:
+        progress.handle(ProgressEvent.SNAPSHOT_FAILED)
+        # Not at once: the answer to a heartbeat shows that the member lives, and sends it what it needs by then.
+        progress.paused = True
 
 
 def suspect(core: Core, delay_ticks: int) -> None:

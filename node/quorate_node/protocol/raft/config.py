@@ -42,10 +42,14 @@ class RaftConfig:
     """A member of lower priority lets an up-to-date one of higher priority lead."""
     promotion_lag_entries: int = 64
     """A learner no further behind than this is due for promotion."""
+    snapshot_retry_ticks: int = 500
+    """A live member that was sent a snapshot and did not acknowledge it for so long is told of one again; 0: never."""
     commit_eagerly: bool = True
     """Tell followers of a new commit index at once, not with the next append or heartbeat."""
-    step_down_on_removal: bool = True
+    hand_over_on_removal: bool = True
+    """A leader that is removed or demoted hands over to a voter. Also lets such a member stand in where nobody else can win."""
 
+    step_down_on_removal: bool = False
     lease_based_reads: bool = False
     replace_refused_membership: bool = False
     disable_membership_validation: bool = False
@@ -67,6 +71,7 @@ class RaftConfig:
         _check("read_lease_ms", self.read_lease_ms, 0, 3_600_000, "use 0 to promise nothing")
         _check("lease_drift_ms", self.lease_drift_ms, 0, 3_600_000, "use less than read_lease_ms")
         _check("promotion_lag_entries", self.promotion_lag_entries, 0, 2**63, "use 0 for learners that lag by nothing")
+        _check("snapshot_retry_ticks", self.snapshot_retry_ticks, 0, 2**31, "use 0 to leave it to report_snapshot")
         if self.lease_based_reads and not self.check_quorum:
             raise ValueError("lease_based_reads is True but check_quorum is False: a leader cut off would serve old reads; set it")
 

@@ -106,12 +106,24 @@ class Core:
         progress = self.tracker.progress.get(self.id)
         return progress is not None and progress.is_learner
 
+    def is_voter(self) -> bool:
+        return self.id in self.tracker.members.incoming or self.id in self.tracker.members.outgoing
+
     def is_promotable(self) -> bool:
-        """Whether this member may lead: a voter that stores data and is not waiting for a snapshot."""
-        members = self.tracker.members
-        if self.id in members.witnesses:
+        """Whether this member may campaign: a voter that stores data and is not waiting for a snapshot."""
+        if self.id in self.tracker.members.witnesses or self.log.unstable.snapshot is not None:
             return False
-        return (self.id in members.incoming or self.id in members.outgoing) and self.log.unstable.snapshot is None
+        return self.is_voter() or self.may_stand_in()
+
+    def may_stand_in(self) -> bool:
+        """Whether a member without a vote may campaign, to finish what a change of membership left undone.
+
+        A leader that was removed or demoted may be the only one that knows the change to be committed, and its log may be
+        longer than anybody's: then those who still count its vote can elect nobody. It wins by the votes of the new
+        configuration alone, brings them up to date and hands over (compare Ongaro's thesis 4.2.2).
+        """
+        log = self.log
+        return self.config.hand_over_on_removal and bool(self.tracker.members.incoming) and log.last_index > log.committed
 
     def has_committed_in_term(self) -> bool:
         """Whether a leader knows its commit index to be current: only once an entry of its own term is committed."""
@@ -161,7 +173,9 @@ class Core:
     def become_leader(self) -> None:
         self._change_role(Role.LEADER, self.term)
         self.leader = self.id
-        self.tracker.progress[self.id].lead()
+        own_progress = self.tracker.progress.get(self.id)
+        if own_progress is not None:
+            own_progress.lead()
         # There may be a membership change in the tail of the log: until all of it is applied no other is accepted,
         # which is cheaper than searching the tail.
         self.pending_membership_index = self.log.last_index

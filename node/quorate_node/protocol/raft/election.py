@@ -7,7 +7,7 @@ from enum import Enum
 from quorate_node.protocol.entry import Entry, EntryType
 from quorate_node.protocol.message import Message, MessageType
 from quorate_node.protocol.quorum import VoteResult
-from quorate_node.protocol.raft import lease
+from quorate_node.protocol.raft import lease, transfer
 from quorate_node.protocol.raft.core import Core
 from quorate_node.protocol.raft.replication import append_entries, broadcast_append
 from quorate_node.protocol.raft.trace import TRACE_NAMES
@@ -146,6 +146,7 @@ def _win(core: Core) -> None:
     assert appended, "an empty entry is never refused"
     core.tracer.info("%x became leader at term %d", core.id, core.term)
     broadcast_append(core)
+    transfer.retire(core)
 
 
 def handle_vote_request(core: Core, message: Message) -> None:
@@ -163,9 +164,11 @@ def handle_vote_request(core: Core, message: Message) -> None:
         message.sender, message.log_term, message.index, core.term,
     )  # fmt: skip
     response = MessageType.PRE_VOTE_RESPONSE if message.type == MessageType.PRE_VOTE else MessageType.VOTE_RESPONSE
-    # A grant carries the term that was asked for, which for a pre-vote is ahead of ours; a rejection our own.
+    # A grant carries the term that was asked for, which for a pre-vote is ahead of ours; a rejection our own. A member that
+    # has no term yet has nothing to reject with: its silence does as well.
     term = message.term if grant else core.term
-    core.send(Message(type=response, to=message.sender, sender=core.id, term=term, reject=not grant))
+    if term > 0:
+        core.send(Message(type=response, to=message.sender, sender=core.id, term=term, reject=not grant))
     if grant and message.type == MessageType.VOTE:
         core.election_elapsed = 0
         core.vote = message.sender
@@ -176,7 +179,7 @@ def _veto(core: Core, message: Message) -> bool:
     member which cannot win itself does not keep the others from electing one."""
     if message.type != MessageType.PRE_VOTE or message.priority >= core.config.priority or core.vetoes_left == 0:
         return False
-    if not core.is_promotable() or core.role is Role.LEADER:
+    if not core.is_voter() or not core.is_promotable() or core.role is Role.LEADER:
         return False
     if message.index > core.log.last_index or message.log_term > core.log.last_term():
         return False

@@ -85,10 +85,11 @@ def switch(core: Core, members: Members, progress: dict[int, Progress]) -> Confi
     if core.role is not Role.LEADER:
         return configuration
     if core.id not in progress or core.is_learner():
-        # Removed or demoted: it goes on only to bring the others this far, and never when it is told to step down.
+        # Removed or demoted.
         if core.config.step_down_on_removal:
             core.become_follower(core.term, 0)
-        return configuration
+        if not core.config.hand_over_on_removal:
+            return configuration
     for member in progress.values():
         member.promotion_announced = False
     if maybe_commit(core):
@@ -99,4 +100,5 @@ def switch(core: Core, members: Members, progress: dict[int, Progress]) -> Confi
         broadcast_append(core, if_empty=False)
     if core.transferee and core.transferee not in members.voters():
         transfer.abort(core)
+    transfer.retire(core)
     return configuration

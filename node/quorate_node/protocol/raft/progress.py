@@ -56,6 +56,7 @@ class Progress:
         "promotion_announced",
         "recent_active",
         "sent_commit",
+        "snapshot_ticks",
         "state",
     )
 
@@ -76,6 +77,8 @@ class Progress:
         self.lease_until_ms = 0
         """The leader's own clock: until then the member promised no vote (DESIGN decision 14)."""
         self.promotion_announced = False
+        self.snapshot_ticks = 0
+        """How long it has been in SNAPSHOT, counted once an election timeout."""
 
     def clone(self) -> Progress:
         """A copy that shares the window: membership changes work on copies, so that a refused one changes nothing."""
@@ -86,6 +89,7 @@ class Progress:
         copy.paused = self.paused
         copy.lease_until_ms = self.lease_until_ms
         copy.promotion_announced = self.promotion_announced
+        copy.snapshot_ticks = self.snapshot_ticks
         return copy
 
     def handle(self, event: ProgressEvent, snapshot_index: int = 0) -> bool:
@@ -100,6 +104,7 @@ class Progress:
         elif event is ProgressEvent.COMPACTED:
             base = snapshot_index
         self.paused = False
+        self.snapshot_ticks = 0
         self.inflights.clear()
         self.next = base + 1
         self.pending_snapshot = snapshot_index if target is ProgressState.SNAPSHOT else 0

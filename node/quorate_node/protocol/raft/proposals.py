@@ -54,7 +54,7 @@ def handle_proposal(core: Core, message: Message) -> None:
 
 def _lead(core: Core, entries: list[Entry]) -> int:
     assert entries, "a proposal without entries"
-    if core.id not in core.tracker.progress:
+    if core.id not in core.tracker.progress or (core.config.hand_over_on_removal and not core.is_voter()):
         raise ProposalDropped(DropReason.REMOVED, "this member was removed from the configuration: propose to another")
     if core.transferee:
         core.tracer.debug(

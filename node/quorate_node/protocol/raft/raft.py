@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from quorate_node.protocol.entry import Entry, EntryType
 from quorate_node.protocol.membership import Configuration, MembershipChange
 from quorate_node.protocol.message import Message, MessageType
-from quorate_node.protocol.raft import clock, dispatch, election, follower, lease, outbox, proposals, reads, transfer
+from quorate_node.protocol.raft import clock, dispatch, election, follower, lease, outbox, proposals, reads, replication, transfer
 from quorate_node.protocol.raft.config import RaftConfig
 from quorate_node.protocol.raft.core import Core, RandomTicks
 from quorate_node.protocol.raft.errors import InvariantBroken
@@ -46,7 +46,7 @@ class Raft:
         if hard_state != HardState():
             self._load(hard_state)
         if applied > 0:
-            core.log.applied_to(applied)
+            self._resume_at(applied)
         core.become_follower(core.term, 0)
         core.events.clear()
         core.previous_soft_state = core.soft_state()
@@ -67,6 +67,17 @@ class Raft:
         core.log.committed = hard_state.commit
         core.term = hard_state.term
         core.vote = hard_state.vote
+
+    def _resume_at(self, applied: int) -> None:
+        """What was applied was committed, even where the commit index was not written with it."""
+        log = self._core.log
+        if applied > log.last_index:
+            raise InvariantBroken(
+                f"the machine has applied index {applied}, but the log ends at {log.last_index}: "
+                "reset the log to the machine's snapshot, or replace this member"
+            )
+        log.commit_to(applied)
+        log.applied_to(max(applied, log.applied))
 
     # Inputs
 
@@ -113,6 +124,15 @@ class Raft:
     def transfer_leadership(self, to: int) -> None:
         """Hand over to `to`; on a follower the wish goes to the leader."""
         transfer.request(self._core, to)
+
+    def announce_commit(self) -> None:
+        """Without `commit_eagerly`, for the driver, a moment after a commit: tell those whom no append has told meanwhile."""
+        if self.role is Role.LEADER:
+            replication.announce_commit(self._core)
+
+    def repeat_transfer(self) -> None:
+        """While a hand-over is under way: offer again. The driver calls it now and then until leadership has moved."""
+        transfer.repeat(self._core)
 
     def forget_leader(self) -> None:
         follower.forget_leader(self._core)

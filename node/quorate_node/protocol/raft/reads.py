@@ -48,11 +48,12 @@ def handle_response(core: Core, message: Message) -> None:
 
 
 def _lead(core: Core, requester: int, context: bytes) -> None:
-    if core.tracker.is_singleton() and core.id in core.tracker.members.incoming:
-        _answer(core, PendingRead(requester, context, core.log.committed))
-    elif not core.has_committed_in_term():
-        # A new leader does not know yet what its predecessors committed (thesis 6.4, step 1).
+    if not core.has_committed_in_term():
+        # A new leader does not know yet what its predecessors committed (thesis 6.4, step 1). That holds for a single voter
+        # too: after a crash its stored commit index may be older than what it acknowledged.
         core.reads.waiting.append((requester, context))
+    elif core.tracker.is_singleton() and core.id in core.tracker.members.incoming:
+        _answer(core, PendingRead(requester, context, core.log.committed))
     else:
         _start(core, requester, context)
 

@@ -101,6 +101,13 @@ def broadcast_heartbeat(core: Core) -> None:
             send_heartbeat(core, member, context)
 
 
+def announce_commit(core: Core) -> None:
+    """Tell members of a commit index that no append or heartbeat has told them yet."""
+    for member, progress in core.tracker.progress.items():
+        if member != core.id and progress.can_bump_commit(core.log.committed):
+            send_append(core, member)
+
+
 def maybe_commit(core: Core) -> bool:
     """Commit what a quorum holds, if it is of this leader's term. Whether the commit index moved."""
     return core.log.maybe_commit(core.tracker.committed(), core.term)

@@ -72,6 +72,12 @@ def begin(core: Core, to: int) -> None:
         send_append(core, to)
 
 
+def repeat(core: Core) -> None:
+    """Offer again to the member that is to lead: the first offer was lost, or met a promise that has ended since."""
+    if core.role is Role.LEADER and core.transferee:
+        continue_when_caught_up(core, core.transferee, core.tracker.progress[core.transferee].match)
+
+
 def send_timeout_now(core: Core, to: int) -> None:
     # The lease goes first: whoever wins by this offer overrides the promises made so far.
     lease.give_up(core)
@@ -91,6 +97,20 @@ def continue_when_caught_up(core: Core, member_id: int, match: int) -> None:
     if member_id == core.transferee and match == core.log.last_index:
         core.tracer.info("%x sent MsgTimeoutNow to %x after received MsgAppResp", core.id, member_id)
         send_timeout_now(core, member_id)
+
+
+def retire(core: Core) -> None:
+    """A leader without a vote hands over to the voter that is furthest. Tried again once an election timeout."""
+    if core.is_voter() or core.transferee or not core.config.hand_over_on_removal:
+        return
+    best = 0
+    best_match = -1
+    for member in sorted(core.tracker.members.incoming - core.tracker.members.witnesses):
+        progress = core.tracker.progress[member]
+        if progress.match > best_match and progress.state is not ProgressState.SNAPSHOT:
+            best, best_match = member, progress.match
+    if best:
+        begin(core, best)
 
 
 def hand_over_by_priority(core: Core) -> None:
