@@ -219,9 +219,13 @@ class Cluster(Administration):
         """A transaction to be filled and committed: see `quorate.transaction`."""
 
         async def commit(command: Txn) -> TxnResult:
-            return await self._write(CommandKind.TXN, command, TxnResult, retry, timeout_s)
+            return await self.run_txn(command, retry=retry, timeout_s=timeout_s)
 
         return Transaction(commit)
+
+    async def run_txn(self, txn: Txn, *, retry: bool = True, timeout_s: float | None = None) -> TxnResult:
+        """A transaction that is built already."""
+        return await self._write(CommandKind.TXN, txn, TxnResult, retry, timeout_s)
 
     async def compact(self, revision: int, *, timeout_s: float | None = None) -> CompactResult:
         """Forget history up to and including `revision`. Raises `Compacted` when that is done already."""
@@ -274,6 +278,11 @@ class Cluster(Administration):
     def follow(self, from_index: int = 1, *, after_position: int = -1) -> Follow:
         """The application's commands in the order of the log, from an index for ever; resumes by itself: see `quorate.follow`."""
         return Follow(self._opened_calls(), from_index, after_position)
+
+    @property
+    def endpoints(self) -> list[str]:
+        """The endpoints as given, normalised; in no particular order."""
+        return self._endpoints.urls
 
     # Inside.
 

@@ -27,7 +27,7 @@ from quorate.lease import Lease
 from quorate.operations import Text
 from quorate.options import Consistency, Options, Tls
 from quorate.transaction import Transaction
-from quorate.wire.commands import Compare, Operation
+from quorate.wire.commands import Compare, Operation, Txn
 from quorate.wire.results import (
     ApplicationResult,
     CompactResult,
@@ -180,6 +180,10 @@ class SyncCluster:
             raise
         self.run(leave(None))
 
+    @property
+    def endpoints(self) -> list[str]:
+        return self.asynchronous.endpoints
+
     # fmt: off
     def put(self, key: Text, value: Text = b"", *, lease: int = 0, previous: bool = False, ignore_value: bool = False,
             ignore_lease: bool = False, retry: bool = True, timeout_s: float | None = None) -> PutResult:
@@ -212,6 +216,9 @@ class SyncCluster:
 
     def txn(self, *, retry: bool = True, timeout_s: float | None = None) -> SyncTransaction:
         return SyncTransaction(self, self.asynchronous.txn(retry=retry, timeout_s=timeout_s))
+
+    def run_txn(self, txn: Txn, *, retry: bool = True, timeout_s: float | None = None) -> TxnResult:
+        return self.run(self.asynchronous.run_txn(txn, retry=retry, timeout_s=timeout_s))
 
     def compact(self, revision: int, *, timeout_s: float | None = None) -> CompactResult:
         return self.run(self.asynchronous.compact(revision, timeout_s=timeout_s))
