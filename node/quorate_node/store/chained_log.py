@@ -9,13 +9,14 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from quorate_node.protocol.entry import Entry, chain_hash
 from quorate_node.protocol.membership import Configuration
 from quorate_node.protocol.message import SnapshotMetadata
 from quorate_node.protocol.ready import HardState, Persist
 from quorate_node.store.damage import DamagedRanges
-from quorate_node.store.errors import ChainMismatch, Compacted, HardStateLost, NoSpace, StoreFailed
+from quorate_node.store.errors import ChainMismatch, Compacted, HardStateLost, NoSpace, StoreFailed, Unavailable
 from quorate_node.store.hard_state import HardStateKeeper, HardStateSlot
 from quorate_node.store.log_backend import LogBackend, LogBatch
 from quorate_node.store.log_opening import open_position
@@ -55,7 +56,22 @@ class ChainedLog(StoredView):
         self._load()
 
     def _load(self) -> None:
-        """Take tail, view and damage from what the backend holds."""
+        """Take tail, view and damage from what the backend holds, once open. What shows damage is saved before opening rewrites it."""
+        evidence = self._backend.inspect()
+        marker = evidence.marker
+        if marker is not None and marker.sequence > self._slot.log_sequence:
+            self._save_slot(
+                log_sequence=marker.sequence,
+                log_last_index=marker.last_index,
+                log_chain=marker.chain,
+                commit=max(self._slot.commit, marker.commit),
+            )
+
+        def on_damage() -> None:
+            if evidence.bytes_after or marker is None:
+                self._save_slot(log_end_lost=1)
+
+        self._backend.open(on_damage)
         position = open_position(self._backend, self._slot, self._settings.log_verify_on_open_entries)
         if position.marker.hard_state_sequence > self._slot.sequence:
             raise HardStateLost(
@@ -65,6 +81,9 @@ class ChainedLog(StoredView):
         self._show(position)
         self._staged.clear()
         self._repairs.clear()
+        self._end_lost = position.end_lost
+        if position.end_lost and not self._slot.log_end_lost:
+            self._save_slot(log_end_lost=1)
 
     def initial(self) -> tuple[HardState, Configuration]:
         commit = min(max(self._slot.commit, self._tail.commit, self._anchor.index), self._last_index)
@@ -150,6 +169,15 @@ class ChainedLog(StoredView):
         drop = self._drop(staged)
         self._commit(LogBatch(encode_marker(marker), records, drop, encode_anchor(anchor) if anchor is not None else None))
         self._tail = marker
+        if anchor is not None or staged.entries:
+            self._end_found(0 if anchor is not None else staged.entries[0].index)
+
+    def _end_found(self, low: int) -> None:
+        """The log was written anew from `low` on: if that covers a lost end, the end is known again."""
+        damaged = self.damaged()
+        if self._end_lost and (not damaged or low <= damaged[0][0]):
+            self._save_slot(log_end_lost=0)
+            self._end_lost = False
 
     def _drop(self, staged: _Staged) -> tuple[int, int] | None:
         """What the batch makes stale: all of the log for a snapshot, else what follows the overwriting entries."""
@@ -175,7 +203,12 @@ class ChainedLog(StoredView):
 
     def _save_hard_state(self, term: int, vote: int, commit: int) -> None:
         tail = self._tail
-        slot = HardStateSlot(self._slot.sequence + 1, term, vote, commit, tail.sequence, tail.last_index, tail.chain)
+        self._save_slot(
+            term=term, vote=vote, commit=commit, log_sequence=tail.sequence, log_last_index=tail.last_index, log_chain=tail.chain
+        )
+
+    def _save_slot(self, **changes: Any) -> None:
+        slot = self._slot._replace(sequence=self._slot.sequence + 1, **changes)
         try:
             self._hard_state.save(slot)
         except StoreFailed as error:
@@ -213,8 +246,9 @@ class ChainedLog(StoredView):
             self._reopen()
 
     def _reopen(self) -> None:
+        self._backend.require_space()
         commit = self._tail.commit
-        self._backend.reopen()
+        self._backend.close()
         self._load()
         self._tail = self._tail._replace(commit=min(max(self._tail.commit, commit), self._tail.last_index))
         self._reopen_due = False
@@ -227,22 +261,39 @@ class ChainedLog(StoredView):
             if index <= floor:
                 raise Compacted(f"index {index} was compacted before; the log begins at {floor + 1}")
             self._ready_to_write()
-            anchor = SnapshotMetadata(index, self.term(index), configuration, self.chain(index))
-            previous = self._tail.anchor_index
-            marker = self._tail._replace(
-                sequence=self._tail.sequence + 1,
-                anchor_index=index,
-                hard_state_sequence=self._slot.sequence,
-                commit=max(self._tail.commit, index),
-            )
-            with self._lock:
-                # First in the view: a reader must find "compacted", never a record that is gone.
-                self._anchor = anchor
-                self._damaged.remove(0, index + 1)
-            self._commit(LogBatch(encode_marker(marker), [], (previous + 1, index + 1), encode_anchor(anchor)))
-            self._tail = marker
-            self._backend.settle()
+            self._rebase(SnapshotMetadata(index, self.term(index), configuration, self.chain(index)))
         self._backend.reclaim(index)
+
+    def rebase(self, snapshot: SnapshotMetadata) -> None:
+        """Start after `snapshot`, which the state durably holds, though the log cannot vouch for it: damage up to there no longer
+        matters. Damage beyond stays damage, unlike with `reset`. Raises `Compacted`, `Unavailable` (the log ends before it)."""
+        with self._write_lock:
+            self._ready_to_write()
+            if snapshot.index <= self._anchor.index:
+                raise Compacted(f"index {snapshot.index} was compacted before; the log begins at {self._anchor.index + 1}")
+            if snapshot.index > self._last_index:
+                raise Unavailable(f"the log ends at {self._last_index}, before the snapshot at {snapshot.index}: reset it instead")
+            self._rebase(snapshot)
+        self.scrub(snapshot.index + 1, self._last_index + 1)
+        self._backend.reclaim(snapshot.index)
+
+    def _rebase(self, anchor: SnapshotMetadata) -> None:
+        index = anchor.index
+        marker = self._tail._replace(
+            sequence=self._tail.sequence + 1,
+            anchor_index=index,
+            hard_state_sequence=self._slot.sequence,
+            commit=max(self._tail.commit, index),
+            chain=anchor.chain if index == self._tail.last_index else self._tail.chain,
+        )
+        previous = self._tail.anchor_index
+        with self._lock:
+            # First in the view: a reader must find "compacted", never a record that is gone.
+            self._anchor = anchor
+            self._damaged.remove(0, index + 1)
+        self._commit(LogBatch(encode_marker(marker), [], (previous + 1, index + 1), encode_anchor(anchor)))
+        self._tail = marker
+        self._backend.settle()
 
     def reset(self, snapshot: SnapshotMetadata) -> None:
         persist = Persist(None, [], snapshot, True)
@@ -258,6 +309,11 @@ class ChainedLog(StoredView):
             self._ready_to_write()
             with self._lock:
                 damage = self._damaged.find(first)
+            if self._end_lost:
+                raise ChainMismatch(
+                    f"the log's last batch was lost and nothing says where it ended: fetch everything from {self.damaged()[0][0]} "
+                    "on from a confirmed leader, and write it as a follower would"
+                )
             if damage is None or last >= damage[1]:
                 raise ChainMismatch(f"entries {first} to {last} are not within one damaged range ({self.damaged()})")
             if first != damage[0]:
@@ -300,13 +356,15 @@ class ChainedLog(StoredView):
         log covers a confirmed leader's commit index: what it drops may have been acknowledged."""
         with self._write_lock:
             self._ready_to_write()
-            self._check(index)
+            if index != self._last_index + 1:
+                self._check(index)
             chain = self.chain(index - 1)
             marker = Marker(
                 self._tail.sequence + 1, index - 1, chain, min(self._tail.commit, index - 1), self._tail.anchor_index, self._slot.sequence
             )
             self._commit(LogBatch(encode_marker(marker), [], (index, self._tail.last_index + 1)))
             self._tail = marker
+            self._end_found(index)
             with self._lock:
                 self._last_index = index - 1
                 self._damaged.remove(index, 1 << 63)

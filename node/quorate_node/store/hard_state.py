@@ -24,7 +24,7 @@ SLOTS = 2
 SLOT_BYTES = BLOCK_BYTES * COPIES
 FILE_BYTES = SLOT_BYTES * SLOTS
 _CHECKSUM_BYTES = 16
-_FIELDS = Struct(">8sQQQQQQ32s")
+_FIELDS = Struct(">8sQQQQQQ32sQ")
 
 
 class HardStateSlot(NamedTuple):
@@ -38,6 +38,9 @@ class HardStateSlot(NamedTuple):
     log_sequence: int = 0
     log_last_index: int = 0
     log_chain: bytes = CHAIN_START
+    log_end_lost: int = 0
+    """1 from when the log's last batch was found damaged, its end unknown, until the log was fetched anew: opening RocksDB
+    rewrites the files that tell, so this is saved first."""
 
 
 class HardStateKeeper(Protocol):

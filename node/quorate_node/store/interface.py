@@ -82,6 +82,12 @@ class LogStore(LogView, Protocol):
         """Any thread. Drop the whole log and start after `snapshot`; durable on return."""
         ...
 
+    def rebase(self, snapshot: SnapshotMetadata) -> None:
+        """Any thread. Start after `snapshot`, which the state durably holds, though the log is damaged there. Damage beyond it stays
+        damage, unlike with `reset`. Raises `Compacted`, `Unavailable`.
+        """
+        ...
+
     def forget_tail(self, index: int) -> None:
         """Any thread. Drop `index` and all after it, damage included, durably. Only for a member that neither votes nor acknowledges
         until its log covers a confirmed leader's commit index: what it drops may have been acknowledged.

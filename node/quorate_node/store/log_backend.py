@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from quorate_node.store.log_record import Marker
+
+
+class Evidence(NamedTuple):
+    """What can be said of a log without opening it."""
+
+    marker: Marker | None = None
+    """The newest whole marker in the raw files, whatever a recovery makes of them."""
+    bytes_after: bool = False
+    """True when something follows it: an unfinished batch, or a damaged one whose end is then unknown."""
 
 
 class LogBatch(NamedTuple):
@@ -29,11 +38,20 @@ class LogBackend(Protocol):
         """Every index of [low, high) in order, None for a record that is missing or cannot be read. Past all caches of ours."""
         ...
 
+    def inspect(self) -> Evidence:
+        """What the raw files say before `open`, which may rewrite them."""
+        ...
+
+    def open(self, on_damage: Callable[[], None]) -> None:
+        """Open what is there; `on_damage` is called before anything of a damaged log is rewritten."""
+        ...
+
+    def empty(self) -> bool:
+        """True when there is no record and no anchor."""
+        ...
+
     def anchor(self) -> bytes | None: ...
     def marker(self) -> bytes | None: ...
-    def evidence(self) -> Marker | None:
-        """The newest marker that was found in the raw files on opening, whatever the recovery made of them."""
-        ...
 
     def settle(self) -> None:
         """What was committed is acknowledged from here on (the simulator's power loss keeps it)."""
@@ -44,9 +62,11 @@ class LogBackend(Protocol):
         ...
 
     def space_available(self) -> bool: ...
-    def reopen(self) -> None:
-        """Close and open again after a full disk. Raises `NoSpace` when there is still no room for it."""
+    def require_space(self) -> None:
+        """Raises `NoSpace` when there is not enough room to open again."""
         ...
 
     def size_bytes(self) -> int: ...
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """`open` may be called again after it."""
+        ...

@@ -15,6 +15,9 @@ class Position(NamedTuple):
     anchor: SnapshotMetadata
     marker: Marker
     damaged: list[tuple[int, int]]
+    end_lost: bool = False
+    """The last batch is damaged and nothing says where it ended: `damaged` goes one beyond the last index, and only entries from a
+    confirmed leader's log, written anew from the first damaged index, end it."""
 
 
 def open_position(backend: LogBackend, slot: HardStateSlot, verify_entries_max: int) -> Position:
@@ -26,9 +29,11 @@ def open_position(backend: LogBackend, slot: HardStateSlot, verify_entries_max: 
     """
     anchor = decode_anchor(backend.anchor()) or EMPTY_ANCHOR
     recovered = decode_marker(backend.marker())
-    newest = _newest(recovered, backend.evidence(), slot)
+    # Without a marker only a log that never held anything is whole: an unreadable marker must not make an empty log of a full one.
+    end_lost = bool(slot.log_end_lost) or (recovered is None and (slot.log_sequence > 0 or not backend.empty()))
+    newest = _newest(recovered, slot)
     if newest is None:
-        return Position(anchor, Marker(0, anchor.index, anchor.chain, anchor.index, anchor.index), [])
+        newest = recovered = Marker(0, anchor.index, anchor.chain, anchor.index, anchor.index)
     damaged = DamagedRanges()
     if recovered is None or newest.sequence > recovered.sequence:
         known = max(recovered.commit if recovered is not None else 0, anchor.index)
@@ -41,17 +46,17 @@ def open_position(backend: LogBackend, slot: HardStateSlot, verify_entries_max: 
         marker = marker._replace(last_index=anchor.index, chain=anchor.chain)
     for low, high in _verify(backend, anchor, marker, verify_entries_max):
         damaged.add(low, high)
-    return Position(anchor, marker, damaged.ranges())
+    if end_lost:
+        damaged.add(max(min(marker.commit, marker.last_index), anchor.index) + 1, marker.last_index + 2)
+    return Position(anchor, marker, damaged.ranges(), end_lost)
 
 
-def _newest(recovered: Marker | None, evidence: Marker | None, slot: HardStateSlot) -> Marker | None:
-    """The newest marker anywhere. The slot's note has neither anchor nor hard state sequence of its own worth trusting."""
-    candidates = [marker for marker in (recovered, evidence) if marker is not None]
-    newest = max(candidates, key=lambda marker: marker.sequence, default=None)
-    if slot.log_sequence > (newest.sequence if newest is not None else 0):
-        anchor_index = newest.anchor_index if newest is not None else 0
-        newest = Marker(slot.log_sequence, slot.log_last_index, slot.log_chain, slot.commit, anchor_index, slot.sequence)
-    return newest
+def _newest(recovered: Marker | None, slot: HardStateSlot) -> Marker | None:
+    """The newest marker that is known: the recovered one, or the note in the hard state."""
+    if slot.log_sequence <= (recovered.sequence if recovered is not None else 0):
+        return recovered
+    anchor_index = recovered.anchor_index if recovered is not None else 0
+    return Marker(slot.log_sequence, slot.log_last_index, slot.log_chain, slot.commit, anchor_index, slot.sequence)
 
 
 def _verify(backend: LogBackend, anchor: SnapshotMetadata, marker: Marker, entries_max: int) -> list[tuple[int, int]]:

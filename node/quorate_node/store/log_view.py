@@ -64,11 +64,11 @@ class StoredView:
 
     def entries(self, low: int, high: int, size_bytes_max: int) -> list[Entry]:
         with self._lock:
-            self._check(low)
             if high > self._last_index + 1:
                 raise Unavailable(f"entries up to {high - 1} were asked for; the last one is {self._last_index}")
-            if low >= high:
+            if self._anchor.index < low and low >= high:
                 return []
+            self._check(low)
             damage = self._damaged.first_in(low, high)
             if damage == low:
                 raise self._damage(low)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from quorate_node.store.errors import HardStateLost, NoSpace, StoreFailed
 from quorate_node.store.hard_state import HardStateSlot
-from quorate_node.store.log_backend import LogBatch
-from quorate_node.store.log_record import Marker
+from quorate_node.store.log_backend import Evidence, LogBatch
+from quorate_node.store.log_record import decode_marker
 from quorate_node.store.memory_disk import MemoryDisk
 
 
@@ -17,6 +17,16 @@ class MemoryLogBackend:
     def __init__(self, disk: MemoryDisk) -> None:
         self._disk = disk
         self._power_cycle = disk.power_cycles
+
+    def inspect(self) -> Evidence:
+        """A memory disk has no raw files beside its records."""
+        return Evidence()
+
+    def open(self, on_damage: Callable[[], None]) -> None:
+        """What is there is open; a damaged marker is as a damaged end of the files."""
+        content = self.marker()
+        if content is not None and decode_marker(content) is None:
+            on_damage()
 
     def commit(self, batch: LogBatch) -> None:
         if self._disk.power_cycles != self._power_cycle:
@@ -28,6 +38,9 @@ class MemoryLogBackend:
         for index in range(low, high):
             yield index, records.get(index)
 
+    def empty(self) -> bool:
+        return not self._disk.current["records"] and self.anchor() is None
+
     def anchor(self) -> bytes | None:
         content: bytes | None = self._disk.current["anchor"]
         return content
@@ -35,10 +48,6 @@ class MemoryLogBackend:
     def marker(self) -> bytes | None:
         content: bytes | None = self._disk.current["marker"]
         return content
-
-    def evidence(self) -> Marker | None:
-        """A memory disk has no raw files beside its records."""
-        return None
 
     def settle(self) -> None:
         if self._disk.power_cycles == self._power_cycle:
@@ -50,7 +59,7 @@ class MemoryLogBackend:
     def space_available(self) -> bool:
         return not self._disk.full
 
-    def reopen(self) -> None:
+    def require_space(self) -> None:
         if self._disk.full:
             raise NoSpace("the simulated disk is still full")
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from struct import Struct
 
 from rocksdict import ColumnFamily, Rdict, ReadOptions, WriteBatch
 
 from quorate_node.store.errors import Backpressure, NoSpace, StoreFailed
-from quorate_node.store.log_backend import LogBatch
-from quorate_node.store.log_record import Marker
+from quorate_node.store.log_backend import Evidence, LogBatch
 from quorate_node.store.rocksdb_log_open import open_log_database
 from quorate_node.store.rocksdb_options import LOG_FAMILY_META, is_damage, is_full_disk, is_stall, write_options
 from quorate_node.store.settings import StoreSettings
 from quorate_node.store.space import SpaceGauge
-from quorate_node.store.wal_scan import newest_marker
+from quorate_node.store.wal_scan import inspect_files
 
 _KEY = Struct(">Q")
 INDEX_MAX = (1 << 63) - 1
@@ -35,15 +34,22 @@ class RocksLogBackend:
         self._path = path
         self._settings = settings
         self._space = space
+        self._opened = False
         self._write_options = write_options(disable_wal=False)
-        self._open()
 
-    def _open(self) -> None:
-        # Before RocksDB sees the files: its recovery rewrites them.
-        self._evidence: Marker | None = newest_marker(self._path)
-        self._database: Rdict = open_log_database(self._path, self._settings)
+    def inspect(self) -> Evidence:
+        return inspect_files(self._path)
+
+    def open(self, on_damage: Callable[[], None]) -> None:
+        try:
+            self._database: Rdict = open_log_database(self._path, self._settings, on_damage)
+        except Exception as error:
+            if is_full_disk(error):
+                raise NoSpace(f"the log cannot be opened, the disk is full: {error}") from error
+            raise
         self._meta: Rdict = self._database.get_column_family(LOG_FAMILY_META)
         self._meta_handle: ColumnFamily = self._database.get_column_family_handle(LOG_FAMILY_META)
+        self._opened = True
 
     def commit(self, batch: LogBatch) -> None:
         self._space.require()
@@ -121,14 +127,14 @@ class RocksLogBackend:
     def _read_one(self, index: int) -> bytes | None:
         return _read(self._database, _KEY.pack(index))
 
+    def empty(self) -> bool:
+        return self.anchor() is None and next(self._run(0, INDEX_MAX), None) is None
+
     def anchor(self) -> bytes | None:
         return _read(self._meta, _ANCHOR_KEY)
 
     def marker(self) -> bytes | None:
         return _read(self._meta, _MARKER_KEY)
-
-    def evidence(self) -> Marker | None:
-        return self._evidence
 
     def settle(self) -> None:
         """Nothing to do: what `commit` returned from is on the disk."""
@@ -139,23 +145,16 @@ class RocksLogBackend:
     def space_available(self) -> bool:
         return self._space.available()
 
-    def reopen(self) -> None:
+    def require_space(self) -> None:
         self._space.require()
-        self._close_database()
-        try:
-            self._open()
-        except Exception as error:
-            if is_full_disk(error):
-                raise NoSpace(f"the log cannot be opened again, the disk is still full: {error}") from error
-            raise
 
     def size_bytes(self) -> int:
         return sum(file.stat().st_size for file in self._path.iterdir() if file.suffix in (".sst", ".log"))
 
     def close(self) -> None:
-        self._close_database()
-
-    def _close_database(self) -> None:
+        if not self._opened:
+            return
+        self._opened = False
         # The family's object and its handle hold the database too: while one lives, the database and its lock stay open.
         self._meta.close()
         del self._meta_handle

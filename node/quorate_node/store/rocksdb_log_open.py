@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from rocksdict import DBRecoveryMode, Rdict
@@ -17,8 +18,10 @@ logger = logging.getLogger(__name__)
 ASIDE = "-damaged-"
 
 
-def open_log_database(path: Path, settings: StoreSettings) -> Rdict:
-    """Open `path`. Raises what RocksDB raises when it is not damage (a full disk, permissions).
+def open_log_database(path: Path, settings: StoreSettings, on_damage: Callable[[], None]) -> Rdict:
+    """Open `path`; `on_damage` is called before anything is salvaged, since that rewrites what shows the damage.
+
+    Raises what RocksDB raises when it is not damage (a full disk, permissions).
 
     1. With `tolerate_corrupted_tail_records`: only an unfinished last record is cut.
     2. Damage in the write-ahead log: skip what cannot be read; gaps and a missing end are found afterwards.
@@ -31,6 +34,7 @@ def open_log_database(path: Path, settings: StoreSettings) -> Rdict:
         if not is_damage(error):
             raise
         logger.error("the log database is damaged: %s; opening what is whole of it", error)
+        on_damage()
     try:
         return _open(path, settings, DBRecoveryMode.skip_any_corrupted_record())
     except Exception as error:

@@ -11,15 +11,15 @@ import shutil
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from itertools import takewhile
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from rocksdict import Checkpoint, ColumnFamily, Rdict, ReadOptions, Snapshot, WriteBatch
+from rocksdict import Checkpoint, ColumnFamily, Rdict, RdictIter, ReadOptions, WriteBatch
 
 from quorate_node.store.errors import Backpressure, BatchSpent, NoSpace, StoreError, StoreFailed
 from quorate_node.store.interface import STATE_FAMILIES
 from quorate_node.store.rocksdb_options import is_damage, is_full_disk, is_stall, state_options, write_options
+from quorate_node.store.rocksdb_snapshot import RocksStateSnapshot, check_status
 from quorate_node.store.settings import StoreSettings
 
 logger = logging.getLogger(__name__)
@@ -28,76 +28,39 @@ FLUSH_SUFFIX = ".flush"
 """Beside the database while a flush is under way; a crash may leave it, opening removes it."""
 
 
-class _Scannable(Protocol):
-    """What a column family and a snapshot of one have in common."""
+def scan_live(family: Rdict, keys_only: bool, start: bytes, end: bytes | None, backwards: bool) -> Iterator[Any]:
+    """Pairs, or keys, with start <= key < end, by rocksdict's own iterator. Raises `StoreFailed` at a place that cannot be read.
 
-    def items(self, backwards: bool = ..., from_key: Any = ..., read_opt: ReadOptions | None = ...) -> Iterator[Any]: ...
-    def keys(self, backwards: bool = ..., from_key: Any = ..., read_opt: ReadOptions | None = ...) -> Iterator[Any]: ...
-
-
-def scan_items(source: _Scannable, start: bytes, end: bytes | None, backwards: bool) -> Iterator[tuple[bytes, bytes]]:
-    """Pairs with start <= key < end; RocksDB's own iterator wherever it can be."""
+    Two traps of rocksdict 0.3.29, each shown by a test: `set_iterate_lower_bound` sets the *upper* bound, so it is not used; and an
+    iterator that meets a damaged block just ends, so where it ended is looked at once more, with an iterator that has a status.
+    """
     if end is not None and end <= start:
-        return iter(())
-    if not backwards:
-        return source.items(from_key=start, read_opt=_below(end))
-    found: Iterator[tuple[bytes, bytes]] = source.items(backwards=True, read_opt=_below(end))
-    return takewhile(lambda pair: pair[0] >= start, found) if start else found
-
-
-def scan_keys(source: _Scannable, start: bytes, end: bytes | None, backwards: bool) -> Iterator[bytes]:
-    """As `scan_items`, without the values."""
-    if end is not None and end <= start:
-        return iter(())
-    if not backwards:
-        return source.keys(from_key=start, read_opt=_below(end))
-    found: Iterator[bytes] = source.keys(backwards=True, read_opt=_below(end))
-    return takewhile(lambda key: key >= start, found) if start else found
-
-
-def _below(end: bytes | None) -> ReadOptions:
-    """Never with `set_iterate_lower_bound`: in rocksdict 0.3.29 that sets the *upper* bound (a test shows it)."""
+        return
     options = ReadOptions()
     if end is not None:
         options.set_iterate_upper_bound(end)
-    return options
+    scan: Any = family.keys if keys_only else family.items
+    last: bytes | None = None
+    for found in scan(backwards=True, read_opt=options) if backwards else scan(from_key=start, read_opt=options):
+        key = found if keys_only else found[0]
+        if backwards and key < start:
+            return
+        yield found
+        last = key
+    _check_end(family.iter(options), start, last, backwards)
 
 
-class RocksStateSnapshot:
-    """The state at one moment, all families alike; later writes do not show. Close it: it pins old files."""
-
-    def __init__(self, handles: dict[str, ColumnFamily], families: dict[str, Rdict]) -> None:
-        self._handles = handles
-        # Taken on the loop's thread without a turn in between: nothing can be written between two families.
-        self._snapshots: dict[str, Snapshot] = {name: family.snapshot() for name, family in families.items()}
-
-    def family(self, name: str) -> ColumnFamily:
-        return self._handles[name]
-
-    def getter(self, name: str) -> Callable[[Any], Any]:
-        snapshot = self._snapshots[name]
-
-        def get_one(key: bytes) -> bytes | None:
-            found = next(scan_items(snapshot, key, key + b"\0", False), None)
-            return None if found is None else found[1]
-
-        def get(key: bytes | list[bytes]) -> bytes | list[bytes | None] | None:
-            return [get_one(one) for one in key] if isinstance(key, list) else get_one(key)
-
-        return get
-
-    def items(
-        self, name: str, start: bytes, end: bytes | None = None, *, backwards: bool = False
-    ) -> Iterator[tuple[bytes, bytes]]:
-        return scan_items(self._snapshots[name], start, end, backwards)
-
-    def keys(self, name: str, start: bytes, end: bytes | None = None, *, backwards: bool = False) -> Iterator[bytes]:
-        return scan_keys(self._snapshots[name], start, end, backwards)
-
-    def close(self) -> None:
-        # Handles hold the database open as snapshots do.
-        self._snapshots = {}
-        self._handles = {}
+def _check_end(iterator: RdictIter, start: bytes, last: bytes | None, backwards: bool) -> None:
+    if not backwards:
+        iterator.seek(start if last is None else last + b"\0")
+    elif last is None:
+        iterator.seek_to_last()
+    else:
+        iterator.seek_for_prev(last)
+        if iterator.valid():
+            iterator.prev()
+    if not iterator.valid():
+        check_status(iterator)
 
 
 class RocksStateStore:
@@ -110,6 +73,7 @@ class RocksStateStore:
         self._flush_lock = threading.Lock()
         self._snapshots: weakref.WeakSet[RocksStateSnapshot] = weakref.WeakSet()
         self._closed = False
+        self._opened = False
         self._open()
 
     def _open(self) -> None:
@@ -119,6 +83,7 @@ class RocksStateStore:
             self._database = Rdict(str(self._path), options, column_families=families)
         except Exception as error:
             raise self._translated(error, "opened") from error
+        self._opened = True
         self._stopped = self._database.property_int_value
         self._families: dict[str, Rdict] = {name: self._database.get_column_family(name) for name in STATE_FAMILIES}
         self._handles = {name: self._database.get_column_family_handle(name) for name in STATE_FAMILIES}
@@ -132,10 +97,10 @@ class RocksStateStore:
     def items(
         self, name: str, start: bytes, end: bytes | None = None, *, backwards: bool = False
     ) -> Iterator[tuple[bytes, bytes]]:
-        return scan_items(self._families[name], start, end, backwards)
+        return scan_live(self._families[name], False, start, end, backwards)
 
     def keys(self, name: str, start: bytes, end: bytes | None = None, *, backwards: bool = False) -> Iterator[bytes]:
-        return scan_keys(self._families[name], start, end, backwards)
+        return scan_live(self._families[name], True, start, end, backwards)
 
     def batch(self) -> WriteBatch:
         """RocksDB's own batch. `write` uses it up, also when it is refused: build it again then."""
@@ -190,6 +155,8 @@ class RocksStateStore:
         if self._closed:
             return
         self._closed = True
+        if not self._opened:
+            return
         try:
             # Not left to RocksDB: it flushes on closing only when nobody holds a handle any more.
             self.flush()
@@ -204,9 +171,12 @@ class RocksStateStore:
             snapshot.close()
         for family in self._families.values():
             family.close()
+        self._families = {}
         self._handles = {}
-        del self._stopped
-        self._database.close()
+        if self._opened:
+            del self._stopped
+            self._database.close()
+        self._opened = False
 
     def _flush_path(self) -> Path:
         return self._path.with_name(self._path.name + FLUSH_SUFFIX)
