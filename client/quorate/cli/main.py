@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from quorate.cli.settings import CONSISTENCIES, DEFAULT_ENDPOINTS, OUTPUTS, Settings
+from quorate.cli.settings import CONSISTENCIES, OUTPUTS, Settings
 from quorate.cli.values import DURATION
 
 VERBS: dict[str, tuple[str, str]] = {
@@ -50,26 +50,16 @@ def global_options(hidden: bool) -> list[click.Option]:
     def option(*names: str, **more: Any) -> click.Option:
         return click.Option(names, expose_value=False, callback=_store, hidden=hidden, **more)
 
+    file = click.Path(exists=True, dir_okay=False)
+    consistency = click.Choice(CONSISTENCIES)
     return [
-        option(
-            "--endpoints", envvar="QUORATE_ENDPOINTS", metavar="URL,...", help=f"Members, comma-separated. [default: {DEFAULT_ENDPOINTS}]"
-        ),
-        option(
-            "--tls-ca",
-            envvar="QUORATE_TLS_CA",
-            metavar="FILE",
-            type=click.Path(exists=True, dir_okay=False),
-            help="Authority of the members' certificates.",
-        ),
-        option(
-            "--tls-cert", envvar="QUORATE_TLS_CERT", metavar="FILE", type=click.Path(exists=True, dir_okay=False), help="Our certificate."
-        ),
-        option("--tls-key", envvar="QUORATE_TLS_KEY", metavar="FILE", type=click.Path(exists=True, dir_okay=False), help="Our key."),
+        option("--endpoints", envvar="QUORATE_ENDPOINTS", metavar="URL,...", help="Members. [default: ports 7301 to 7303 of this machine]"),
+        option("--tls-ca", envvar="QUORATE_TLS_CA", metavar="FILE", type=file, help="Authority of the members' certificates."),
+        option("--tls-cert", envvar="QUORATE_TLS_CERT", metavar="FILE", type=file, help="Our certificate."),
+        option("--tls-key", envvar="QUORATE_TLS_KEY", metavar="FILE", type=file, help="Our key."),
         option("--timeout", "timeout_ms", envvar="QUORATE_TIMEOUT", type=DURATION, help="For each call, retries included. [default: 10s]"),
-        option(
-            "-o", "--output", envvar="QUORATE_OUTPUT", type=click.Choice(OUTPUTS), help="[default: table to a terminal, plain to a pipe]"
-        ),
-        option("--consistency", envvar="QUORATE_CONSISTENCY", type=click.Choice(CONSISTENCIES), help="Of reads. [default: linearizable]"),
+        option("-o", "--output", envvar="QUORATE_OUTPUT", type=click.Choice(OUTPUTS), help="[default: table; plain to a pipe]"),
+        option("--consistency", envvar="QUORATE_CONSISTENCY", type=consistency, help="Of reads. [default: linearizable]"),
     ]
 
 
@@ -132,7 +122,7 @@ def _report(error: Exception, settings: Settings) -> int:
     return int(exit_code(error))
 
 
-def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     if value and not ctx.resilient_parsing:
         from importlib.metadata import version
 

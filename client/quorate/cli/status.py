@@ -34,7 +34,7 @@ def command(settings: Settings) -> int:
         emit_json([_json(url, status) for url, status in found])
     else:
         emit_rows(COLUMNS, [_row(url, status) for url, status in found], settings.format)
-    leads = any(isinstance(status, str) is False and status.role == "leader" for _, status in found if not isinstance(status, str))
+    leads = any(not isinstance(status, str) and (status.role == "leader" or status.leader_id) for _, status in found)
     return Exit.OK if leads else Exit.UNREACHABLE
 
 
@@ -55,15 +55,14 @@ async def _ask_all(cluster: Cluster) -> list[tuple[str, Status | str]]:
     more: list[str] = []
     if seen:
         with contextlib.suppress(QuorateError):  # the endpoints' own answers are worth printing without the list of members
-            for each in (await cluster.members()).members:
-                if each.client_url and each.member_id not in seen and normalise(each.client_url) not in given:
-                    more.append(normalise(each.client_url))
+            known = [each for each in (await cluster.members()).members if each.client_url and each.member_id not in seen]
+            more = [url for url in (normalise(each.client_url) for each in known) if url not in given]
     return [*answers, *await asyncio.gather(*(ask(url) for url in more))]
 
 
 def _row(url: str, status: Status | str) -> dict[str, object]:
     if isinstance(status, str):
-        return dict.fromkeys(COLUMNS, "") | {"endpoint": url, "errors": status}
+        return {**dict.fromkeys(COLUMNS, ""), "endpoint": url, "errors": status}
     return {
         "endpoint": url,
         "member_id": status.member_id,

@@ -32,7 +32,8 @@ def command(settings: Settings, member: str | None, step_down: bool) -> None:
 
     async def work(cluster: Cluster) -> LeaderInfo | None:
         if step_down:
-            return await cluster.step_down()
+            await cluster.step_down()
+            return None
         return await cluster.transfer(await find_member(cluster, member) if member is not None else 0)
 
     leader = settings.run(work)

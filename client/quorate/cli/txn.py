@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.argument("file", type=click.File("r", encoding="utf-8", errors="surrogateescape"), default="-")
 @click.option("--check", is_flag=True, help="Only read it and print it back; send nothing.")
 @pass_settings
-def command(settings: Settings, file: click.utils.LazyFile, check: bool) -> int:
+def command(settings: Settings, file: TextIO, check: bool) -> int:
     """Run the transaction in FILE (or stdin): all of `if` holds, then do `then`, else do `else`. Exit code 5 for `else`.
 
     Conditions: version, create, modify, value, lease of a key, with = != < >. Operations: put, delete, get, txn { ... }.

@@ -13,7 +13,8 @@
           get "stock"
       }
 
-Statements end with the line or `;`. Strings take \\n \\t \\r \\0 \\\\ \\" \\xHH; a word without blanks needs no quotes. `#` begins a comment.
+Statements end with the line or `;`. Strings take \\n \\t \\r \\0 \\\\ \\" \\xHH; a word without blanks needs no quotes.
+`#` begins a comment.
 """
 
 from __future__ import annotations
@@ -142,12 +143,11 @@ class _Parser:
 
     def _put(self, token: Token) -> Operation:
         key = self.bytes_of("a key")
-        has_value = self.token.kind is STRING or (
-            self.token.kind is WORD and not self._is_option(("previous", "ignore-value", "ignore-lease"))
-        )
+        flags = ("previous", "ignore-value", "ignore-lease")
+        has_value = self.token.kind is STRING or (self.token.kind is WORD and not self._is_option(flags))
         value = self.bytes_of("a value") if has_value else b""
         named = {"lease": lambda _: ("lease", self.number("lease"))}
-        options = self.options(key, named, ("previous", "ignore-value", "ignore-lease"))
+        options = self.options(key, named, flags)
         if not has_value and not options.get("ignore_value"):
             raise token.wrong('put: a value expected, or ignore-value; an empty value is ""')
         return Operation(put=Put(key, value, **options))

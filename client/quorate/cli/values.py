@@ -14,11 +14,15 @@ import click
 if TYPE_CHECKING:
     from quorate.cluster import Cluster
 
+    _IntegerType = click.ParamType[int]  # a generic only for type checkers: click 8.1 cannot subscript it
+else:
+    _IntegerType = click.ParamType
+
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
 _UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
-class Duration(click.ParamType):
+class Duration(_IntegerType):
     """`500ms`, `10s`, `1.5m`, `2h`, `1d`; a bare number is seconds. In milliseconds."""
 
     name = "duration"
@@ -35,7 +39,7 @@ class Duration(click.ParamType):
         return milliseconds
 
 
-class Identifier(click.ParamType):
+class Identifier(_IntegerType):
     """A 64-bit id, decimal or 0x..."""
 
     name = "id"
@@ -74,9 +78,8 @@ def value_bytes(text: str, is_base64: bool, literal: bool) -> bytes:
         try:
             return Path(text[1:]).read_bytes()
         except OSError as wrong:
-            raise click.BadParameter(
-                f"{text[1:]}: {wrong.strerror}; use --literal for a value that begins with @", param_hint="VALUE"
-            ) from wrong
+            advice = "use --literal for a value that begins with @"
+            raise click.BadParameter(f"{text[1:]}: {wrong.strerror}; {advice}", param_hint="VALUE") from wrong
     return key_bytes(text, is_base64, "VALUE")
 
 
