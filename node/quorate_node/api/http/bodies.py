@@ -31,7 +31,7 @@ class SessionBody(Body):
 
     id: Int64
     seq: Int64
-    acked_below: Int64 = 0
+    acked_below: Int64 = 1
 
 
 class PutOperationBody(Body, Generic[T]):

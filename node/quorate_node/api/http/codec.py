@@ -53,7 +53,7 @@ def command(kind: int, payload: bytes, session: SessionBody | None) -> Command:
     if session is None:
         return Command(kind, COMMAND_VERSION, 0, 0, 0, principal(), 0, msgspec.Raw(payload))
     seq = int64(session.seq, "session.seq", 1)
-    acked_below = int64(session.acked_below, "session.acked_below")
+    acked_below = int64(session.acked_below, "session.acked_below", 1)
     if acked_below > seq:
         raise Problem("InvalidArgument", f"field `session.acked_below`: {acked_below} is above `session.seq` {seq}; it may be at most that")
     return Command(kind, COMMAND_VERSION, int64(session.id, "session.id", 1), seq, acked_below, principal(), 0, msgspec.Raw(payload))
