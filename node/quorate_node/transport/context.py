@@ -29,8 +29,6 @@ class TransportContext:
     clock: Clock
     sleep: Sleep
     random: Callable[[], float]
-    instance: int
-    """This process, drawn at random (`handshake.Hello.instance`)."""
     tls: DialPolicy | None = None
 
 

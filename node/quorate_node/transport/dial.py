@@ -111,7 +111,7 @@ async def _greet(
     context: TransportContext, web_socket: WebSocket, connection_class: ConnectionClass, expected_member_id: int | None
 ) -> Hello:
     identity = context.receiver.identity()
-    await web_socket.send_bytes(encode_hello(connection_class, context.settings.advertised_url, context.instance, identity))
+    await web_socket.send_bytes(encode_hello(connection_class, context.settings.advertised_url, identity))
     answer = await web_socket.receive()
     if answer.type is aiohttp.WSMsgType.CLOSE:
         if answer.data == CLOSE_REFUSED:

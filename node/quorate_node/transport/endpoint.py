@@ -88,7 +88,7 @@ class PeerEndpoint:
                 certificate = request.transport.get_extra_info("peercert") if request.transport else None
                 judge_hello(context, hello, certificate, connection_class)
                 self._judge_duplicate(hello)
-                own = encode_hello(connection_class, settings.advertised_url, context.instance, context.receiver.identity())
+                own = encode_hello(connection_class, settings.advertised_url, context.receiver.identity())
                 await web_socket.send_bytes(own)
                 return hello
         except HandshakeRefused as refusal:

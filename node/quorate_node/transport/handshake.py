@@ -38,8 +38,6 @@ class Hello(msgspec.Struct, array_like=True, gc=False, frozen=True):
     connection_class: ConnectionClass
     url: str
     """The sender's advertised peer URL."""
-    instance: int
-    """Drawn at random when the process starts: tells a clone of a member from the member itself coming back."""
     cluster_id: int
     member_id: int
     boot_counter: int
@@ -47,20 +45,29 @@ class Hello(msgspec.Struct, array_like=True, gc=False, frozen=True):
     last_index: int
     version_low: int
     version_high: int
+    instance: int = 0
 
     @property
     def identity(self) -> Identity:
-        return Identity(self.cluster_id, self.member_id, self.boot_counter, self.term, self.last_index, self.version_low, self.version_high)
+        return Identity(
+            self.cluster_id,
+            self.member_id,
+            self.boot_counter,
+            self.term,
+            self.last_index,
+            self.version_low,
+            self.version_high,
+            self.instance,
+        )
 
 
 _decoder = msgspec.msgpack.Decoder(Hello)
 
 
-def encode_hello(connection_class: ConnectionClass, url: str, instance: int, identity: Identity) -> bytes:
+def encode_hello(connection_class: ConnectionClass, url: str, identity: Identity) -> bytes:
     hello = Hello(
         connection_class,
         url,
-        instance,
         identity.cluster_id,
         identity.member_id,
         identity.boot_counter,
@@ -68,6 +75,7 @@ def encode_hello(connection_class: ConnectionClass, url: str, instance: int, ide
         identity.last_index,
         identity.version_low,
         identity.version_high,
+        identity.instance,
     )
     return _HEADER.pack(MAGIC, FRAME_FORMAT) + msgspec.msgpack.encode(hello)
 
@@ -85,7 +93,7 @@ def decode_hello(frame: bytes) -> Hello:
         hello = _decoder.decode(memoryview(frame)[_HEADER.size :])
     except msgspec.MsgspecError as error:
         raise PeerFault(f"a malformed handshake: {error}", frame) from error
-    for name, value in (*hello.identity._asdict().items(), ("instance", hello.instance)):
+    for name, value in hello.identity._asdict().items():
         if not 0 <= value <= INTEGER_MAX:
             raise PeerFault(f"handshake field {name} is {value}, outside 0 to 2^63-1", frame)
     if hello.version_low > hello.version_high:

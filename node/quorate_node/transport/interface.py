@@ -27,6 +27,8 @@ class RequestKind(IntEnum):
     PROBE = 7
     """Who are you: cluster id, member id, whether initialised, tokens known. Answered also by a member without a cluster."""
     STATUS = 8
+    APPLICATION_SNAPSHOT = 10
+    """A piece of the application's own snapshot, which travels beside the cluster's."""
     MEMBERSHIP = 9
     """A membership or leadership call that only the leader can carry out."""
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random as system_random
-import secrets
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
@@ -57,14 +56,12 @@ class WebSocketTransport:
         clock: Clock = time.monotonic,
         sleep: Sleep = asyncio.sleep,
         random: Callable[[], float] = system_random.random,
-        instance: int | None = None,
         tls: DialPolicy | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._sleep = sleep
         self._random = random
-        self._instance = instance if instance is not None else secrets.randbits(63)
         self._tls = tls
         self._codec = FrameCodec(
             settings.frame_bytes_max,
@@ -95,7 +92,6 @@ class WebSocketTransport:
             self._clock,
             self._sleep,
             self._random,
-            self._instance,
             self._tls,
         )
         self._session = new_session(self._context)

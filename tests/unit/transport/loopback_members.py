@@ -101,13 +101,12 @@ class Member:
         server_context: ssl.SSLContext | None = None,
         clock: Callable[[], float] = time.monotonic,
         random: Callable[[], float] = random.random,
-        instance: int | None = None,
         **settings: Any,
     ) -> Member:
         application = web.Application()
         scheme = "https" if server_context else "http"
         transport_settings = TransportSettings(advertised_url=f"{scheme}://127.0.0.1:{port}", **settings)
-        self.transport = WebSocketTransport(transport_settings, tls=tls, instance=instance, clock=clock, random=random)
+        self.transport = WebSocketTransport(transport_settings, tls=tls, clock=clock, random=random)
         self.transport.attach(application)
         self._runner = web.AppRunner(application, shutdown_timeout=0.1)
         await self._runner.setup()

@@ -25,7 +25,7 @@ class RawPeer:
     @classmethod
     async def admitted(cls, member: Member, member_id: int, connection_class: ConnectionClass = ConnectionClass.BULK) -> RawPeer:
         peer = await cls.dial(member, connection_class.name.lower())
-        await peer.web_socket.send_bytes(encode_hello(connection_class, "http://127.0.0.1:1", 5, identity(member_id)))
+        await peer.web_socket.send_bytes(encode_hello(connection_class, "http://127.0.0.1:1", identity(member_id)))
         answer = await peer.web_socket.receive(timeout=5)
         assert answer.type is aiohttp.WSMsgType.BINARY, answer
         return peer

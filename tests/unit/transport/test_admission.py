@@ -23,7 +23,7 @@ async def refusal(member: Member, frame: bytes, path: str = "bulk") -> tuple[int
 
 
 def hello(member_id: int = 2, connection_class: ConnectionClass = ConnectionClass.BULK, **changes: int) -> bytes:
-    return encode_hello(connection_class, "http://127.0.0.1:1", 5, identity(member_id, **changes))
+    return encode_hello(connection_class, "http://127.0.0.1:1", identity(member_id, **changes))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ async def test_a_foreign_handshake_is_refused_in_words(frame: bytes, reason: str
         (hello(last_index=2**63), "handshake field last_index is 9223372036854775808"),
         (hello(version_low=2, version_high=1), "handshake versions 2 to 1 are no range"),
         (hello() + bytes(5000), "a handshake of"),
-        (encode_hello(ConnectionClass.BULK, "x" * 2000, 5, identity(2)), "handshake url is over 1024 bytes"),
+        (encode_hello(ConnectionClass.BULK, "x" * 2000, identity(2)), "handshake url is over 1024 bytes"),
     ],
 )
 async def test_what_is_no_handshake_is_a_fault(frame: bytes, reason: str, start_member: StartMember) -> None:
@@ -110,13 +110,13 @@ async def test_a_member_without_a_cluster_takes_no_peers(start_member: StartMemb
 
 
 async def test_a_clone_of_a_live_member_is_refused_and_a_restart_is_not(start_member: StartMember) -> None:
-    one, two = await start_member(1), await start_member(2, instance=21)
+    one, two = await start_member(1), await start_member(2, identity={"instance": 21})
     await acquaint(one, two)
-    clone = await start_member(2, instance=22)
+    clone = await start_member(2, identity={"instance": 22})
     clone.knows(one)
     await clone.recorder.until(lambda: clone.recorder.lost == [(1, LostReason.REFUSED)])
     assert "member 2 is connected from another process" in clone.transport.links()[0].last_error
-    restarted = await start_member(2, instance=23, identity={"boot_counter": 2})
+    restarted = await start_member(2, identity={"instance": 23, "boot_counter": 2})
     restarted.knows(one)
     await restarted.recorder.until(lambda: restarted.recorder.connected == [1])
 

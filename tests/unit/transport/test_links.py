@@ -23,7 +23,7 @@ async def odd_peer(frame_after_hello: bytes | str | None, runners: list[web.AppR
         await socket.prepare(request)
         await socket.receive()
         connection_class = ConnectionClass[request.match_info["class"].upper()]
-        await socket.send_bytes(encode_hello(connection_class, "http://127.0.0.1:1", 9, identity(2)))
+        await socket.send_bytes(encode_hello(connection_class, "http://127.0.0.1:1", identity(2)))
         if isinstance(frame_after_hello, bytes):
             await socket.send_bytes(frame_after_hello)
         elif frame_after_hello is not None:
@@ -247,7 +247,7 @@ async def test_a_peer_that_does_not_take_its_answers_is_given_up(start_member: S
     member.recorder.answer = answer
     session = aiohttp.ClientSession()
     socket = await session.ws_connect(f"{member.url}/peer/v1/bulk", max_msg_size=0)
-    await socket.send_bytes(encode_hello(ConnectionClass.BULK, "http://127.0.0.1:1", 5, identity(2)))
+    await socket.send_bytes(encode_hello(ConnectionClass.BULK, "http://127.0.0.1:1", identity(2)))
     assert (await socket.receive()).type is aiohttp.WSMsgType.BINARY
     for call_id in range(1, 7):
         await socket.send_bytes(b"\x02\x93" + bytes((call_id,)) + b"\x03\xc4\x00")
