@@ -31,7 +31,7 @@ def run(log: list[list[Any]], apply_each: int) -> tuple[Member, list[Any]]:
 def test_neither_lane_nor_grouping_can_be_told_from_the_state(log: list[list[Any]], apply_each: int) -> None:
     fast, fast_results = run(log, apply_each)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(prepare, "_plain_puts", lambda commands: [] if commands else [])
+        patch.setattr(prepare, "_plain_puts", lambda _commands: [])
         patch.setattr(batch, "_is_fast", lambda *_: False)
         slow, slow_results = run(log, 1)
     assert fast_results == slow_results

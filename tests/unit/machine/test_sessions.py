@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quorate.wire.commands import CommandKind, Put, Range, SessionClose, SessionCreate, SessionExpire, Txn, Operation
+from quorate.wire.commands import CommandKind, Operation, Put, Range, SessionClose, SessionCreate, SessionExpire, Txn
 from quorate.wire.results import ApplicationResult, Failure, PutResult, Result
 from quorate_node.machine import rules
 from quorate_node.machine.application_port import Pending

@@ -175,7 +175,9 @@ def test_watches_are_counted_and_bounded(memory_member: Member) -> None:
     member.machine.watch(WatchRequest(b"a"))
 
 
-@pytest.mark.parametrize(("request_", "error"), [(WatchRequest(b""), "EmptyKey"), (WatchRequest(b"a", start_revision=-1), "InvalidArgument")])
+@pytest.mark.parametrize(
+    ("request_", "error"), [(WatchRequest(b""), "EmptyKey"), (WatchRequest(b"a", start_revision=-1), "InvalidArgument")]
+)
 def test_malformed_watches_are_refused(memory_member: Member, request_: WatchRequest, error: str) -> None:
     with pytest.raises(Refused) as refused:
         memory_member.machine.watch(request_)

@@ -23,7 +23,11 @@ ranges = st.one_of(
 )
 
 
-@given(added=st.lists(ranges, max_size=120), removed=st.lists(st.integers(0, 119), max_size=100), probes=st.lists(keys, min_size=1, max_size=10))
+@given(
+    added=st.lists(ranges, max_size=120),
+    removed=st.lists(st.integers(0, 119), max_size=100),
+    probes=st.lists(keys, min_size=1, max_size=10),
+)
 def test_it_finds_what_a_loop_over_all_finds(added: list[Range], removed: list[int], probes: list[bytes]) -> None:
     index: WatchIndex[Range] = WatchIndex()
     here = list(added)
