@@ -12,7 +12,7 @@ from rocksdict import ColumnFamily, Rdict, ReadOptions, WriteBatch
 from quorate_node.store.errors import Backpressure, NoSpace, StoreFailed
 from quorate_node.store.log_backend import Evidence, LogBatch
 from quorate_node.store.rocksdb_log_open import open_log_database
-from quorate_node.store.rocksdb_options import LOG_FAMILY_META, is_damage, is_full_disk, is_stall, write_options
+from quorate_node.store.rocksdb_options import LOG_FAMILY_META, close_all, is_damage, is_full_disk, is_stall, write_options
 from quorate_node.store.settings import StoreSettings
 from quorate_node.store.space import SpaceGauge
 from quorate_node.store.wal_scan import inspect_files
@@ -156,9 +156,8 @@ class RocksLogBackend:
             return
         self._opened = False
         # The family's object and its handle hold the database too: while one lives, the database and its lock stay open.
-        self._meta.close()
-        del self._meta_handle
-        self._database.close()
+        close_all([self._meta, self._database])
+        del self._meta, self._meta_handle, self._database
 
 
 def _read(family: Rdict, key: bytes) -> bytes | None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from rocksdict import BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, Options, WriteOptions
+import logging
+from collections.abc import Iterable
+
+from rocksdict import BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, Options, Rdict, WriteOptions
 
 from quorate_node.store.interface import STATE_FAMILIES
 from quorate_node.store.settings import MIB, StoreSettings
+
+logger = logging.getLogger(__name__)
 
 LOG_FAMILY_META = "meta"
 """Marker and anchor: apart from the entries, so that files of entries cover disjoint ranges of indexes."""
@@ -98,6 +103,16 @@ def state_options(settings: StoreSettings) -> tuple[Options, dict[str, Options],
         return built
 
     return options(), {name: options() for name in STATE_FAMILIES}, cache
+
+
+def close_all(databases: Iterable[Rdict]) -> None:
+    """Close each. After a full disk rocksdict's `close` raises the old write's error once more and leaves the object open: the caller
+    must also let go of every reference, which closes it for good."""
+    for database in databases:
+        try:
+            database.close()
+        except Exception as error:  # noqa: BLE001 - rocksdict has no narrower type, and the database is given up either way
+            logger.warning("closing after an earlier error: %s", error)
 
 
 def write_options(*, disable_wal: bool) -> WriteOptions:

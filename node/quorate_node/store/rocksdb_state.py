@@ -18,7 +18,7 @@ from rocksdict import Checkpoint, ColumnFamily, Rdict, RdictIter, ReadOptions, W
 
 from quorate_node.store.errors import Backpressure, BatchSpent, NoSpace, StoreError, StoreFailed
 from quorate_node.store.interface import STATE_FAMILIES
-from quorate_node.store.rocksdb_options import is_damage, is_full_disk, is_stall, state_options, write_options
+from quorate_node.store.rocksdb_options import close_all, is_damage, is_full_disk, is_stall, state_options, write_options
 from quorate_node.store.rocksdb_snapshot import RocksStateSnapshot, check_status
 from quorate_node.store.settings import StoreSettings
 
@@ -169,14 +169,12 @@ class RocksStateStore:
         # Each of these objects holds the database: while one lives, it stays open and locked.
         for snapshot in list(self._snapshots):
             snapshot.close()
-        for family in self._families.values():
-            family.close()
-        self._families = {}
         self._handles = {}
         if self._opened:
-            del self._stopped
-            self._database.close()
-        self._opened = False
+            self._opened = False
+            close_all([*self._families.values(), self._database])
+            self._families = {}
+            del self._stopped, self._database
 
     def _flush_path(self) -> Path:
         return self._path.with_name(self._path.name + FLUSH_SUFFIX)
