@@ -14,6 +14,9 @@ from quorate_node.config.model import NodeConfig, peer_port
 from quorate_node.discovery.dns import DnsDiscovery
 from quorate_node.discovery.interface import Discovery, DiscoveryFailure
 from quorate_node.discovery.static import StaticDiscovery
+from quorate_node.machine.application.host import ApplicationHost
+from quorate_node.machine.application.log_reader import LogCommandReader
+from quorate_node.machine.application.settings import ApplicationSettings
 from quorate_node.machine.kv import KeyValueMachine
 from quorate_node.replica.member import Environment
 from quorate_node.replica.metrics import publish
@@ -45,7 +48,12 @@ class Node:
         self._telemetry = telemetry
         self._peer_tls, self._client_tls = _tls(config)
         stores = open_store(config.member.data_dir, config.store)
-        self._storage = Storage(stores, self._open_machine, config.member.witness, config.member.name)
+        self._application: ApplicationHost | None = None
+        if config.application.machine:
+            reader = LogCommandReader(lambda: stores.log, lambda: stores.state)
+            settings = ApplicationSettings(config.application.machine)
+            self._application = ApplicationHost(settings, config.member.data_dir / "application", reader)
+        self._storage = Storage(stores, self._open_machine, config.member.witness, config.member.name, self._application)
         self._transport = WebSocketTransport(config.transport, tls=self._peer_tls)
         self._discovery = _discovery(config)
         token = config.bootstrap.token.get_secret_value()
@@ -67,7 +75,7 @@ class Node:
         self._peer_runner: web.AppRunner | None = None
 
     def _open_machine(self, state: StateStore, cluster_id: int) -> KeyValueMachine:
-        return KeyValueMachine.open(state, self._config.machine, cluster_id=cluster_id)
+        return KeyValueMachine.open(state, self._config.machine, cluster_id=cluster_id, application=self._application)
 
     async def _peers(self) -> Sequence[str]:
         try:

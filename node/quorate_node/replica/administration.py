@@ -126,7 +126,7 @@ class Administration:
         for record in self._engine.machine.members.values():
             for what, mine, theirs in (("peer_url", call.peer_url, record.peer_url), ("name", call.name, record.name)):
                 if mine == theirs:
-                    raise ServiceError("MemberExists", f"{what} {mine!r} belongs to member {record.member_id:x}; use replace for it")
+                    raise ServiceError("MemberExists", f"{what} {mine!r} belongs to member {record.member_id}; use replace for it")
         return await self._introduce(call, leaving=None)
 
     async def _join(self, call: AdministrationCall) -> int:
@@ -143,7 +143,7 @@ class Administration:
                     f"({record.name!r} at {record.peer_url!r}); remove or replace that member first",
                 )
             if self._is_active(record.member_id):
-                raise ServiceError("MemberExists", f"member {record.member_id:x} is alive under {call.name!r} at {call.peer_url!r}")
+                raise ServiceError("MemberExists", f"member {record.member_id} is alive under {call.name!r} at {call.peer_url!r}")
             # The same place with an empty directory: the old member lost its volume and can never come back.
             return await self._introduce(call, leaving=record.member_id)
         return await self._introduce(call, leaving=None)
@@ -162,12 +162,12 @@ class Administration:
         configuration = self._engine.machine.configuration
         self._require_member(call.member_id)
         if call.member_id not in configuration.learners:
-            raise ServiceError("MemberNotLearner", f"member {call.member_id:x} is no learner: it votes already")
+            raise ServiceError("MemberNotLearner", f"member {call.member_id} is no learner: it votes already")
         progress = self._engine.raft.status().progress.get(call.member_id)
         lag_max = self._settings.promotion_lag_entries
         if progress is None or self._engine.raft.last_index - progress.match > lag_max:
             raise ServiceError(
-                "MemberNotReady", f"member {call.member_id:x} is more than {lag_max} entries behind; wait until it has caught up"
+                "MemberNotReady", f"member {call.member_id} is more than {lag_max} entries behind; wait until it has caught up"
             )
         await self._change(MembershipChange((SingleChange(ChangeKind.ADD_VOTER, call.member_id),)))
         return call.member_id
@@ -191,8 +191,8 @@ class Administration:
 
     def _require_member(self, member_id: int) -> None:
         if member_id not in self._engine.machine.members:
-            known = ", ".join(f"{known_id:x}" for known_id in sorted(self._engine.machine.members))
-            raise ServiceError("MemberNotFound", f"there is no member {member_id:x}; the members are {known}")
+            known = ", ".join(f"{known_id}" for known_id in sorted(self._engine.machine.members))
+            raise ServiceError("MemberNotFound", f"there is no member {member_id}; the members are {known}")
 
     def _is_active(self, member_id: int) -> bool:
         progress = self._engine.raft.status().progress.get(member_id)
@@ -207,7 +207,7 @@ class Administration:
         if len(active) < len(voters) // 2 + 1:
             raise ServiceError(
                 "QuorumWouldBeLost",
-                f"without member {leaving:x} only {len(active)} of {len(voters)} voters answer; bring others back or add members first",
+                f"without member {leaving} only {len(active)} of {len(voters)} voters answer; bring others back or add members first",
             )
 
     async def _change(self, change: MembershipChange) -> None:
@@ -271,14 +271,14 @@ class Administration:
             raise ServiceError("TransferFailed", "no other voter answers that could lead; leadership stays")
         configuration = engine.machine.configuration
         if target not in configuration.voters or target in configuration.witnesses:
-            raise ServiceError("InvalidArgument", f"member {target:x} cannot lead: it is no voter, or only a witness")
+            raise ServiceError("InvalidArgument", f"member {target} cannot lead: it is no voter, or only a witness")
         engine.raft.transfer_leadership(target)
         engine.wake()
         loop = asyncio.get_running_loop()
         until_s = loop.time() + 2 * self._settings.election_timeout_ms / 1000
         while engine.soft_state.leader != target:
             if loop.time() > until_s:
-                raise ServiceError("TransferFailed", f"member {target:x} did not take over in time; see who leads now")
+                raise ServiceError("TransferFailed", f"member {target} did not take over in time; see who leads now")
             await asyncio.sleep(self._settings.heartbeat_ms / 1000)
             engine.raft.repeat_transfer()
             engine.wake()

@@ -37,11 +37,11 @@ class Admission:
         if peer.member_id == 0:
             return None  # An empty directory: it may ask who we are and to join, and nothing else.
         if self.cluster_id and peer.cluster_id != self.cluster_id:
-            return f"member {peer.member_id:x} belongs to cluster {peer.cluster_id:x}, this is cluster {self.cluster_id:x}"
+            return f"member {peer.member_id} belongs to cluster {peer.cluster_id}, this is cluster {self.cluster_id}"
         if peer.member_id == self._own_member_id():
-            return f"member {peer.member_id:x} is this member itself: its data directory was cloned, or an address points back here"
+            return f"member {peer.member_id} is this member itself: its data directory was cloned, or an address points back here"
         if peer.member_id in self.removed:
-            return f"member {peer.member_id:x} was removed from this cluster; start it with an empty data directory to join again"
+            return f"member {peer.member_id} was removed from this cluster; start it with an empty data directory to join again"
         known = self._memory.get(peer.member_id)
         if known is not None:
             refusal = self._compare(peer, known)
@@ -51,7 +51,7 @@ class Admission:
         return None
 
     def _compare(self, peer: Identity, known: PeerMemory) -> str | None:
-        who = f"member {peer.member_id:x}"
+        who = f"member {peer.member_id}"
         remedy = "its volume was rolled back or cloned: give it an empty data directory, and it joins again as a new member"
         for name, now, before in (
             ("boot counter", peer.boot_counter, known.boot_counter),

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import msgspec
 
+from quorate_node.machine.application.snapshot_files import ApplicationSnapshot
+from quorate_node.machine.application.snapshot_source import ApplicationSnapshotSource
 from quorate_node.machine.interface import Machine, SnapshotSink, SnapshotSource
 from quorate_node.protocol.message import Message
 from quorate_node.replica.settings import ReplicaSettings
@@ -24,19 +26,62 @@ class ChunkRequest(msgspec.Struct, array_like=True, frozen=True):
     number: int = 0
 
 
+class ApplicationPieceRequest(msgspec.Struct, array_like=True, frozen=True):
+    """Bytes from `offset` on of the application's snapshot at `index`."""
+
+    index: int
+    offset: int
+    count: int
+
+
+class ApplicationPiece(msgspec.Struct, array_like=True, frozen=True):
+    size_bytes: int
+    """Of the whole; 0: there is none."""
+    data: bytes
+
+
+APPLICATION_PIECE_BYTES = 1 << 20
+OfferApplication = Callable[[int], "asyncio.Future[ApplicationSnapshot | None]"]
+
+
 class _Served:
-    def __init__(self, source: SnapshotSource, now_s: float) -> None:
+    def __init__(self, source: SnapshotSource, application: asyncio.Future[ApplicationSnapshot | None], now_s: float) -> None:
         self.source = source
         self.used_s = now_s
+        self._application = application
+        self._application_source: ApplicationSnapshotSource | None = None
+
+    async def application_piece(self, request: ApplicationPieceRequest) -> ApplicationPiece:
+        """Raises `Refused` when the application could not write its snapshot."""
+        snapshot = await asyncio.shield(self._application)
+        if snapshot is None:
+            return ApplicationPiece(0, b"")
+        if self._application_source is None:
+            self._application_source = ApplicationSnapshotSource(snapshot)
+        source = self._application_source
+        return ApplicationPiece(source.size_bytes, await source.read(request.offset, min(request.count, APPLICATION_PIECE_BYTES)))
+
+    def close(self) -> None:
+        self.source.close()
+        self._application.cancel()
+        if self._application_source is not None:
+            self._application_source.close()
 
 
 class SnapshotServer:
     """The sender's side: one pinned snapshot serves all who ask for its index; it is let go when nobody has asked for a while."""
 
     def __init__(
-        self, settings: ReplicaSettings, machine: Callable[[], Machine], transport: Transport, gave_up: Callable[[int], None]
+        self,
+        settings: ReplicaSettings,
+        machine: Callable[[], Machine],
+        offer_application: OfferApplication,
+        transport: Transport,
+        gave_up: Callable[[int], None],
     ) -> None:
-        """`gave_up(member_id)`: a follower stopped fetching; the protocol must probe it again."""
+        """`offer_application(index)`: the application's snapshot after that entry, asked for in the turn in which the state is pinned.
+        `gave_up(member_id)`: a follower stopped fetching; the protocol must probe it again."""
+        self._offer_application = offer_application
         self._settings = settings
         self._machine = machine
         self._transport = transport
@@ -50,7 +95,7 @@ class SnapshotServer:
         served = self._served.get(self._followers.get(message.to, 0)) or self._newest()
         if served is None:
             source = self._machine().open_snapshot()
-            served = self._served[source.metadata.index] = _Served(source, now_s)
+            served = self._served[source.metadata.index] = _Served(source, self._offer_application(source.metadata.index), now_s)
         served.used_s = now_s
         self._followers[message.to] = served.source.metadata.index
         message.snapshot = served.source.metadata
@@ -69,6 +114,10 @@ class SnapshotServer:
         request = msgspec.msgpack.decode(payload, type=ChunkRequest)
         return await self._find(request.index).source.chunk(request.number)
 
+    async def application_piece(self, payload: bytes) -> bytes:
+        request = msgspec.msgpack.decode(payload, type=ApplicationPieceRequest)
+        return msgspec.msgpack.encode(await self._find(request.index).application_piece(request))
+
     def _find(self, index: int) -> _Served:
         served = self._served.get(index)
         if served is None:
@@ -84,7 +133,7 @@ class SnapshotServer:
                 self._close(index)
 
     def _close(self, index: int) -> None:
-        self._served.pop(index).source.close()
+        self._served.pop(index).close()
         for member_id, at in list(self._followers.items()):
             if at == index:
                 del self._followers[member_id]
@@ -92,7 +141,7 @@ class SnapshotServer:
 
     def close(self) -> None:
         for served in self._served.values():
-            served.source.close()
+            served.close()
         self._served.clear()
         self._followers.clear()
 
@@ -106,7 +155,7 @@ class SnapshotFetcher:
         transport: Transport,
         staging: Path,
         open_sink: Callable[[Path, bytes], SnapshotSink],
-        finished: Callable[[Message, SnapshotSink], Awaitable[None]],
+        finished: Callable[[Message, SnapshotSink, Path | None], Awaitable[None]],
     ) -> None:
         self._settings = settings
         self._transport = transport
@@ -127,9 +176,10 @@ class SnapshotFetcher:
         index = message.snapshot.index
         try:
             sink = await self._fetch_all(message.sender, index)
-            await self._finished(message, sink)
+            application = await self._fetch_application(message.sender, index)
+            await self._finished(message, sink, application)
         except (PeerFailure, PeerRefused) as error:
-            logger.warning("snapshot at %d from member %x was not fetched: %s; waiting for the next offer", index, message.sender, error)
+            logger.warning("snapshot at %d from member %d was not fetched: %s; waiting for the next offer", index, message.sender, error)
         finally:
             self.progress = (0, 0)
 
@@ -155,6 +205,22 @@ class SnapshotFetcher:
         except* (PeerFailure, PeerRefused) as failed:
             raise failed.exceptions[0] from failed
         return sink
+
+    async def _fetch_application(self, sender: int, index: int) -> Path | None:
+        """The application's own snapshot in one file; None when the sender has none."""
+        path = self._staging / "application-snapshot"
+        offset = 0
+        with path.open("wb") as file:
+            while True:
+                payload = msgspec.msgpack.encode(ApplicationPieceRequest(index, offset, APPLICATION_PIECE_BYTES))
+                answer = await self._ask(sender, RequestKind.APPLICATION_SNAPSHOT, payload, self._settings.snapshot_idle_timeout_ms / 1000)
+                piece = msgspec.msgpack.decode(answer, type=ApplicationPiece)
+                if piece.size_bytes == 0:
+                    return None
+                await asyncio.get_running_loop().run_in_executor(None, file.write, piece.data)
+                offset += len(piece.data)
+                if offset >= piece.size_bytes or not piece.data:
+                    return path
 
     async def _ask(self, sender: int, kind: RequestKind, payload: bytes, timeout_s: float) -> bytes:
         for attempt in range(FETCH_ATTEMPTS_MAX):

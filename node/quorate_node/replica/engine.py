@@ -86,6 +86,7 @@ class Engine:
         self._paused = False
         self._stopped = False
         self._applying_later = False
+        self._announcing = False
         self.soft_state = SoftState(0, Role.FOLLOWER)
         self.committed_unapplied_bytes = 0
         self.refuse_proposals: ServiceError | None = None
@@ -337,8 +338,17 @@ class Engine:
             self.clock.continue_from(self.machine.log_time_ms)
             self._answer(run, results)
         self.raft.applied(last)
+        if self.soft_state.role == Role.LEADER and not self._announcing:
+            self._announcing = True
+            self._loop.call_later(self._settings.announce_commit_ms / 1000, self._announce_commit)
         self.reads.applied(last)
         if self.pending or self.raft.has_ready():
+            self.wake()
+
+    def _announce_commit(self) -> None:
+        self._announcing = False
+        if not self._paused and not self._stopped:
+            self.raft.announce_commit()
             self.wake()
 
     def _answer(self, run: list[Entry], results: list[list[Result | PendingResult]]) -> None:

@@ -8,17 +8,21 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from quorate.wire.commands import Command
 from quorate.wire.results import Failure
+from quorate_node.machine.kv import KeyValueMachine
 from quorate_node.protocol.ready import Role
 from quorate_node.replica.administration import Administration
 from quorate_node.replica.engine import Engine
 from quorate_node.replica.service import ServiceError
 from quorate_node.replica.settings import ReplicaSettings
+from quorate_node.store.errors import Backpressure
 from quorate_node.transport.interface import PeerFailure, PeerRefused, RequestKind, Transport
 
 logger = logging.getLogger(__name__)
 
 INTERVAL_S = 0.1
+BACKGROUND_SLICE_S = 0.003
 
 
 class Diverged(Exception):
@@ -34,12 +38,13 @@ class Housekeeping:
         transport: Transport,
         space_error: Callable[[], str | None],
         flush_state: Callable[[], Awaitable[None]],
-        compaction_floor: Callable[[], int | None],
+        compaction_floor: Callable[[int], int | None],
+        application_command: Callable[[], Command | None],
         repair: Callable[[list[tuple[int, int]]], Awaitable[bool]],
         failed: Callable[[BaseException], None],
     ) -> None:
         """`space_error()` tells in words that disk space fell below the reserve; `compaction_floor()` the index up to which the
-        application's own snapshot lets the log go (None: no application)."""
+        application's own snapshot lets the log go (None: no application), `application_command()` what its registration needs."""
         self._settings = settings
         self._engine = engine
         self._administration = administration
@@ -47,6 +52,7 @@ class Housekeeping:
         self._space_error = space_error
         self._flush_state = flush_state
         self._compaction_floor = compaction_floor
+        self._application_command = application_command
         self._repair = repair
         self._scrubbed = 0
         self._failed = failed
@@ -87,12 +93,23 @@ class Housekeeping:
                 done(ServiceError("NoLeader", "no leader was elected within the request's time: the command was not carried out"))
         engine.in_flight.expire(now_s)
         engine.reads.expire(now_s)
+        self._work_in_background(now_s + BACKGROUND_SLICE_S)
         stalled_s = engine.writer.stalled_s()
         if stalled_s * 1000 > self._settings.disk_stall_ms:
             self.alarms["DiskStalled"] = f"a log write has been under way for {stalled_s:.1f} s"
             await self._hand_over("the disk stalls")
         else:
             self.alarms.pop("DiskStalled", None)
+
+    def _work_in_background(self, until_s: float) -> None:
+        """Compacted history goes piece by piece, in a share of the loop's time that nobody notices."""
+        machine = self._engine.machine
+        while isinstance(machine, KeyValueMachine) and asyncio.get_running_loop().time() < until_s:
+            try:
+                if not machine.background_step():
+                    return
+            except Backpressure:
+                return
 
     async def _hand_over(self, reason: str) -> None:
         if self._engine.soft_state.role != Role.LEADER or self._handing_over or not self._administration.best_successor():
@@ -111,6 +128,9 @@ class Housekeeping:
         if engine.soft_state.role != Role.LEADER or self._expiring:
             return
         commands = engine.machine.due(engine.clock.read())
+        registration = self._application_command()
+        if registration is not None:
+            commands.append(registration)
         if not commands:
             return
         self._expiring = True
@@ -151,7 +171,7 @@ class Housekeeping:
         if applied - log.first_index() < settings.compact_every_entries and log.size_bytes() < settings.compact_every_bytes:
             return
         configuration = engine.machine.configuration
-        floor = self._compaction_floor()
+        floor = self._compaction_floor(applied)
         target = min(applied - settings.log_keep_entries, applied if floor is None else floor)
         if target <= log.first_index():
             target = min(applied - 1, applied if floor is None else floor)  # few but large entries: bytes, not counts, made it due
@@ -187,7 +207,7 @@ class Housekeeping:
                 return
             for member_id, answer in zip(others, answers, strict=True):
                 if answer is not None and answer.get(index, right) != right:
-                    self.alarms["Diverged"] = f"member {member_id:x} holds another state at index {index}: it is told to stop"
+                    self.alarms["Diverged"] = f"member {member_id} holds another state at index {index}: it is told to stop"
                     logger.error("%s", self.alarms["Diverged"])
                     await self._tell_diverged(member_id, index, right)
             if mine.get(index, right) != right:
@@ -199,7 +219,7 @@ class Housekeeping:
         try:
             await self._transport.request(member_id, RequestKind.DIGESTS, payload, self._settings.request_peer_timeout_ms / 1000)
         except (PeerFailure, PeerRefused) as error:
-            logger.warning("member %x could not be told of its divergence: %s", member_id, error)
+            logger.warning("member %d could not be told of its divergence: %s", member_id, error)
 
     async def _digests_of(self, member_id: int) -> dict[int, bytes] | None:
         try:

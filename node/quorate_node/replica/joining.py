@@ -110,7 +110,7 @@ class Joiner:
             if peer.answer is None:
                 return f"peer {peer.url} has not answered ({peer.failure}); it might belong to the cluster already"
             if peer.answer.cluster_id:
-                return f"peer {peer.url} belongs to cluster {peer.answer.cluster_id:x} already; join it instead"
+                return f"peer {peer.url} belongs to cluster {peer.answer.cluster_id} already; join it instead"
             if wanted_hash and wanted_hash in peer.answer.token_hashes:
                 return f"peer {peer.url} has seen this bootstrap token used; a second cluster under it would lose the first one's data"
         return None

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
 import msgspec
 
 from quorate.wire.results import Result
-from quorate_node.machine.interface import Machine, SnapshotSink
+from quorate_node.machine.interface import Machine, Refused, SnapshotSink
 from quorate_node.protocol.entry import Entry
 from quorate_node.protocol.membership import ChangeKind, Configuration, MembershipChange, SingleChange
 from quorate_node.protocol.message import Message, MessageType, SnapshotMetadata
@@ -102,7 +103,7 @@ class Member:
             settings, raft, storage.log, machine, transport, hooks, environment.now_ms, random.getrandbits(63), telemetry
         )
         self.administration = Administration(settings, self.engine, transport, random, met)
-        self.server = SnapshotServer(settings, lambda: self.engine.machine, transport, self._on_fetcher_gone)
+        self.server = SnapshotServer(settings, lambda: self.engine.machine, storage.offer_application, transport, self._on_fetcher_gone)
         self.fetcher = SnapshotFetcher(settings, transport, storage.staging, machine.open_sink, self._on_fetched)
         self.repair = LogRepair(settings, storage.log, transport)
         self.housekeeping = Housekeeping(
@@ -113,6 +114,7 @@ class Member:
             storage.space_error,
             storage.flush_state,
             storage.compaction_floor,
+            storage.application_command,
             lambda ranges: self.repair.damaged(ranges, self._peer_ids()),
             failed,
         )
@@ -178,7 +180,7 @@ class Member:
         return [m for m in self.machine.members if m != self.engine.raft.id and m not in witnesses]
 
     def _on_leader_changed(self, soft: SoftState) -> None:
-        logger.info("member %x is %s in term %d, leader %x", self.engine.raft.id, soft.role.name, self.engine.raft.term, soft.leader)
+        logger.info("member %d is %s in term %d, leader %d", self.engine.raft.id, soft.role.name, self.engine.raft.term, soft.leader)
         if self.leader_changed is not None:
             self.leader_changed(soft)
 
@@ -186,8 +188,8 @@ class Member:
         logger.info(
             "membership at index %d: voters %s learners %s",
             self.engine.configuration_index,
-            [f"{v:x}" for v in configuration.voters],
-            [f"{v:x}" for v in configuration.learners],
+            [f"{v}" for v in configuration.voters],
+            [f"{v}" for v in configuration.learners],
         )
         self.engine.raft.set_priorities({record.member_id: record.priority for record in self.machine.members.values()})
         self._on_peers(configuration)
@@ -195,10 +197,12 @@ class Member:
             asyncio.get_running_loop().call_soon(self._lead_alone)
 
     def _lead_alone(self) -> None:
-        """The only voter has nobody to wait for; after the turn in which its own membership is applied."""
-        if not self.engine.soft_state.leader:
+        """The only voter has nobody to wait for but its own promises of an earlier life, which it keeps."""
+        alone = self.machine.configuration.voters == (self.engine.raft.id,)
+        if alone and self.engine.soft_state.role == Role.FOLLOWER:
             self.engine.raft.campaign()
             self.engine.wake()
+            asyncio.get_running_loop().call_later(self._settings.heartbeat_ms / 1000, self._lead_alone)
 
     def _on_event(self, event: Event) -> None:
         if event.kind == EventKind.PROMOTION_DUE:
@@ -209,7 +213,7 @@ class Member:
             self.engine.raft.propose_membership(MembershipChange((SingleChange(ChangeKind.ADD_VOTER, member_id),)))
             self.engine.wake()
         except ProposalDropped as dropped:
-            logger.debug("promotion of %x waits: %s", member_id, dropped)
+            logger.debug("promotion of %d waits: %s", member_id, dropped)
 
     def _on_send_snapshot(self, message: Message) -> None:
         if message.to in self.machine.configuration.witnesses:
@@ -222,10 +226,10 @@ class Member:
         self.engine.raft.report_snapshot(member_id, False)
         self.engine.wake()
 
-    async def _on_fetched(self, message: Message, sink: SnapshotSink) -> None:
+    async def _on_fetched(self, message: Message, sink: SnapshotSink, application: Path | None) -> None:
         """All chunks are here: fill a new state beside the old one, then let the protocol decide whether it is wanted."""
         assert message.snapshot is not None
-        await self._storage.prepare_state(sink)
+        await self._storage.prepare_state(sink, application)
         self._installing = (message.snapshot, sink)
         self._telemetry.snapshots_installed.add()
         self.engine.step([message])
@@ -281,6 +285,8 @@ class Member:
                     return await self.server.manifest(payload)
                 case RequestKind.SNAPSHOT_CHUNK:
                     return await self.server.chunk(payload)
+                case RequestKind.APPLICATION_SNAPSHOT:
+                    return await self.server.application_piece(payload)
                 case RequestKind.LOG_RANGE:
                     return self.repair.answer(payload)
                 case RequestKind.DIGESTS:
@@ -289,7 +295,7 @@ class Member:
                     return await self._answer_confirmed_end()
                 case _:
                     raise PeerRefused("InvalidArgument", f"request kind is {kind}; this release does not know it")
-        except ServiceError as error:
+        except (ServiceError, Refused) as error:
             raise PeerRefused(error.error, error.message) from error
         except msgspec.MsgspecError as error:
             raise PeerRefused("MalformedBody", f"request of kind {kind}: {error}") from error
@@ -333,7 +339,7 @@ class Member:
         that counts lies at or below it."""
         loop = asyncio.get_running_loop()
         if self.engine.soft_state.role != Role.LEADER:
-            raise PeerRefused("NotLeader", f"the leader is {self.engine.soft_state.leader:x}")
+            raise PeerRefused("NotLeader", f"the leader is {self.engine.soft_state.leader}")
         confirmed: asyncio.Future[None] = loop.create_future()
 
         def done(error: ServiceError | None) -> None:

@@ -46,7 +46,7 @@ async def _confirmed_end(settings: ReplicaSettings, transport: Transport, peers:
             last_index, _ = msgspec.msgpack.decode(answer, type=tuple[int, int])
             return peer, last_index
         except (PeerFailure, PeerRefused, msgspec.MsgspecError) as failure:
-            logger.info("member %x is no leader to recover from: %s", peer, failure)
+            logger.info("member %d is no leader to recover from: %s", peer, failure)
     return None
 
 
@@ -63,5 +63,5 @@ async def _refetch(repair: LogRepair, storage: Storage, low: int, leader: int, l
     if not entries:
         return False
     await storage.write_log(Persist(None, entries, None, True))
-    logger.info("log entries from %d to %d were fetched anew from member %x", low, last_index, leader)
+    logger.info("log entries from %d to %d were fetched anew from member %d", low, last_index, leader)
     return True

@@ -57,11 +57,11 @@ class LogRepair:
                 try:
                     self._log.repair(entries)
                 except (ChainMismatch, StoreError) as error:
-                    logger.warning("member %x offered other entries for [%d, %d): %s", peer, at, high, error)
+                    logger.warning("member %d offered other entries for [%d, %d): %s", peer, at, high, error)
                     break
                 at = entries[-1].index + 1
             if at >= high:
-                logger.info("log entries [%d, %d) were repaired from member %x", low, high, peer)
+                logger.info("log entries [%d, %d) were repaired from member %d", low, high, peer)
                 return True
             low = at
         return False
@@ -73,7 +73,7 @@ class LogRepair:
             answer = await self._transport.request(peer, RequestKind.LOG_RANGE, request, self._settings.request_peer_timeout_ms / 1000)
             entries = msgspec.msgpack.decode(answer, type=list[Entry])
         except (PeerFailure, PeerRefused, msgspec.MsgspecError) as failure:
-            logger.warning("member %x did not serve log entries [%d, %d): %s", peer, low, high, failure)
+            logger.warning("member %d did not serve log entries [%d, %d): %s", peer, low, high, failure)
             return []
         in_order = all(entry.index == low + offset for offset, entry in enumerate(entries))
         return entries if in_order else []

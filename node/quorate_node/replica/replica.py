@@ -106,7 +106,7 @@ class Replica:
             self._remember_token(answer.token_hash)
             self._transport.set_peers({member_id: url for member_id, url in answer.peers.items() if member_id != answer.member_id})
         self._admission.cluster_id = self._storage.cluster_id
-        logger.info("member %x of cluster %x", self._storage.member_id, self._storage.cluster_id)
+        logger.info("member %d of cluster %d", self._storage.member_id, self._storage.cluster_id)
 
     async def _work(self) -> None:
         if self._member is not None:
@@ -228,7 +228,7 @@ class Replica:
             self._member.on_lost(member_id, reason)
 
     def on_connected(self, member_id: int) -> None:
-        logger.debug("connected to member %x", member_id)
+        logger.debug("connected to member %d", member_id)
 
     def on_unreachable(self, member_id: int) -> None:
         if self._member is not None:
@@ -310,7 +310,7 @@ class Replica:
         async with self._founding:
             wanted = token_hash(token)
             if self._storage.member_id:
-                raise ServiceError("AlreadyBootstrapped", f"this member belongs to cluster {self.cluster_id:x} already")
+                raise ServiceError("AlreadyBootstrapped", f"this member belongs to cluster {self.cluster_id} already")
             refusal = Joiner.refusal_to_bootstrap(await self._joiner.probe(), wanted)
             if refusal is not None:
                 raise ServiceError("AlreadyBootstrapped", refusal)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
-from quorate.wire.commands import Command
+from quorate.wire.commands import Command, CommandKind
 from quorate.wire.results import Result
 from quorate_node.machine.interface import Machine
 from quorate_node.protocol.entry import Entry
@@ -74,6 +74,10 @@ class ServiceFace:
             loop.call_soon(done, refusal)
             return
         engine = member.engine
+        if command.kind == CommandKind.APPLICATION and self._storage.application_waits():
+            text = "the application's machine is not registered yet: its first command would pass it by; try again in a moment"
+            loop.call_soon(done, ServiceError("NotReady", text))
+            return
         soft = engine.soft_state
         if not forward and soft.role != Role.LEADER:
             error = "NotLeader" if soft.leader else "NoLeader"

@@ -28,6 +28,8 @@ class ReplicaSettings:
     batch_bytes_max: int = 1 << 20
     pipeline_entries_max: int = 2
     """Entries proposed and not yet committed before further commands wait and gather: bigger batches, fewer syncs."""
+    announce_commit_ms: int = 5
+    """So long after a commit the followers are told of it, unless an append has told them before: under load always."""
     pending_commands_max: int = 65_536
     pending_bytes_max: int = 64 << 20
     pending_reads_max: int = 65_536

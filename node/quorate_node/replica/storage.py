@@ -6,8 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
+import msgspec
+
+from quorate.wire.commands import ApplicationVersion, Command, CommandKind
+from quorate_node.machine.application.host import ApplicationHost
+from quorate_node.machine.application.snapshot_files import ApplicationSnapshot
 from quorate_node.machine.interface import Machine, SnapshotSink
 from quorate_node.machine.kv import KeyValueMachine
+from quorate_node.machine.metadata import read_state
 from quorate_node.machine.restore import restore_into_new_cluster
 from quorate_node.machine.snapshot.file import receive_snapshot_file, write_snapshot_file
 from quorate_node.machine.snapshot.source import CanonicalSnapshotSource
@@ -27,15 +33,17 @@ OpenMachine = Callable[[StateStore, int], KeyValueMachine]
 class Storage:
     """One for the life of the process. What waits for the disk runs off the loop; what is a moment (small records) does not."""
 
-    def __init__(self, stores: Stores, open_machine: OpenMachine, witness: bool, name: str) -> None:
+    def __init__(
+        self, stores: Stores, open_machine: OpenMachine, witness: bool, name: str, application: ApplicationHost | None = None
+    ) -> None:
         self._stores = stores
         self._open_machine = open_machine
         self._name = name
         self._built: StateStore | None = None
         self._machine: KeyValueMachine | WitnessMachine | None = None
         self.witness = witness
-        self.floor: Callable[[], int | None] = lambda: None
-        """Up to where the application's own snapshot lets the log go."""
+        self._application = application
+        self._application_file: Path | None = None
 
     # --- identity and records ----------------------------------------------------------------------------------
 
@@ -92,6 +100,8 @@ class Storage:
         if machine.applied_index > self.log.last_index():
             metadata = SnapshotMetadata(machine.applied_index, machine.applied_term, machine.configuration, machine.chain)
             await self.reset_log(metadata)
+        if self._application is not None and isinstance(machine, KeyValueMachine):
+            await self._application.start(machine.applied_index, machine.state.application)
         return machine
 
     def _over(self, state: StateStore) -> KeyValueMachine | WitnessMachine:
@@ -120,11 +130,12 @@ class Storage:
     async def compact_log(self, index: int, configuration: Configuration) -> None:
         await asyncio.get_running_loop().run_in_executor(None, self.log.compact, index, configuration)
 
-    async def prepare_state(self, sink: SnapshotSink) -> None:
-        """Fill a new generation beside the one in use; flushed on return."""
+    async def prepare_state(self, sink: SnapshotSink, application: Path | None) -> None:
+        """Fill a new generation beside the one in use; flushed on return. `application`: its own snapshot's file."""
         built = self._stores.build_state()
         await sink.install(built)
         self._built = built
+        self._application_file = application
 
     async def drop_prepared_state(self) -> None:
         """It is not wanted after all; the next one prepared, or the next start, removes its files."""
@@ -141,6 +152,9 @@ class Storage:
             return
         built, self._built = self._built, None
         assert built is not None and isinstance(machine, KeyValueMachine), "a state is prepared before it is swapped in"
+        if self._application is not None:
+            registered, _ = read_state(built)
+            await self._application.install(metadata.index, registered.application, self._application_file)
         machine.replace_store(built)  # First: the old one is closed by the switch, and reads go on meanwhile.
         await asyncio.get_running_loop().run_in_executor(None, self._stores.switch_state, built)
 
@@ -165,10 +179,41 @@ class Storage:
 
     def alarms(self) -> Sequence[str]:
         damaged = self.log.damaged()
-        return [f"Damaged: log indexes {damaged} are damaged on disk"] if damaged else []
+        alarms = [f"Damaged: log indexes {damaged} are damaged on disk"] if damaged else []
+        if self._application is not None and (message := self._application.status().message):
+            alarms.append(f"Application: {message}")
+        return alarms
 
-    def compaction_floor(self) -> int | None:
-        return self.floor()
+    # --- the application's own machine -------------------------------------------------------------------------
+
+    def compaction_floor(self, applied_index: int) -> int | None:
+        """Up to where the application's own snapshot lets the log go; None: as far as the state does."""
+        return self._application.compaction_floor(applied_index) if self._application is not None else None
+
+    def offer_application(self, index: int) -> asyncio.Future[ApplicationSnapshot | None]:
+        """The application's snapshot after entry `index`, for a member that is behind."""
+        if self._application is not None:
+            return self._application.snapshot(index)
+        nothing: asyncio.Future[ApplicationSnapshot | None] = asyncio.get_running_loop().create_future()
+        nothing.set_result(None)
+        return nothing
+
+    def application_waits(self) -> bool:
+        """This member runs a class that no entry has registered yet."""
+        machine = self._machine
+        return self._application is not None and isinstance(machine, KeyValueMachine) and machine.state.application is None
+
+    def application_command(self) -> Command | None:
+        """What a leader proposes so that every member runs the class that it runs: never an older version than is registered."""
+        machine = self._machine
+        if self._application is None or not isinstance(machine, KeyValueMachine):
+            return None
+        status = self._application.status()
+        registered = machine.state.application
+        if not status.name or (registered is not None and registered[1] >= status.version):
+            return None
+        payload = msgspec.msgpack.encode(ApplicationVersion(status.name, status.version))
+        return Command(CommandKind.APPLICATION_VERSION, 1, 0, 0, 0, "", 0, msgspec.Raw(payload))
 
     async def snapshot_file(self, machine: Machine) -> AsyncIterator[bytes]:
         """A whole snapshot of now as one file, in pieces of a chunk."""
@@ -182,6 +227,8 @@ class Storage:
 
     async def close(self, flush: bool) -> None:
         """`flush` false: what the member holds is in doubt, so nothing more is written."""
+        if self._application is not None:
+            await self._application.stop()
 
         def close() -> None:
             if flush:

@@ -59,12 +59,13 @@ class Raft:
 
     def _load(self, hard_state: HardState) -> None:
         core = self._core
-        if not core.log.committed <= hard_state.commit <= core.log.last_index:
+        if hard_state.commit > core.log.last_index:
             raise InvariantBroken(
-                f"stored commit index {hard_state.commit} is outside of the log ({core.log.committed} to {core.log.last_index}): "
+                f"stored commit index {hard_state.commit} is beyond the log's end {core.log.last_index}: "
                 "the log was damaged or rolled back; repair it from peers, or replace this member"
             )
-        core.log.committed = hard_state.commit
+        # A lower one than the log's start is only old: the commit index is not synced, and what was compacted was committed.
+        core.log.commit_to(hard_state.commit)
         core.term = hard_state.term
         core.vote = hard_state.vote
 
