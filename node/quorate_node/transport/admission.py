@@ -26,9 +26,22 @@ def judge_hello(
         return
     _judge_identity(ours, theirs, expected_member_id)
     judge_certificate(certificate, theirs.cluster_id, theirs.member_id, required=context.settings.member_binding_required)
+    theirs = _in_order(theirs, context.met.get(theirs.member_id))
     refusal = context.receiver.admit(theirs)
     if refusal is not None:
         raise HandshakeRefused(refusal)
+    context.met[theirs.member_id] = theirs
+
+
+def _in_order(theirs: Identity, met: Identity | None) -> Identity:
+    """What the peer said, or what it had said before where that is more.
+
+    A peer's handshakes travel on several connections at once and may overtake each other, while its term and index go on rising: judged
+    as they come, the one that was overtaken would look like a rolled-back volume. Within one process nothing can roll back.
+    """
+    if met is None or theirs.instance == 0 or (met.instance, met.boot_counter) != (theirs.instance, theirs.boot_counter):
+        return theirs
+    return theirs._replace(term=max(theirs.term, met.term), last_index=max(theirs.last_index, met.last_index))
 
 
 def _judge_identity(ours: Identity, theirs: Identity, expected_member_id: int | None) -> None:

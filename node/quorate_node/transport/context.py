@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from quorate_node.transport.binding import Certificate
 from quorate_node.transport.counters import TransportCounters
 from quorate_node.transport.frames import FrameCodec
-from quorate_node.transport.interface import Clock, Receiver, Sleep
+from quorate_node.transport.interface import Clock, Identity, Receiver, Sleep
 from quorate_node.transport.settings import TransportSettings
 
 
@@ -30,6 +30,8 @@ class TransportContext:
     sleep: Sleep
     random: Callable[[], float]
     tls: DialPolicy | None = None
+    met: dict[int, Identity] = field(default_factory=dict)
+    """The newest that each admitted member said of itself (`admission`)."""
 
 
 PeerCertificate = Certificate | None

@@ -31,8 +31,8 @@ GOING_AWAY = 1001
 class Ending(Enum):
     """Why a connection, or an attempt at one, is over."""
 
-    GOODBYE = "closed by the peer"
-    ABRUPT = "ended without a close frame"
+    GOODBYE = "ended"
+    ABRUPT = "broke"
     TIMEOUT = "timed out"
     REFUSED = "refused"
     FAULT = "broke the protocol"
@@ -210,7 +210,9 @@ class Link:
 
     def _failed(self, ending: Ending, text: str) -> None:
         if text != self.last_error:
-            log.warning("%s connection to member %d %s: %s", self.connection_class.name.lower(), self.member_id, ending.value, text)
+            # Once for each new reason, not for each attempt. A goodbye is nothing to worry about.
+            level = logging.INFO if ending is Ending.GOODBYE else logging.WARNING
+            log.log(level, "%s connection to member %d %s: %s", self.connection_class.name.lower(), self.member_id, ending.value, text)
         self.last_error = text
         self._owner.link_down(ending, text)
 
@@ -275,7 +277,7 @@ class Link:
             elif self._ending is not None:
                 return self._ending
             else:
-                return Ending.ABRUPT, f"ended without a close frame ({web_socket.exception() or 'end of stream'})"
+                return Ending.ABRUPT, f"end of stream without a close frame ({web_socket.exception() or 'closed'})"
 
     def _on_frame(self, frame: bytes) -> None:
         counters = self._context.counters

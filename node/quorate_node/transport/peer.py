@@ -80,7 +80,9 @@ class Peer:
             return
         self.connected = False
         self._reported = reason
-        log.warning("lost member %d (%s): %s", self.member_id, reason.name, text)
+        log.log(
+            logging.INFO if reason is LostReason.CLOSED else logging.WARNING, "lost member %d (%s): %s", self.member_id, reason.name, text
+        )
         self._context.receiver.on_lost(self.member_id, reason)
 
     def dropped(self) -> None:

@@ -109,6 +109,8 @@ class WebSocketTransport:
         removed = {peer.member_id for peer in gone} - wanted.keys()
         if removed:
             self._in_background(self._endpoint.close_members(removed), "quorate-peer-close-accepted")
+        for member_id in removed:
+            self._context.met.pop(member_id, None)
         for member_id, url in wanted.items():
             if member_id not in self._peers:
                 self._peers[member_id] = Peer(self._context, self._session, member_id, url)

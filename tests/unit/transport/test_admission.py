@@ -121,6 +121,22 @@ async def test_a_clone_of_a_live_member_is_refused_and_a_restart_is_not(start_me
     await restarted.recorder.until(lambda: restarted.recorder.connected == [1])
 
 
+async def test_handshakes_of_one_process_that_overtake_each_other_are_no_rollback(start_member: StartMember) -> None:
+    member = await start_member(1)
+
+    async def admitted_as(connection_class: ConnectionClass, **changes: int) -> tuple[int, int]:
+        peer = await RawPeer.dial(member, connection_class.name.lower())
+        await peer.web_socket.send_bytes(hello(connection_class=connection_class, **changes))
+        await peer.web_socket.receive(timeout=5)
+        await peer.close()
+        return member.recorder.admitted[-1].term, member.recorder.admitted[-1].last_index
+
+    assert await admitted_as(ConnectionClass.BULK, instance=5, term=4, last_index=20) == (4, 20)
+    assert await admitted_as(ConnectionClass.HEARTBEAT, instance=5, term=4, last_index=19) == (4, 20)
+    assert await admitted_as(ConnectionClass.HEARTBEAT, instance=6, term=3, last_index=18) == (3, 18), "another process may be rolled back"
+    assert await admitted_as(ConnectionClass.BULK, instance=6, boot_counter=2, term=2, last_index=17) == (2, 17)
+
+
 async def test_version_ranges_that_meet_are_enough(start_member: StartMember) -> None:
     old = await start_member(1, identity={"version_low": 1, "version_high": 2})
     new = await start_member(2, identity={"version_low": 2, "version_high": 3})
