@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from quorate_node.transport.binding import judge_certificate
 from quorate_node.transport.context import PeerCertificate, TransportContext
-from quorate_node.transport.errors import HandshakeRefused
+from quorate_node.transport.errors import HandshakeRefused, NotReady
 from quorate_node.transport.handshake import ConnectionClass, Hello, judge_versions
 from quorate_node.transport.interface import Identity
 
@@ -16,7 +16,7 @@ def judge_hello(
     connection_class: ConnectionClass,
     expected_member_id: int | None = None,
 ) -> None:
-    """Raises `HandshakeRefused`. A CALL is only asked for its versions: who comes with one may belong to no cluster yet."""
+    """Raises `HandshakeRefused`, `NotReady`. A CALL is only asked for its versions: who comes with one may belong to no cluster yet."""
     ours = context.receiver.identity()
     theirs = hello.identity
     if hello.connection_class is not connection_class:
@@ -46,7 +46,7 @@ def _in_order(theirs: Identity, met: Identity | None) -> Identity:
 
 def _judge_identity(ours: Identity, theirs: Identity, expected_member_id: int | None) -> None:
     if ours.cluster_id == 0 or ours.member_id == 0:
-        raise HandshakeRefused("this member belongs to no cluster yet")
+        raise NotReady("this member belongs to no cluster yet")
     if theirs.cluster_id == 0 or theirs.member_id == 0:
         raise HandshakeRefused("the peer belongs to no cluster yet")
     if theirs.cluster_id != ours.cluster_id:

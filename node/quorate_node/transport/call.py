@@ -8,7 +8,7 @@ import aiohttp
 
 from quorate_node.transport.context import TransportContext
 from quorate_node.transport.dial import DialFailed, WebSocket, dial
-from quorate_node.transport.errors import HandshakeRefused, OversizeFrame, PeerFault
+from quorate_node.transport.errors import HandshakeRefused, NotReady, OversizeFrame, PeerFault
 from quorate_node.transport.frames import FrameKind, Request, decode_response
 from quorate_node.transport.handshake import ConnectionClass
 from quorate_node.transport.interface import PeerFailure, PeerRefused, RequestKind
@@ -31,7 +31,7 @@ async def call_url(
                 await dialled.web_socket.close()
     except TimeoutError:
         raise PeerFailure(f"no answer from {url} within {timeout_s:g} s", sent=sent) from None
-    except (DialFailed, HandshakeRefused, PeerFault, OversizeFrame, OSError) as error:
+    except (DialFailed, HandshakeRefused, NotReady, PeerFault, OversizeFrame, OSError) as error:
         raise PeerFailure(str(error), sent=sent) from error
 
 

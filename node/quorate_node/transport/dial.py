@@ -10,10 +10,11 @@ import aiohttp
 
 from quorate_node.transport.admission import judge_hello
 from quorate_node.transport.context import TransportContext
-from quorate_node.transport.errors import HandshakeRefused, PeerFault
+from quorate_node.transport.errors import HandshakeRefused, NotReady, PeerFault
 from quorate_node.transport.handshake import (
     CLOSE_FAULT,
     CLOSE_REFUSED,
+    CLOSE_TRY_AGAIN,
     ConnectionClass,
     Hello,
     close_reason,
@@ -51,7 +52,7 @@ async def dial(
     connection_class: ConnectionClass,
     expected_member_id: int | None = None,
 ) -> Dialled:
-    """Raises `DialFailed`, `HandshakeRefused` (either side), `PeerFault`."""
+    """Raises `DialFailed`, `HandshakeRefused` (either side), `NotReady`, `PeerFault`."""
     context.counters.dials += 1
     settings = context.settings
     try:
@@ -114,6 +115,8 @@ async def _greet(
     await web_socket.send_bytes(encode_hello(connection_class, context.settings.advertised_url, identity))
     answer = await web_socket.receive()
     if answer.type is aiohttp.WSMsgType.CLOSE:
+        if answer.data == CLOSE_TRY_AGAIN:
+            raise NotReady(f"not ready: the peer says {answer.extra!r}")
         if answer.data == CLOSE_REFUSED:
             context.counters.refused_by_peer += 1
             raise HandshakeRefused(f"refused by the peer: {answer.extra}")

@@ -14,10 +14,11 @@ from quorate_node.transport.accepted import Accepted
 from quorate_node.transport.admission import judge_hello
 from quorate_node.transport.context import TransportContext
 from quorate_node.transport.dial import PATH
-from quorate_node.transport.errors import HandshakeRefused, PeerFault
+from quorate_node.transport.errors import HandshakeRefused, NotReady, PeerFault
 from quorate_node.transport.handshake import (
     CLOSE_FAULT,
     CLOSE_REFUSED,
+    CLOSE_TRY_AGAIN,
     ConnectionClass,
     Hello,
     close_reason,
@@ -95,6 +96,8 @@ class PeerEndpoint:
             context.counters.refused_by_us += 1
             self._warn("refused a %s connection from %s: %s", connection_class, request.remote, refusal)
             await web_socket.close(code=CLOSE_REFUSED, message=close_reason(str(refusal)))
+        except NotReady as not_ready:
+            await web_socket.close(code=CLOSE_TRY_AGAIN, message=close_reason(str(not_ready)))
         except PeerFault as fault:
             context.counters.faults += 1
             self._warn("closed a %s connection from %s: %s", connection_class, request.remote, fault)

@@ -19,5 +19,9 @@ class HandshakeRefused(Exception):
     """One side judged the other's handshake and said no. The text is sent to the peer in the close frame."""
 
 
+class NotReady(Exception):
+    """This member, or the peer, belongs to no cluster yet: nobody's fault, and to be tried again soon."""
+
+
 class OversizeFrame(ValueError):
     """A frame of ours is over `frame_bytes_max`; it was not sent."""

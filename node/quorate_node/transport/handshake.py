@@ -20,6 +20,8 @@ HELLO_BYTES_MAX = 4096
 URL_BYTES_MAX = 1024
 CLOSE_REFUSED = 4001
 CLOSE_FAULT = 4002
+CLOSE_TRY_AGAIN = 1013
+"""Not yet: the side that closes belongs to no cluster (registered for RFC 6455 as "Try Again Later")."""
 CLOSE_REASON_BYTES_MAX = 123
 """RFC 6455 section 5.5: a control frame's payload has at most 125 bytes, two of which are the code."""
 _HEADER = Struct(">4sH")

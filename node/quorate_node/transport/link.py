@@ -17,7 +17,7 @@ from quorate_node.transport.calls import Calls
 from quorate_node.transport.context import TransportContext
 from quorate_node.transport.counters import LinkStatus
 from quorate_node.transport.dial import DialFailed, Dialled, WebSocket, dial
-from quorate_node.transport.errors import HandshakeRefused, OversizeFrame, PeerFault
+from quorate_node.transport.errors import HandshakeRefused, NotReady, OversizeFrame, PeerFault
 from quorate_node.transport.frames import KEEPALIVE, FrameKind, Request, decode_response
 from quorate_node.transport.handshake import CLOSE_FAULT, CLOSE_REFUSED, ConnectionClass, close_reason
 from quorate_node.transport.interface import PeerFailure, RequestKind
@@ -36,6 +36,7 @@ class Ending(Enum):
     TIMEOUT = "timed out"
     REFUSED = "refused"
     FAULT = "broke the protocol"
+    NOT_READY = "put off"
     NOT_REACHED = "not reached"
 
 
@@ -194,6 +195,8 @@ class Link:
             dialled = await dial(context, self._session, self.url, self.connection_class, self.member_id)
         except HandshakeRefused as refusal:
             self._failed(Ending.REFUSED, str(refusal))
+        except NotReady as reason:
+            self._failed(Ending.NOT_READY, str(reason))
         except PeerFault as fault:
             context.counters.faults += 1
             self._failed(Ending.FAULT, str(fault))
@@ -210,8 +213,8 @@ class Link:
 
     def _failed(self, ending: Ending, text: str) -> None:
         if text != self.last_error:
-            # Once for each new reason, not for each attempt. A goodbye is nothing to worry about.
-            level = logging.INFO if ending is Ending.GOODBYE else logging.WARNING
+            # Once for each new reason, not for each attempt. A goodbye or a late start is nothing to worry about.
+            level = logging.INFO if ending in (Ending.GOODBYE, Ending.NOT_READY) else logging.WARNING
             log.log(level, "%s connection to member %d %s: %s", self.connection_class.name.lower(), self.member_id, ending.value, text)
         self.last_error = text
         self._owner.link_down(ending, text)

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from quorate_node.transport.handshake import CLOSE_FAULT, CLOSE_REFUSED, ConnectionClass, encode_hello
+from quorate_node.transport.handshake import CLOSE_FAULT, CLOSE_REFUSED, CLOSE_TRY_AGAIN, ConnectionClass, encode_hello
 from quorate_node.transport.interface import LostReason
-from tests.unit.transport.loopback_members import Member, StartMember, acquaint, identity
+from tests.unit.transport.loopback_members import Member, StartMember, acquaint, eventually, identity
 from tests.unit.transport.raw_peer import RawPeer
 
 
@@ -106,7 +106,17 @@ async def test_another_member_at_the_address_is_refused(start_member: StartMembe
 
 async def test_a_member_without_a_cluster_takes_no_peers(start_member: StartMember) -> None:
     empty = await start_member(0, identity={"cluster_id": 0})
-    assert await refusal(empty, hello()) == (CLOSE_REFUSED, "this member belongs to no cluster yet")
+    assert await refusal(empty, hello()) == (CLOSE_TRY_AGAIN, "this member belongs to no cluster yet")
+
+
+async def test_a_member_that_is_just_joining_is_waited_for_and_not_reported_as_refused(start_member: StartMember) -> None:
+    one, joining = await start_member(1), await start_member(2, identity={"cluster_id": 0})
+    one.knows(joining)
+    await eventually(lambda: any("belongs to no cluster yet" in link.last_error for link in one.transport.links()))
+    joining.recorder.current = identity(2)
+    joining.knows(one)
+    await one.recorder.until(lambda: one.recorder.connected == [2])
+    assert one.recorder.lost == []
 
 
 async def test_a_clone_of_a_live_member_is_refused_and_a_restart_is_not(start_member: StartMember) -> None:
