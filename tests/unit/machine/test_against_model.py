@@ -14,6 +14,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from rocksdict import Checkpoint
 
 from quorate.wire.commands import Command, CommandKind, LeaseExpire, Range, SessionClose, SessionCreate, SessionExpire
 from quorate.wire.results import Event
@@ -93,6 +94,8 @@ class ModelRun:
     def end_session(self, which: int, expires: bool) -> None:
         request = SessionExpire((self.sessions[which],)) if expires else SessionClose(self.sessions[which])
         self.step([(command(request), request)])
+        if self.sessions[which] not in self.naive.sessions:
+            self.sessions[which] = self.step([(command(SessionCreate(5_000)), SessionCreate(5_000))])[0].session
 
     def expire_due(self) -> None:
         """What `due` proposes is what the model holds expired, and nothing else."""
@@ -211,20 +214,27 @@ class ModelRun:
 
 
 class RocksRun(ModelRun):
-    """The same on RocksDB. A crash opens a copy of the files as the last flush left them."""
+    """The same on RocksDB. A crash opens the files as the last flush left them, and nothing that came later."""
 
     def new_store(self) -> StateStore:
         self.directory = Path(tempfile.mkdtemp(prefix="machine-"))
-        self.copies = 0
+        self.opened = self.flushes = 0
         self.store = RocksStateStore(self.directory / "0", StoreSettings())
         return self.store
 
+    def flush(self) -> None:
+        super().flush()
+        # Nothing was written since, so a checkpoint is what the flush made durable (live files may be compacted away under a copy).
+        self.flushes += 1
+        Checkpoint(self.store._database).create_checkpoint(str(self.directory / f"flushed-{self.flushes}"))
+
     def crashed_store(self) -> StateStore:
-        self.copies += 1
-        copy = self.directory / str(self.copies)
-        shutil.copytree(self.directory / str(self.copies - 1), copy)
+        self.opened += 1
+        files = self.directory / str(self.opened)
+        if self.flushes:
+            shutil.copytree(self.directory / f"flushed-{self.flushes}", files)
         self.store.close()
-        self.store = RocksStateStore(copy, StoreSettings())
+        self.store = RocksStateStore(files, StoreSettings())
         return self.store
 
     def finish(self) -> None:
@@ -241,7 +251,12 @@ def campaign(run: ModelRun, seed: int, steps: int) -> None:
     draw = RandomRequests(random)
 
     def use() -> tuple[int, int, int] | None:
-        return (random.randrange(3), random.randrange(1, 12), random.randrange(12)) if random.random() < 0.3 else None
+        if random.random() < 0.6:
+            return None
+        which = random.choice((0, 0, 1, 1, 2))
+        session = run.naive.sessions.get(run.sessions[which] if which < 2 else 0)
+        newest = max(session["replies"], default=0) if session else 0
+        return which, max(1, newest + random.randrange(-3, 4)), random.randrange(6)
 
     def one_step() -> None:
         draw.revision = run.naive.revision
