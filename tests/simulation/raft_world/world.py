@@ -29,13 +29,13 @@ class Rates:
         self.duplication = some(0.2)
         self.delay_ms = random.uniform(1, 40)
         self.straggle = some(0.05)
-        self.partition = some(0.01)
+        self.partition = some(0.02)
         self.one_way = some(0.5)
         self.crash = some(0.006)
         self.pause = some(0.004)
         self.membership = some(0.02)
-        self.transfer = some(0.01)
-        self.suspicion = some(0.02)
+        self.transfer = some(0.03)
+        self.suspicion = some(0.05)
         self.compaction = some(0.03)
         self.unreachable = some(0.02)
         self.slow_disk = random.uniform(0.05, 0.9)
@@ -55,6 +55,8 @@ class World:
         self.members: dict[int, Member] = {}
         voters = tuple(range(1, self.random.randint(1, 7) + 1))
         self._draw_settings()
+        if self.random.random() < 0.3:
+            self._brew_lease_storm()
         configuration = Configuration(voters=voters)
         start = State(1, 1, 0, configuration)
         for member in voters:
@@ -67,6 +69,8 @@ class World:
         random = self.random
         self.with_priorities = random.random() < 0.3
         self.settings: dict[str, int | bool] = {
+            "election_ticks": random.choice((10, 20, 50)),
+            "heartbeat_ticks": random.choice((2, 5)),
             "pre_vote": random.random() < 0.8,
             "check_quorum": random.random() < 0.8,
             "read_lease_ms": random.choice((0, 100, 300)),
@@ -80,6 +84,16 @@ class World:
             "snapshot_retry_ticks": 100,
             "promotion_lag_entries": random.choice((0, 8)),
         }
+
+    def _brew_lease_storm(self) -> None:
+        """Long leases, short election timeouts, leaders cut off again and again: what a broken promise would show in."""
+        self.settings |= {"read_lease_ms": 300, "election_ticks": 10, "heartbeat_ticks": 2, "check_quorum": False}
+        self.rates.partition = 0.02
+        self.rates.suspicion = self.random.choice((0.0, 0.05))
+        self.rates.transfer = self.random.choice((0.0, 0.02))
+        self.rates.membership = 0.0
+        self.rates.delay_ms = self.random.uniform(1, 10)
+        self.rates.slow_disk = 0.9
 
     def _add(self, member: int, log: Log, state: State) -> None:
         config = RaftConfig(member_id=member, priority=member % 3 if self.with_priorities else 0, **self.settings)
@@ -187,7 +201,8 @@ class World:
         self.cut.clear()
         if self.random.random() < 0.4:
             return
-        side = {member for member in self.members if self.random.random() < 0.5}
+        leaders = {member.raft.id for member in self.members.values() if member.alive and member.raft.role is Role.LEADER}
+        side = leaders if self.random.random() < 0.4 else {member for member in self.members if self.random.random() < 0.5}
         one_way = self.random.random() < self.rates.one_way
         for source in self.members:
             for target in self.members:
@@ -231,9 +246,8 @@ class World:
             if not leaders:
                 continue
             leader = max(leaders, key=lambda member: member.raft.term)
-            if target == 0 or self.random.random() < 0.01:
-                if leader.write(b"last"):
-                    target = leader.raft.last_index
+            if (target == 0 or self.random.random() < 0.01) and leader.write(b"last"):
+                target = leader.raft.last_index
             used = leader.raft.configuration
             wanted = {*used.voters, *used.voters_outgoing, *used.learners}
             if target and not used.voters_outgoing and all(self.members[m].state.index >= target for m in wanted):

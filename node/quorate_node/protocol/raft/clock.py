@@ -65,10 +65,10 @@ def _check_leadership(core: Core) -> None:
         progress.promotion_announced = False
         leader.announce_promotion(core, member, progress)
         if progress.state is ProgressState.SNAPSHOT:
-            _retry_snapshot(core, member, progress)
+            _retry_snapshot(core, progress)
 
 
-def _retry_snapshot(core: Core, member_id: int, progress: Progress) -> None:
+def _retry_snapshot(core: Core, progress: Progress) -> None:
     """The snapshot, or the word of it, may be lost, and nobody may know: then the member would wait for ever."""
     progress.snapshot_ticks += core.config.election_ticks
     if 0 < core.config.snapshot_retry_ticks <= progress.snapshot_ticks:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from quorate_node.protocol.raft.core import Core
 from quorate_node.protocol.raft.proposals import leave_joint
 from quorate_node.protocol.raft.storage_ack import StorageAck
-from quorate_node.protocol.ready import HardState, Persist, Ready, Role
+from quorate_node.protocol.ready import Persist, Ready, Role
 
 
 def has_ready(core: Core) -> bool:
@@ -19,9 +19,19 @@ def has_ready(core: Core) -> bool:
         or core.read_states
         or core.events
         or log.unstable.next_snapshot() is not None
-        or core.hard_state() != core.previous_hard_state
-        or core.soft_state() != core.previous_soft_state
+        or _hard_state_changed(core)
+        or _soft_state_changed(core)
     )
+
+
+def _hard_state_changed(core: Core) -> bool:
+    previous = core.previous_hard_state
+    return core.log.committed != previous.commit or core.term != previous.term or core.vote != previous.vote
+
+
+def _soft_state_changed(core: Core) -> bool:
+    previous = core.previous_soft_state
+    return core.leader != previous.leader or core.role is not previous.role
 
 
 def ready(core: Core) -> Ready:
@@ -34,9 +44,9 @@ def ready(core: Core) -> Ready:
     snapshot = log.unstable.next_snapshot()
     persist = _next_persist(core)
     log.unstable.accept()
-    soft_state = core.soft_state()
+    soft_state = core.soft_state() if _soft_state_changed(core) else None
     result = Ready(
-        soft_state=None if soft_state == core.previous_soft_state else soft_state,
+        soft_state=soft_state,
         persist=persist,
         install=snapshot,
         send_now=core.messages,
@@ -45,7 +55,8 @@ def ready(core: Core) -> Ready:
         reads=core.read_states,
         events=core.events,
     )
-    core.previous_soft_state = soft_state
+    if soft_state is not None:
+        core.previous_soft_state = soft_state
     core.messages = []
     core.messages_after_persist = []
     core.read_states = []
@@ -62,15 +73,13 @@ def _next_persist(core: Core) -> Persist | None:
     unstable = core.log.unstable
     entries = unstable.next_entries()
     snapshot = unstable.next_snapshot()
-    hard_state: HardState | None = core.hard_state()
-    previous = core.previous_hard_state
-    if hard_state == previous:
-        hard_state = None
+    hard_state = core.hard_state() if _hard_state_changed(core) else None
     nothing_new = not entries and hard_state is None and snapshot is None
     if nothing_new and not (core.messages_after_persist and core.storage_acks):
         return None
     must_sync = bool(entries) or snapshot is not None
     if hard_state is not None:
+        previous = core.previous_hard_state
         must_sync = must_sync or hard_state.term != previous.term or hard_state.vote != previous.vote
         core.previous_hard_state = hard_state
     persist = Persist(hard_state=hard_state, entries=entries, snapshot=snapshot, must_sync=must_sync)
