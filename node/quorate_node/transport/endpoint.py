@@ -87,8 +87,9 @@ class PeerEndpoint:
                     raise PeerFault(f"{received.type.name} in place of a handshake")
                 hello = decode_hello(received.data)
                 certificate = request.transport.get_extra_info("peercert") if request.transport else None
-                judge_hello(context, hello, certificate, connection_class)
+                # Before the replica hears of it: what it admits, it remembers.
                 self._judge_duplicate(hello)
+                judge_hello(context, hello, certificate, connection_class)
                 own = encode_hello(connection_class, settings.advertised_url, context.receiver.identity())
                 await web_socket.send_bytes(own)
                 return hello
@@ -116,6 +117,8 @@ class PeerEndpoint:
 
     def _judge_duplicate(self, hello: Hello) -> None:
         """A second process with the id of a live one: a cloned volume, unless it started later than the one we know (DESIGN decision 2)."""
+        if hello.connection_class is ConnectionClass.CALL:
+            return  # only asks
         for (member_id, _), current in self._current.items():
             other_process = member_id == hello.member_id and current.hello.instance != hello.instance
             if other_process and hello.boot_counter <= current.hello.boot_counter:
