@@ -36,8 +36,15 @@ class Clients:
         assert not self._tasks, "started twice"
         self._tasks = [asyncio.create_task(self._client(number)) for number in range(self.count)]
 
-    async def stop(self) -> list[Operation]:
-        """Let every client end its operation; raises what one of them died of."""
+    async def stop(self, further: int = 200, within_s: float = 20.0) -> list[Operation]:
+        """After the faults: wait for `further` successes (the cluster must come back to life), then let every client end its operation.
+
+        Raises AssertionError when they do not come within `within_s`, and what a client died of.
+        """
+        wanted, deadline_s = self.succeeded() + further, time.monotonic() + within_s
+        while self.succeeded() < wanted and not any(task.done() for task in self._tasks):
+            assert time.monotonic() < deadline_s, f"only {self.succeeded() - wanted + further} of {further} operations in {within_s} s"
+            await asyncio.sleep(0.05)
         self._stopping = True
         await asyncio.gather(*self._tasks)
         return self.operations
