@@ -19,7 +19,7 @@ def normalise(url: str, *, tls: bool = False) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https"):
         raise ValueError(f"endpoints: {url!r} has scheme {parts.scheme!r}; only http and https are served")
-    if not parts.hostname or parts.username is not None:
+    if not parts.hostname or parts.username is not None or not parts.hostname.isprintable() or " " in parts.hostname:
         raise ValueError(f"endpoints: {url!r} must be http://HOST:PORT, without user or password")
     if parts.path not in ("", "/") or parts.query or parts.fragment:
         raise ValueError(f"endpoints: {url!r} must not have a path or a query; give http://HOST:PORT")

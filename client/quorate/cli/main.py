@@ -90,6 +90,18 @@ class Verbs(click.Group):
         with formatter.section("Verbs"):
             formatter.write_dl([(name, summary) for name, (_, summary) in VERBS.items()])
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Interrupts and closed pipes are told here: click itself has but one exit code for both."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("quorate: interrupted", err=True)
+            return 130
+        except BrokenPipeError:
+            # The reader has gone; without this the interpreter complains once more while it flushes stdout at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 141
+
     def main(self, *args: Any, **kwargs: Any) -> Any:
         settings = Settings()
         kwargs["standalone_mode"] = False
@@ -99,13 +111,8 @@ class Verbs(click.Group):
         except click.ClickException as wrong:
             wrong.show()
             code = wrong.exit_code
-        except (click.Abort, KeyboardInterrupt):
-            click.echo("quorate: interrupted", err=True)
+        except click.Abort:
             code = 130
-        except BrokenPipeError:
-            # The reader has gone; without this the interpreter complains once more while it flushes stdout at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            code = 141
         except Exception as error:  # noqa: BLE001 (re-raised when it is not one of ours)
             code = _report(error, settings)
         sys.exit(code if isinstance(code, int) else 0)

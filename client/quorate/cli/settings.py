@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -56,6 +55,8 @@ class Settings:
 
     def run(self, work: Callable[[Cluster], Awaitable[T]]) -> T:
         """Open a client, do the work, close it. An interrupt cancels the work, which cleans up behind itself."""
+
+        import asyncio
 
         async def opened() -> T:
             async with self.cluster() as cluster:

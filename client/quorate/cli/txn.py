@@ -49,7 +49,7 @@ def command(settings: Settings, file: TextIO, check: bool) -> int:
     try:
         txn = parse_txn_json(content) if content.lstrip().startswith("{") else parse_txn(content)
     except BadTransaction as wrong:
-        raise click.UsageError(f"{file.name}: {wrong}") from wrong
+        raise click.UsageError(f"{getattr(file, 'name', '<stdin>')}: {wrong}") from wrong
     if check:
         click.echo(format_txn(txn))
         return Exit.OK

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -39,3 +41,17 @@ async def members(state: FakeState) -> AsyncIterator[list[FakeMember]]:
 async def cluster(member: FakeMember) -> AsyncIterator[Cluster]:
     async with Cluster([member.url], options=FAST) as opened:
         yield opened
+
+
+@pytest.fixture
+def served(state: FakeState) -> Iterator[FakeMember]:
+    """A member on a loop of another thread, since this one will block."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    member = asyncio.run_coroutine_threadsafe(FakeMember(state).start(), loop).result()
+    yield member
+    asyncio.run_coroutine_threadsafe(member.stop(), loop).result()
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()

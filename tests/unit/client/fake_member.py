@@ -37,6 +37,7 @@ class FakeMember:
         self.requests: list[StreamRequest] = []
         self.calls: list[tuple[str, str, dict[str, object]]] = []
         self.http_answers: list[tuple[int, dict[str, object]]] = []
+        self.http_delay_s = 0.0
         self.cut_watch_after_events = 0
         self.watches = 0
         self.snapshot = b""
@@ -174,6 +175,8 @@ class FakeMember:
     async def _other(self, request: web.Request) -> web.StreamResponse:
         content = await request.read()
         self.calls.append((request.method, request.path_qs, json.loads(content) if content else {}))
+        if self.http_delay_s:
+            await asyncio.sleep(self.http_delay_s)
         if not self.http_answers:
             return problem("NotFound", "test: no answer was prepared")
         status, body = self.http_answers.pop(0)
