@@ -78,7 +78,7 @@ class Engine:
         self.clock = LogClock(now_ms)
         self.pending = Pending(settings)
         self.in_flight = InFlight()
-        self.reads = ReadQueue(settings, instance, self._ask_read)
+        self.reads = ReadQueue(settings, instance, self._ask_read, self._loop.time)
         self.forwarder = Forwarder(transport, settings.forward_batches_max, self._requeue)
         self.writer = LogWriter(log, self._on_written, self._on_failed, self._loop.time, telemetry)
         self._committed: deque[Entry] = deque()

@@ -93,6 +93,8 @@ class Housekeeping:
                 done(ServiceError("NoLeader", "no leader was elected within the request's time: the command was not carried out"))
         engine.in_flight.expire(now_s)
         engine.reads.expire(now_s)
+        engine.reads.retry_lost()
+        engine.wake()
         self._work_in_background(now_s + BACKGROUND_SLICE_S)
         stalled_s = engine.writer.stalled_s()
         if stalled_s * 1000 > self._settings.disk_stall_ms:

@@ -19,15 +19,17 @@ _CONTEXT = Struct(">QQ")
 
 
 class ReadQueue:
-    def __init__(self, settings: ReplicaSettings, instance: int, ask: Callable[[bytes], bool]) -> None:
+    def __init__(self, settings: ReplicaSettings, instance: int, ask: Callable[[bytes], bool], now_s: Callable[[], float]) -> None:
         """`ask(context)` starts a quorum round; False when there is no leader to ask. `instance` tells this process's contexts
         from those of its earlier lives, whose late answers must not be taken for ours."""
         self._settings = settings
         self._instance = instance
         self._ask = ask
+        self._now_s = now_s
         self._next_round = 1
         self._gathering: list[ReadWaiter] = []
         self._rounds: dict[bytes, list[ReadWaiter]] = {}
+        self._began_s: dict[bytes, float] = {}
         self._ready: list[tuple[int, list[ReadWaiter]]] = []
         """Confirmed at an index that is not applied yet."""
         self._waiting_count = 0
@@ -52,10 +54,12 @@ class ReadQueue:
             return
         self._next_round += 1
         self._rounds[context], self._gathering = self._gathering, []
+        self._began_s[context] = self._now_s()
 
     def confirmed(self, states: list[ReadState], applied_index: int) -> None:
         for state in states:
             waiters = self._rounds.pop(state.context, None)
+            self._began_s.pop(state.context, None)
             if waiters is None:
                 continue
             if state.index <= applied_index:
@@ -81,8 +85,16 @@ class ReadQueue:
     def retry_rounds(self) -> None:
         """The rounds under way were lost (change of leader, lost messages): their readers join the next. Reads are safe to repeat."""
         rounds, self._rounds = self._rounds, {}
+        self._began_s.clear()
         for waiters in rounds.values():
             self._gathering.extend(waiters)
+
+    def retry_lost(self) -> None:
+        """A question or an answer was lost on the way, which nobody else would notice: ask again."""
+        late_s = self._now_s() - self._settings.read_retry_ms / 1000
+        if any(began_s < late_s for began_s in self._began_s.values()):
+            self.retry_rounds()
+            self.start()
 
     def expire(self, now_s: float) -> None:
         for waiters in (self._gathering, *self._rounds.values(), *(waiters for _, waiters in self._ready)):
@@ -98,6 +110,7 @@ class ReadQueue:
         for _, waiters in self._ready:
             everything.extend(waiters)
         self._gathering, self._rounds, self._ready = [], {}, []
+        self._began_s.clear()
         self._fail(everything, error)
 
     def _fail(self, waiters: list[ReadWaiter], error: ServiceError) -> None:

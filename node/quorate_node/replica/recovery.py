@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 import msgspec
 
-from quorate_node.machine.interface import Machine
 from quorate_node.protocol.entry import Entry
 from quorate_node.protocol.ready import Persist
 from quorate_node.replica.repair import LogRepair
@@ -23,11 +23,9 @@ from quorate_node.transport.interface import PeerFailure, PeerRefused, RequestKi
 logger = logging.getLogger(__name__)
 
 
-async def recover_log(settings: ReplicaSettings, storage: Storage, machine: Machine, transport: Transport, member_id: int) -> None:
+async def recover_log(settings: ReplicaSettings, storage: Storage, transport: Transport, peers: Sequence[int]) -> None:
     """Return when the log is whole. Waits for peers for as long as it takes: to start without is to forget what was promised."""
     repair = LogRepair(settings, storage.log, transport)
-    witnesses = machine.configuration.witnesses
-    peers = [peer for peer in machine.members if peer != member_id and peer not in witnesses]
     while damaged := storage.log.damaged():
         logger.warning("log entries %s are damaged; repairing from peers before taking part", damaged)
         if await repair.damaged(damaged, peers):
@@ -38,7 +36,7 @@ async def recover_log(settings: ReplicaSettings, storage: Storage, machine: Mach
         await asyncio.sleep(settings.join_retry_ms / 1000)
 
 
-async def _confirmed_end(settings: ReplicaSettings, transport: Transport, peers: list[int]) -> tuple[int, int] | None:
+async def _confirmed_end(settings: ReplicaSettings, transport: Transport, peers: Sequence[int]) -> tuple[int, int] | None:
     """(leader, last index of its log), once its leadership was confirmed by a quorum."""
     for peer in peers:
         try:

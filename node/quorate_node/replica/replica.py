@@ -65,6 +65,7 @@ class Replica:
         self._admission = Admission(storage.load("admission"), lambda data: storage.save("admission", data), lambda: self.member_id)
         self._member: Member | None = None
         self._repairing = False
+        self._announced = -1
         self._was_member = False
         """Its own addition was applied in this life: only then does its absence mean that it was removed."""
         self._stopping = False
@@ -104,7 +105,9 @@ class Replica:
             await self._storage.clear_state()
             await self._storage.adopt(answer.cluster_id, answer.member_id)
             self._remember_token(answer.token_hash)
-            self._transport.set_peers({member_id: url for member_id, url in answer.peers.items() if member_id != answer.member_id})
+            others = {member_id: url for member_id, url in answer.peers.items() if member_id != answer.member_id}
+            self._storage.save("peers", msgspec.msgpack.encode(others))
+            self._transport.set_peers(others)
         self._admission.cluster_id = self._storage.cluster_id
         logger.info("member %d of cluster %d", self._storage.member_id, self._storage.cluster_id)
 
@@ -112,11 +115,13 @@ class Replica:
         if self._member is not None:
             return
         machine = await self._storage.open_machine()
-        if machine.members:
-            self._set_peers(machine, machine.configuration)
+        known = self._known_peers()
+        if known:
+            # The state may be older than the last membership: it is not synced, this record is.
+            self._transport.set_peers(known)
         if self._storage.log.damaged():
             self._repairing = True
-            await recover_log(self._settings, self._storage, machine, self._transport, self.member_id)
+            await recover_log(self._settings, self._storage, self._transport, sorted(known))
             self._repairing = False
         member = Member(
             self._settings,
@@ -132,8 +137,6 @@ class Replica:
         )
         self._member = member
         member.start()
-        if machine.members:
-            self._set_peers(machine, machine.configuration)
         machine.on_applied(self._on_applied)
 
     def _on_applied(self, index: int) -> None:
@@ -143,12 +146,27 @@ class Replica:
         """Speak to whoever is a member; an empty learner keeps the addresses that it was given with its identity."""
         if not machine.members:
             return
+        if self._stopping:
+            return
         self._was_member = self._was_member or self.member_id in machine.members
         present = {record.member_id: record.peer_url for record in machine.members.values() if record.member_id != self.member_id}
+        if self._engine_is_behind(machine):
+            return  # An old configuration, applied again after a restart: newer addresses are known already.
         self._transport.set_peers(present)
+        if present != self._known_peers():
+            self._storage.save("peers", msgspec.msgpack.encode(present))
         self._admission.forget_absent({*present, self.member_id})
         if self.member_id not in machine.members and self._was_member:
             logger.warning("this member was removed from the cluster; stop it, or give it an empty data directory to join again")
+
+    def _engine_is_behind(self, machine: Machine) -> bool:
+        member = self._member
+        return member is not None and machine.applied_index < member.engine.raft.commit_index and bool(self._known_peers())
+
+    def _known_peers(self) -> dict[int, str]:
+        """Who was a member when this one last knew: member id -> peer URL."""
+        stored = self._storage.load("peers")
+        return msgspec.msgpack.decode(stored, type=dict[int, str]) if stored else {}
 
     def _fail(self, error: BaseException) -> None:
         """The member stops: what is wrong with it would spread if it went on."""
@@ -210,11 +228,22 @@ class Replica:
             storage.member_id,
             storage.boot_counter,
             hard_state.term,
-            hard_state.commit,
+            self._announced_index(hard_state.commit),
             PROTOCOL_VERSION_LOW,
             PROTOCOL_VERSION_HIGH,
             self._instance,
         )
+
+    def _announced_index(self, commit: int) -> int:
+        """The highest committed index that any peer was ever told, durable before it is told: a rolled-back volume shows a lower one,
+        an honest one whose log was damaged does not."""
+        if self._announced < 0:
+            stored = self._storage.load("announced")
+            self._announced = msgspec.msgpack.decode(stored, type=int) if stored else 0
+        if commit > self._announced:
+            self._storage.save("announced", msgspec.msgpack.encode(commit))
+            self._announced = commit
+        return self._announced
 
     def admit(self, peer: Identity) -> str | None:
         return self._admission.judge(peer)

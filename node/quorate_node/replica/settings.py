@@ -35,6 +35,8 @@ class ReplicaSettings:
     pending_reads_max: int = 65_536
     read_rounds_max: int = 2
     """Quorum rounds for reads under way at once; what arrives meanwhile shares the next."""
+    read_retry_ms: int = 200
+    """A round that was not confirmed within this is asked again: reads are safe to repeat."""
     request_timeout_ms: int = 5_000
     forward_batches_max: int = 16
     apply_slice_ms: int = 5

@@ -109,7 +109,7 @@ class Node:
             return [node.url for node in self._cluster.nodes]
 
         def raft_config(member_id: int) -> RaftConfig:
-            return RaftConfig(member_id=member_id, election_ticks=20, heartbeat_ticks=3, read_lease_ms=60, lease_drift_ms=10)
+            return RaftConfig(member_id=member_id, election_ticks=20, heartbeat_ticks=3, read_lease_ms=60, lease_drift_ms=10, commit_eagerly=False)
 
         transport = LocalTransport(self._cluster.network, self.url)
         self.replica = Replica(

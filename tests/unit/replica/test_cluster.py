@@ -206,3 +206,79 @@ async def test_a_snapshot_restores_into_a_new_cluster_that_others_can_join() -> 
             assert await get(node, b"k49") == b"v"
             assert node.service.machine.revision > old_revision + 1_000_000
             assert node.service.cluster_id != source.cluster_id
+
+
+async def test_a_damaged_old_entry_is_repaired_from_peers_before_the_member_takes_part() -> None:
+    async with LocalCluster(3) as cluster:
+        await cluster.formed()
+        for number in range(10):
+            await cluster.leader().service.execute(put(b"k%d" % number, b"v"))
+        hurt = cluster.followers()[0]
+        await cluster.until(lambda: hurt.service.status().applied_index == cluster.leader().service.status().applied_index)
+        middle = hurt.disk_last_index() - 4
+        await hurt.crash()
+        hurt.disk.damage_record(middle)
+        await hurt.start()
+        await cluster.until(lambda: hurt.replica.member is not None)
+        assert hurt.storage.log.damaged() == []
+        assert hurt.storage.log.entries(middle, middle + 1, 1 << 20)
+        assert await get(hurt, b"k9") == b"v"
+
+
+async def test_a_damaged_tail_is_fetched_anew_from_a_confirmed_leader() -> None:
+    async with LocalCluster(3) as cluster:
+        await cluster.formed()
+        for number in range(10):
+            await cluster.leader().service.execute(put(b"k%d" % number, b"v"))
+        hurt = cluster.followers()[0]
+        last = hurt.disk_last_index()
+        await hurt.crash()
+        for index in (last - 1, last):
+            hurt.disk.damage_record(index)
+        hurt.disk.damage_marker()
+        await hurt.start()
+        await cluster.until(lambda: hurt.replica.member is not None)
+        assert hurt.storage.log.damaged() == []
+        assert await get(hurt, b"k9") == b"v"
+
+
+async def test_a_damaged_member_alone_waits_and_does_not_vote() -> None:
+    async with LocalCluster(3) as cluster:
+        await cluster.formed()
+        for number in range(10):
+            await cluster.leader().service.execute(put(b"k%d" % number, b"v"))
+        hurt, other = cluster.followers()
+        leader = cluster.leader()
+        middle = hurt.disk_last_index() - 4
+        await hurt.crash()
+        await other.crash()
+        hurt.disk.damage_record(middle)
+        cluster.network.cut.add(leader.url)
+        await hurt.start()
+        await other.start()
+        await asyncio.sleep(1.0)
+        assert hurt.service.status().role == "repairing" or hurt.storage.log.damaged() == []
+        cluster.network.cut.clear()
+        await cluster.until(lambda: hurt.replica.member is not None)
+        assert await get(hurt, b"k9") == b"v"
+
+
+async def test_expired_leases_take_their_keys_along_and_kept_ones_stay() -> None:
+    from quorate.wire.commands import LeaseGrant, LeaseKeepAlive
+    from quorate.wire.results import LeaseResult
+
+    def command(kind: CommandKind, payload: object) -> Command:
+        return Command(kind, 1, 0, 0, 0, "", 0, msgspec.Raw(msgspec.msgpack.encode(payload)))
+
+    async with LocalCluster(3, expiry_interval_ms=20) as cluster:
+        await cluster.formed()
+        service = cluster.leader().service
+        for lease in (1, 2):
+            granted = await service.execute(command(CommandKind.LEASE_GRANT, LeaseGrant(1000, lease)))
+            assert isinstance(granted, LeaseResult)
+            await service.execute(command(CommandKind.PUT, Put(b"key%d" % lease, b"v", lease)))
+        for _ in range(20):
+            await service.execute(command(CommandKind.LEASE_KEEPALIVE, LeaseKeepAlive((2,))))
+            await asyncio.sleep(0.08)
+        assert await get(cluster.leader(), b"key1") is None
+        assert await get(cluster.leader(), b"key2") == b"v"

@@ -12,8 +12,9 @@ class Rounds:
     def __init__(self, rounds_max: int = 1, pending_max: int = 100) -> None:
         self.asked: list[bytes] = []
         self.leader = True
+        self.now_s = 0.0
         self.served: list[ServiceError | None] = []
-        self.queue = ReadQueue(ReplicaSettings(read_rounds_max=rounds_max, pending_reads_max=pending_max), 7, self.ask)
+        self.queue = ReadQueue(ReplicaSettings(read_rounds_max=rounds_max, pending_reads_max=pending_max), 7, self.ask, lambda: self.now_s)
 
     def ask(self, context: bytes) -> bool:
         if self.leader:
@@ -94,3 +95,15 @@ def test_stopping_tells_everybody() -> None:
     rounds.read()
     rounds.queue.fail_all(ServiceError("ShuttingDown", "stopping"))
     assert len(rounds.served) == 2 and len(rounds.queue) == 0
+
+
+def test_a_round_that_nobody_answers_is_asked_again() -> None:
+    rounds = Rounds()
+    rounds.read()
+    rounds.queue.retry_lost()
+    assert len(rounds.asked) == 1
+    rounds.now_s = 1.0
+    rounds.queue.retry_lost()
+    assert len(rounds.asked) == 2
+    rounds.queue.confirmed([ReadState(1, rounds.asked[1])], applied_index=1)
+    assert rounds.served == [None]
