@@ -31,6 +31,8 @@ class DamagedRanges:
         self._ranges = sorted([*kept, (low, high)])
 
     def remove(self, low: int, high: int) -> None:
+        if low >= high:
+            return
         kept = []
         for other_low, other_high in self._ranges:
             kept.append((other_low, min(other_high, low)))

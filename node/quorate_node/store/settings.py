@@ -35,7 +35,7 @@ class StoreSettings:
     state_memtables_max: int = 3
     state_memtables_total_bytes: int = 48 * MIB
     """Active memtables of all families together: beyond it RocksDB flushes all families at once. Also what a restart must apply again."""
-    state_block_cache_bytes: int = 96 * MIB
+    state_block_cache_bytes: int = 192 * MIB
     """Data, index and filter blocks of all families: the largest part of a member's memory that a setting bounds."""
     state_block_bytes: int = 4 * KIB
     state_bloom_bits_per_key: int = 10

@@ -17,7 +17,7 @@ from quorate_node.protocol.message import SnapshotMetadata
 from quorate_node.protocol.ready import HardState, Persist
 from quorate_node.store import StoreKind
 from quorate_node.store.errors import Compacted, Unavailable
-from tests.unit.store.support import SETTINGS, VOTERS, Member, entry, persist, put, read_all
+from tests.unit.store.support import SETTINGS, VOTERS, Member, entry, persist, put, quick_parent, read_all
 
 SMALL_CACHE = replace(SETTINGS, log_cache_entries_max=4, log_verify_on_open_entries=7)
 
@@ -29,7 +29,7 @@ class LogModel(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="quorate-log-model-"))
+        self.path = Path(tempfile.mkdtemp(prefix="quorate-log-model-", dir=quick_parent()))
         self.member = Member(self.kind, self.path, SMALL_CACHE)
         self.entries: dict[int, Entry] = {}
         self.anchor = (0, 0, CHAIN_START)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from quorate_node.store.hard_state import HardStateFile, HardStateSlot, decode_s
 from quorate_node.store.log_record import MARKER_BYTES, MARKER_MAGIC, Marker, encode_marker
 from quorate_node.store.rocksdb_log import RocksLogBackend
 from quorate_node.store.wal_scan import BLOCK_BYTES, HEADER_BYTES, markers_in
-from tests.unit.store.support import SETTINGS, Member, append, entries, entry, persist, put, read_all
+from tests.unit.store.support import SETTINGS, Member, append, entries, entry, persist, put, quick_parent, read_all
 
 BATCHES = 8
 PER_BATCH = 3
@@ -69,8 +70,14 @@ def _wal(data: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def crashed(tmp_path_factory: pytest.TempPathFactory) -> CrashedLog:
-    return CrashedLog(tmp_path_factory.mktemp("crashed"))
+def quick_path() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="quorate-wal-", dir=quick_parent()) as path:
+        yield Path(path)
+
+
+@pytest.fixture(scope="module")
+def crashed(quick_path: Path) -> CrashedLog:
+    return CrashedLog(quick_path)
 
 
 def flipped(content: bytes, offset: int) -> bytes:
@@ -294,8 +301,8 @@ def test_a_marker_across_a_block_boundary_is_found() -> None:
     assert list(markers_in(bytes(100) + content[:-1])) == []
 
 
-def test_term_and_vote_torn_at_every_byte_are_the_old_ones_or_the_new_ones(tmp_path: Path) -> None:
-    path = tmp_path / "hard-state"
+def test_term_and_vote_torn_at_every_byte_are_the_old_ones_or_the_new_ones(quick_path: Path) -> None:
+    path = quick_path / "hard-state"
     file = HardStateFile(path, create=True)
     file.save(HardStateSlot(1, term=5, vote=2))
     before = path.read_bytes()
