@@ -33,14 +33,19 @@ class RawConnection:
     async def answer(self, timeout_s: float = 5.0) -> RawAnswer:
         """The next answer. Raises `asyncio.IncompleteReadError` at the end of the connection."""
         async with asyncio.timeout(timeout_s):
-            head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-            line, *fields = head.rstrip().split("\r\n")
-            headers = {name.lower(): value.strip() for name, _, value in (field.partition(":") for field in fields)}
-            if headers.get("transfer-encoding") == "chunked":
-                body = await self._chunked()
-            else:
-                body = await self.reader.readexactly(int(headers.get("content-length", "0")))
-            return RawAnswer(int(line.split()[1]), headers, body)
+            return await self.rest(await self.reader.readuntil(b"\r\n\r\n"))
+
+    async def rest(self, head: bytes, *, has_body: bool = True) -> RawAnswer:
+        """The answer whose head was read."""
+        line, *fields = head.decode("latin-1").rstrip().split("\r\n")
+        headers = {name.lower(): value.strip() for name, _, value in (field.partition(":") for field in fields)}
+        if not has_body:
+            body = b""
+        elif headers.get("transfer-encoding") == "chunked":
+            body = await self._chunked()
+        else:
+            body = await self.reader.readexactly(int(headers.get("content-length", "0")))
+        return RawAnswer(int(line.split()[1]), headers, body)
 
     async def _chunked(self) -> bytes:
         chunks: list[bytes] = []

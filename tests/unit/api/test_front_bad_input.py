@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from tests.unit.api.conftest import Serve, Served
-from tests.unit.api.raw import RawConnection, request
+from tests.unit.api.raw import RawAnswer, RawConnection, request
 
 HOST = b"Host: 127.0.0.1\r\n"
 PUT = b"POST /v1/put HTTP/1.1\r\n" + HOST + b"Content-Type: application/json\r\n"
@@ -74,7 +74,7 @@ async def refused(api: Served, data: bytes) -> None:
     assert api.service.entries == []
 
 
-async def alive(api: Served) -> object:
+async def alive(api: Served) -> RawAnswer:
     connection = await api.raw()
     answer = await connection.ask("GET", "/v1/version")
     connection.close()
@@ -241,7 +241,7 @@ async def test_keys_in_paths_are_taken_strictly(api: Served, target: str, error:
 @pytest.mark.parametrize("target", ["/v1/keys/a", "/v1/status"])
 async def test_our_own_headers_are_checked(api: Served, target: str, headers: dict[str, str], error: str) -> None:
     connection = await api.raw()
-    answer = await connection.ask("GET", target, **headers)
+    answer = await connection.ask("GET", target, None, **headers)
     assert (answer.status, answer.json["error"]) == (400, error)
     connection.close()
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from quorate_node.telemetry.definitions import METRICS, Kind
+from quorate_node.telemetry.definitions import METRICS, Definition, Kind
 from quorate_node.telemetry.instruments import (
     LABEL_VALUES_MAX,
     Counter,
@@ -76,9 +76,8 @@ def test_every_metric_has_a_typed_instrument_of_its_kind() -> None:
     assert {name: kind for name, kind in hints.items() if name in expected} == expected
 
 
-@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
-def test_names_follow_the_fields_style(metric: object) -> None:
-    definition = METRICS[METRICS.index(metric)]  # type: ignore[arg-type]
+@pytest.mark.parametrize("definition", METRICS, ids=lambda metric: metric.name)
+def test_names_follow_the_fields_style(definition: Definition) -> None:
     assert re.fullmatch(r"quorate_[a-z0-9_]+", definition.name)
     assert definition.name.endswith("_total") == (definition.kind is Kind.COUNTER)
     assert bool(definition.bounds) == (definition.kind is Kind.HISTOGRAM)

@@ -13,7 +13,7 @@ from quorate_node.api.http.front import Front
 from quorate_node.api.http.handlers import application, files, leases, member, members, watch
 from quorate_node.api.http.handlers.hot import hot
 from quorate_node.api.http.keepalives import KEEPALIVES, KeepAliveBatcher
-from quorate_node.api.http.middleware import around, close_after_sticky
+from quorate_node.api.http.middleware import around, prepare
 from quorate_node.api.http.operations import Operations
 from quorate_node.api.http.reads import ReadBatcher
 from quorate_node.api.http.routes import ROUTES
@@ -75,7 +75,7 @@ class ApiServer:
         app = web.Application(middlewares=[around], client_max_size=0)
         app[CONTEXT] = self._context
         app[KEEPALIVES] = KeepAliveBatcher(self.service, self.settings.keepalive_leases_max, loop)
-        app.on_response_prepare.append(close_after_sticky)
+        app.on_response_prepare.append(prepare)
         for route in ROUTES:
             app.router.add_route(route.method, route.path, HANDLERS[route.name], name=route.name)
         self._runner = web.AppRunner(app, handler_cancellation=True, access_log=None)

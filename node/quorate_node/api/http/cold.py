@@ -65,7 +65,7 @@ class ColdHandler(RequestHandler):
             error, text = "MalformedBody", f"the request is malformed: {(message or '').strip()[:200] or 'see docs/api.md'}"
         request_id = front.new_request_id().decode("ascii")
         answered, body = error_body(error, text, front.service.leader(), request_id)
-        headers = {"x-request-id": request_id, "connection": "close"}
+        headers = {"x-request-id": request_id, "connection": "close", "server": "quorate"}
         response = web.Response(status=answered, body=body, content_type="application/json", headers=headers)
         response.force_close()
         return response

@@ -108,6 +108,8 @@ class HeadParser:
             raise HeadRefused("field `content-length`: it is not a decimal number")
         if "transfer-encoding" in fields and "content-length" in fields:
             raise HeadRefused("both `content-length` and `transfer-encoding`: send one of them")
+        if fields.get("expect", b"100-continue").lower() != b"100-continue":
+            raise HeadRefused("header `expect`: only 100-continue is known")
         head.content_length = int(length)
         head.upgrade = upgrade
         head.special = upgrade or "transfer-encoding" in fields or "expect" in fields

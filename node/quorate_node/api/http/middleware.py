@@ -63,8 +63,9 @@ def error_response(request: web.Request, error: str, message: str) -> web.Respon
     return response
 
 
-async def close_after_sticky(request: web.Request, response: web.StreamResponse) -> None:
-    """A connection that the front gave away for good (chunked body, HTTP/1.0 ...) ends with its answer."""
+async def prepare(request: web.Request, response: web.StreamResponse) -> None:
+    """A connection that the front gave away for good (chunked body, HTTP/1.0 ...) ends with its answer. No versions are told."""
+    response.headers.popall("server", None)
     handler = request.protocol
     assert isinstance(handler, ColdHandler)
     if (handler.connection.sticky or handler.connection.front.draining) and response.status != 101:
