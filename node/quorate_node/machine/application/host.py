@@ -42,7 +42,7 @@ class ApplicationHost:
         self._shelf = SnapshotShelf(directory)
         self._feed = Feed(reader, settings)
         self._replies = Replies(settings)
-        hooks = Hooks(self._on_applied, self._on_snapshot, self._on_snapshot_failed, self._wanted_above, self._on_slow)
+        hooks = Hooks(self._on_applied, self._on_snapshot, self._on_snapshot_failed, self._wanted_above, self._on_slow, self._on_restored)
         self._supervisor = Supervisor(settings, self._feed, self._shelf, hooks, self._on_failed)
         self._started = False
         self._registered: Registered = None
@@ -98,12 +98,14 @@ class ApplicationHost:
         """Take a last snapshot within `stop_timeout_s`, so that the next start replays little, and end the process."""
         session = self._supervisor.session
         if session is not None and self._registered is not None and self._supervisor.state == ApplicationState.RUNNING:
-            self._snapshot_over.clear()
-            session.snapshot_asked = True
-            self._feed.nudge()
+            failures = self._snapshot_failures
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self.settings.stop_timeout_s):
-                    await self._snapshot_over.wait()
+                    while self._supervisor.session is session and self._snapshot_failures == failures and not self._is_kept():
+                        self._snapshot_over.clear()
+                        session.snapshot_asked = True
+                        self._feed.nudge()
+                        await self._snapshot_over.wait()
         await self._end("the member is stopping")
 
     async def install(self, index: int, registered: Registered, snapshot: Path | None) -> None:
@@ -214,6 +216,15 @@ class ApplicationHost:
         self._slow += 1
         LOG.warning("the application's machine took %.1f s for a message (application.slow_command_s)", seconds)
 
+    def _is_kept(self) -> bool:
+        """Everything that was submitted is applied, and the newest snapshot holds it."""
+        newest = self._shelf.snapshots[0].header.index if self._shelf.snapshots else 0
+        return self._feed.drained and self._replies.waiting == 0 and newest >= self._applied[0]
+
+    def _on_restored(self, index: int) -> None:
+        self._applied = max(self._applied, (index, POSITION_MAX))
+        self._replies.fail_waiting(_forgotten(index), until=(index, POSITION_MAX))
+
     def _on_failed(self, message: str) -> None:
         self._snapshot_over.set()
         self._replies.fail_waiting(self._failure("the command is committed"))
@@ -239,5 +250,5 @@ class ApplicationHost:
 
 def _forgotten(index: int) -> Failure:
     return Failure(
-        "SessionSequenceForgotten", f"the command at index {index} was applied before this member's restart: its result is not kept"
+        "SessionSequenceForgotten", f"a command up to index {index} was applied before this member's restart: its result is not kept"
     )

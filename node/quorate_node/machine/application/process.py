@@ -55,20 +55,17 @@ class WorkerProcess:
     async def start(cls, settings: ApplicationSettings) -> WorkerProcess:
         """Raises `ApplicationFailed` (the class cannot be made), `WorkerDied` (also when it is not ready in `start_timeout_s`)."""
         ours, theirs = socket.socketpair()
+        # In a task of its own: a start that is cancelled halfway would leave a process that nobody knows.
+        starting = asyncio.ensure_future(_spawn(settings, theirs))
         try:
-            process = await asyncio.create_subprocess_exec(
-                *_command(settings, theirs.fileno()),
-                pass_fds=[theirs.fileno()],
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=STANDARD_ERROR,
-                # The same string hashes on every member: the order of a set of texts is a part of many programs' state.
-                env={**os.environ, "PYTHONHASHSEED": "0"},
-            )
+            process = await asyncio.shield(starting)
         except OSError as error:
             ours.close()
             raise WorkerDied(f"the process cannot be started: {error}") from error
-        finally:
-            theirs.close()
+        except asyncio.CancelledError:
+            ours.close()
+            await (await starting).wait()
+            raise
         reader, writer = await asyncio.open_connection(sock=ours, limit=STREAM_BUFFER_BYTES)
         worker = cls(process, reader, writer, Hello("", 0))
         try:
@@ -134,6 +131,20 @@ class WorkerProcess:
         except TimeoutError:
             return "it closed its link and runs on"
         return f"it was killed by signal {-code}" if code < 0 else f"it exited with code {code}"
+
+
+async def _spawn(settings: ApplicationSettings, theirs: socket.socket) -> asyncio.subprocess.Process:
+    try:
+        return await asyncio.create_subprocess_exec(
+            *_command(settings, theirs.fileno()),
+            pass_fds=[theirs.fileno()],
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=STANDARD_ERROR,
+            # The same string hashes on every member: the order of a set of texts is a part of many programs' state.
+            env={**os.environ, "PYTHONHASHSEED": "0"},
+        )
+    finally:
+        theirs.close()
 
 
 def _command(settings: ApplicationSettings, descriptor: int) -> Sequence[str]:

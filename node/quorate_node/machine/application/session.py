@@ -48,6 +48,8 @@ class Hooks(NamedTuple):
     wanted_snapshot: Callable[[int], int | None]
     """The lowest index above the given one of which somebody waits for a snapshot, else None."""
     slow: Callable[[float], None]
+    restored: Callable[[int], None]
+    """The process starts from the state after this index: nothing up to it is applied, or answered, again."""
 
 
 class WorkerSession:

@@ -101,6 +101,7 @@ class Supervisor:
             if at_start is not None and at_start != own:
                 raise ApplicationFailed(demand(at_start, own, index))
             self._feed.rewind(index, applied_index)
+            self._hooks.restored(index)
             self.session = WorkerSession(self.worker, self._feed, self._settings, self._shelf.directory, self._hooks, index, at_start)
             if snapshot is not None:
                 await self.session.restore(snapshot)
