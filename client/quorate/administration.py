@@ -28,8 +28,9 @@ class Administration:
     def _opened_calls(self) -> HttpCalls:
         raise NotImplementedError
 
-    async def members(self, *, timeout_s: float | None = None) -> Members:
-        return await self._opened_calls().call("GET", "/v1/members", Members, timeout_s=timeout_s)
+    async def members(self, endpoint: str | None = None, *, timeout_s: float | None = None) -> Members:
+        """The members as `endpoint`, or any member, knows them; only the leader also tells each one's `progress`."""
+        return await self._opened_calls().call("GET", "/v1/members", Members, endpoint=endpoint, timeout_s=timeout_s)
 
     async def member_add(
         self,

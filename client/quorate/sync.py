@@ -248,8 +248,8 @@ class SyncCluster:
         follow = self.asynchronous.follow(from_index, after_position=after_position)
         return SyncIterator(self, follow, follow.close)
 
-    def members(self, *, timeout_s: float | None = None) -> Members:
-        return self.run(self.asynchronous.members(timeout_s=timeout_s))
+    def members(self, endpoint: str | None = None, *, timeout_s: float | None = None) -> Members:
+        return self.run(self.asynchronous.members(endpoint, timeout_s=timeout_s))
 
     def member_add(self, peer_url: str, *, name: str = "", witness: bool = False, priority: int = 0,
                    expected_configuration_index: int | None = None, timeout_s: float | None = None) -> int:

@@ -11,9 +11,10 @@ from quorate.cli.settings import Settings, pass_settings
 from quorate.cli.values import find_member
 
 if TYPE_CHECKING:
+    from quorate.answers import Members
     from quorate.cluster import Cluster
 
-COLUMNS = ("member_id", "name", "role", "state", "lag_entries", "client_url", "peer_url", "priority")
+COLUMNS = ("name", "member_id", "role", "state", "lag", "client_url")
 expected = click.option(
     "--expect-configuration", "expected", type=click.IntRange(min=0), help="Refuse when the membership is not at this index any more."
 )
@@ -34,11 +35,24 @@ def command() -> None:
     """
 
 
+async def _from_leader(cluster: Cluster) -> Members:
+    """Only the leader knows how far the others are; without one, any member's list is better than none."""
+    from quorate.exceptions import QuorateError
+
+    try:
+        leader = await cluster.leader(timeout_s=min(1.0, cluster.options.timeout_s))
+        if leader.client_url:
+            return await cluster.members(leader.client_url)
+    except QuorateError:
+        return await cluster.members()
+    return await cluster.members()
+
+
 @command.command("list")
 @pass_settings
 def list_members(settings: Settings) -> None:
     """List members, their roles, and how far each is behind the leader."""
-    found = settings.run(lambda cluster: cluster.members())
+    found = settings.run(_from_leader)
     rows: list[dict[str, object]] = []
     for each in found.members:
         progress = each.progress
@@ -50,14 +64,14 @@ def list_members(settings: Settings) -> None:
                 "name": each.name,
                 "role": each.role,
                 "state": state,
-                "lag_entries": lag,
+                "lag": lag,
                 "client_url": each.client_url,
                 "peer_url": each.peer_url,
                 "priority": each.priority,
             }
         )
     if settings.format == "json":
-        texts = [{name: str(value) if name in ("member_id", "lag_entries") else value for name, value in row.items()} for row in rows]
+        texts = [{name: str(value) if name in ("member_id", "lag") else value for name, value in row.items()} for row in rows]
         emit_json({"cluster_id": str(found.cluster_id), "configuration_index": str(found.configuration_index), "members": texts})
         return
     emit_rows(COLUMNS, rows, settings.format, title=f"cluster {found.cluster_id}, configuration {found.configuration_index}")

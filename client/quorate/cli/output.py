@@ -16,6 +16,7 @@ import click
 
 from quorate.wire.results import DeleteRangeResult, Event, KeyValue, PutResult, RangeResult, Result, TxnResult
 
+FOLDED_COLUMNS = frozenset({"", "key", "value", "alarms"})
 _ESCAPES = {ord("\\"): "\\\\", ord("\t"): "\\t", ord("\n"): "\\n", ord("\r"): "\\r"}
 
 
@@ -29,13 +30,24 @@ def emit_line(*fields: object) -> None:
 
 
 def emit_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "", caption: str = "") -> None:
+    from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title or None, caption=caption or None, title_justify="left", header_style="bold")
+    # At 80 columns every blank counts: no edges, one blank between columns.
+    table = Table(
+        title=title or None,
+        caption=caption or None,
+        title_justify="left",
+        header_style="bold",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     for column in columns:
-        table.add_column(column, overflow="fold")
+        # Numbers and names broken over lines cannot be read or copied; what may be long gives way first.
+        table.add_column(column, overflow="fold", no_wrap=column not in FOLDED_COLUMNS)
     for row in rows:
         table.add_row(*(Text(str(cell)) for cell in row))
     Console(file=sys.stdout).print(table)
@@ -113,13 +125,12 @@ def emit_fields(fields: dict[str, object], output: str, *, title: str = "") -> N
 
 
 def emit_rows(columns: Sequence[str], rows: list[dict[str, object]], output: str, *, title: str = "") -> None:
-    """Many things of one shape. JSON: a list of objects; plain: the columns' values, tab-separated."""
+    """Many things of one shape. JSON: a list of objects; table: the `columns` of them; plain: all values, tab-separated."""
     if output == "json":
         emit_json([{n: str(v) if isinstance(v, int) and not isinstance(v, bool) else v for n, v in row.items()} for row in rows])
         return
-    cells = [[row[column] for column in columns] for row in rows]
     if output == "table":
-        emit_table(columns, cells, title=title)
+        emit_table(columns, [[row[column] for column in columns] for row in rows], title=title)
         return
-    for each in cells:
-        emit_line(*each)
+    for row in rows:
+        emit_line(*row.values())

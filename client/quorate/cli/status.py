@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from quorate.answers import Status
     from quorate.cluster import Cluster
 
-COLUMNS = ("endpoint", "member_id", "name", "role", "term", "commit", "applied", "revision", "size", "version", "errors")
+COLUMNS = ("name", "endpoint", "role", "term", "applied", "revision", "size", "alarms")
 
 
 @click.command("status")
@@ -62,19 +62,16 @@ async def _ask_all(cluster: Cluster) -> list[tuple[str, Status | str]]:
 
 def _row(url: str, status: Status | str) -> dict[str, object]:
     if isinstance(status, str):
-        return {**dict.fromkeys(COLUMNS, ""), "endpoint": url, "errors": status}
+        return {**dict.fromkeys(COLUMNS, ""), "endpoint": url, "alarms": status}
     return {
+        "name": status.name or status.member_id,
         "endpoint": url,
-        "member_id": status.member_id,
-        "name": status.name,
         "role": status.role,
         "term": status.term,
-        "commit": status.commit_index,
         "applied": status.applied_index,
         "revision": status.revision,
         "size": _size(status.log_size_bytes + status.state_size_bytes),
-        "version": status.version,
-        "errors": ", ".join(status.errors),
+        "alarms": ", ".join(status.errors),
     }
 
 
