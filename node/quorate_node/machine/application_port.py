@@ -42,12 +42,14 @@ class Pending:
 class ApplicationPort(Protocol):
     """Called in log order, each command once for each time the log is applied, always after the state's write succeeded.
 
+    Commands reach it from the APPLICATION_VERSION entry on that registers a machine; before, they are the bare ordered log.
+
     The host keeps its own applied index: after a restart the machine may apply entries again that the host has already seen (or
     the other way round), so the host ignores (index, position) at or below its own.
     """
 
     def version(self) -> tuple[str, int] | None:
-        """(name, version) of the machine this member can run; None: none, application commands are the bare ordered log."""
+        """(name, version) of the machine this member can run, for who proposes its registration; None: none."""
         ...
 
     def submit(self, index: int, position: int, log_time_ms: int, payload: bytes) -> Result | Pending:

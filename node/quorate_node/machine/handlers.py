@@ -61,8 +61,11 @@ def _cluster_version(stage: Stage, request: wire.ClusterVersion) -> Result:
 
 
 def _application(stage: Stage, payload: bytes) -> Result | Pending:
-    """Ordered and remembered here, run by the port after the write: it must never see what the state may forget."""
-    if stage.application is None and stage.committed.application.version() is None:
+    """Ordered and remembered here, run by the port after the write: it must never see what the state may forget.
+
+    Whether a machine is registered is replicated state; what this member happens to run must not decide what is stored.
+    """
+    if stage.application is None:
         return ApplicationResult(stage.index, b"")
     pending = Pending()
     stage.for_application.append(Submission(pending, stage.index, stage.position, stage.log_time_ms, payload))

@@ -6,7 +6,7 @@ stand in for an exact order of use: when the young one is full it becomes the ol
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from typing import Any
 
 Record = bytes | None
@@ -32,20 +32,15 @@ class RecordCache:
         record: Record = self._get(key)
         return record
 
-    def find(self, keys: Iterable[bytes]) -> dict[bytes, Record]:
+    def find(self, keys: Collection[bytes]) -> dict[bytes, Record]:
         """Records of all keys (None: not there), the missing ones with one look into the store."""
         young, old = self._young, self._old
-        found: dict[bytes, Record] = {}
-        missing = []
-        for key in keys:
-            if key in young:
-                found[key] = young[key]
-            elif key in old:
-                found[key] = old[key]
-            else:
-                missing.append(key)
-        if missing:
-            found.update(zip(missing, self._get(missing), strict=True))
+        found = {key: young[key] for key in keys if key in young}
+        if len(found) < len(keys):
+            found.update({key: old[key] for key in keys if key in old and key not in found})
+            missing = [key for key in keys if key not in found]
+            if missing:
+                found.update(zip(missing, self._get(missing), strict=True))
         return found
 
     def written(self, records: dict[bytes, Record], size_bytes: int) -> None:

@@ -58,23 +58,30 @@ def admit(stage: Stage, command: Command) -> Result | Pending | None:
     if not 1 <= command.acked_below <= seq <= MAX_INT64:
         message = f"seq {seq} and acked_below {command.acked_below} must be 1 <= acked_below <= seq: count seq from 1"
         return Failure("InvalidArgument", message, stage.revision)
-    _prune(stage, command.session, session.acked_below, acked_below)
-    deadline_ms = stage.log_time_ms + session.ttl_ms
-    touched = Session(session.ttl_ms, deadline_ms, acked_below, session.seq_max)
-    stage.set_session(command.session, touched)
+    window = stage.rules.session_window
+    within = acked_below <= seq < acked_below + window
+    if acked_below > session.acked_below:
+        _prune(stage, command.session, session.acked_below, acked_below)
+    seq_max = seq if within and seq > session.seq_max else session.seq_max
+    stage.set_session(command.session, Session(session.ttl_ms, stage.log_time_ms + session.ttl_ms, acked_below, seq_max))
+    if not within:
+        return _outside(stage, command, acked_below)
+    if seq <= session.seq_max and (reply := stage.reply(command.session, seq)) is not None:
+        return _answer_again(stage, (command.session, seq), reply)
+    return None
+
+
+def _outside(stage: Stage, command: Command, acked_below: int) -> Failure:
+    """The sequence number lies below or above the window."""
+    seq, window = command.seq, stage.rules.session_window
     if seq < acked_below:
         message = f"seq {seq} of session {command.session} lies below acked_below {acked_below}: its reply was forgotten"
         return Failure("SessionSequenceForgotten", message, stage.revision)
-    if seq >= acked_below + stage.rules.session_window:
-        message = (
-            f"seq {seq} of session {command.session} is {seq - acked_below} above acked_below {acked_below}, "
-            f"the window is {stage.rules.session_window}: raise acked_below as replies arrive"
-        )
-        return Failure("TooManyRequests", message, stage.revision)
-    if seq <= session.seq_max and (reply := stage.reply(command.session, seq)) is not None:
-        return _answer_again(stage, (command.session, seq), reply)
-    stage.set_session(command.session, touched._replace(seq_max=max(seq, session.seq_max)))
-    return None
+    message = (
+        f"seq {seq} of session {command.session} is {seq - acked_below} above acked_below {acked_below}, "
+        f"the window is {window}: raise acked_below as replies arrive"
+    )
+    return Failure("TooManyRequests", message, stage.revision)
 
 
 def keep(stage: Stage, command: Command, result: Result | Pending) -> None:
@@ -113,7 +120,7 @@ def _answer_again(stage: Stage, key: tuple[int, int], reply: bytes) -> Result | 
 def _prune(stage: Stage, number: int, low: int, high: int) -> None:
     """Forget the replies [low, high); none was kept from `low` + window on."""
     for seq in range(low, min(high, low + stage.rules.session_window)):
-        stage.write_reply(number, seq, None)
+        stage.forget_reply(number, seq)
 
 
 def _remove(stage: Stage, number: int) -> None:

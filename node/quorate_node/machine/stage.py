@@ -195,9 +195,14 @@ class Stage:
         found: bytes | None = self.committed.get_reply(PAIR.pack(session, seq))
         return found
 
-    def write_reply(self, session: int, seq: int, reply: bytes | None) -> None:
+    def write_reply(self, session: int, seq: int, reply: bytes) -> None:
         self.replies[session, seq] = reply
         self.write("replies", PAIR.pack(session, seq), reply)
+
+    def forget_reply(self, session: int, seq: int) -> None:
+        """No effect of its own: what is forgotten follows from the session's `acked_below`, or from its end."""
+        self.replies[session, seq] = None
+        self.batch.delete(PAIR.pack(session, seq), self.families["replies"])
 
     # Members and everything else.
 

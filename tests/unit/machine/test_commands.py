@@ -23,6 +23,7 @@ from quorate.wire.commands import (
     Txn,
 )
 from quorate.wire.results import DoneResult
+from quorate_node.machine import handlers, rules
 from quorate_node.machine.interface import Refused, UnknownCommand
 from quorate_node.machine.kv import KeyValueMachine
 from quorate_node.machine.limits import MachineLimits
@@ -200,3 +201,21 @@ def test_a_member_update_answers_with_the_revision(memory_member: Member) -> Non
     memory_member.machine.apply_membership(Entry(1, 1, EntryType.MEMBERSHIP), Configuration(), [MemberRecord(1, "a", "p", "c")], [])
     result = memory_member.one(command(MemberUpdate(1, "b", "p", "c"), kind=CommandKind.MEMBER_UPDATE))
     assert result == DoneResult(1)
+
+
+def test_a_newer_cluster_version_activates_what_belongs_to_it(memory_member: Member, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the next release will: a kind of version 2 is refused, before and after proposal, until the entry that activates it."""
+    monkeypatch.setattr(handlers, "CLUSTER_VERSION_MAX", 2)
+    monkeypatch.setitem(rules.RULES, 2, rules.Rules(transaction_operations_max=1))
+    monkeypatch.setitem(rules.KIND_SINCE, int(CommandKind.COMPACT), 2)
+    memory_member.one(Put(b"a"))
+    assert memory_member.one(Compact(1)).error == "InvalidArgument"
+    with pytest.raises(Refused, match="kind 4 needs cluster version 2, this cluster is at 1: upgrade it"):
+        memory_member.machine.check(CommandKind.COMPACT, msgspec.msgpack.encode(Compact(1)))
+    two = Txn((), (Operation(put=Put(b"a")), Operation(put=Put(b"b"))))
+    raised = command(ClusterVersion(2), kind=CommandKind.CLUSTER_VERSION)
+    assert [getattr(one, "error", "") for one in memory_member.do(two, raised, two, Compact(1))] == ["", "", "TooManyOperations", ""]
+    late = command(ClusterVersion(1), kind=CommandKind.CLUSTER_VERSION)
+    memory_member.one(late)
+    memory_member.restart(memory_member.store)
+    assert memory_member.machine.cluster_version == 2

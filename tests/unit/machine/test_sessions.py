@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quorate.wire.commands import CommandKind, Operation, Put, Range, SessionClose, SessionCreate, SessionExpire, Txn
+from quorate.wire.commands import (
+    ApplicationVersion,
+    CommandKind,
+    LeaseGrant,
+    Operation,
+    Put,
+    Range,
+    SessionClose,
+    SessionCreate,
+    SessionExpire,
+    Txn,
+)
 from quorate.wire.results import ApplicationResult, Failure, PutResult, Result
 from quorate_node.machine import rules
 from quorate_node.machine.application_port import Pending
@@ -17,6 +28,9 @@ from quorate_node.machine.rules import Rules
 from quorate_node.store.memory_disk import MemoryDisk
 from quorate_node.store.memory_state import MemoryStateStore
 from tests.unit.machine.builders import ALL, Member, command
+
+
+REGISTER = command(ApplicationVersion("counter", 2), kind=CommandKind.APPLICATION_VERSION)
 
 
 def session_of(member: Member, ttl_ms: int = 5_000, at_ms: int = 0) -> int:
@@ -150,6 +164,7 @@ class LateApplication:
 def test_an_application_that_answers_late_is_asked_once() -> None:
     port = LateApplication()
     member = Member(MemoryStateStore(MemoryDisk(), "1"), application=port)
+    member.one(REGISTER)
     session = session_of(member)
     request = command(b"add", session=session, seq=1, kind=CommandKind.APPLICATION)
     first, again = member.do(request, request)
@@ -157,15 +172,59 @@ def test_an_application_that_answers_late_is_asked_once() -> None:
     assert again is first
     answers: list[Result] = []
     first.set_callback(answers.append)
-    port.pending[2, 0].resolve(ApplicationResult(2, b"1"))
-    assert answers == [ApplicationResult(2, b"1")]
-    assert member.one(request) == ApplicationResult(2, b"1")
-    assert port.submitted == [(2, 0, b"add")]
+    port.pending[3, 0].resolve(ApplicationResult(3, b"1"))
+    assert answers == [ApplicationResult(3, b"1")]
+    assert member.one(request) == ApplicationResult(3, b"1")
+    assert port.submitted == [(3, 0, b"add")]
     member.restart(member.store)
-    assert member.one(request).result == ApplicationResult(2, b"1")
-    del port.pending[2, 0]
+    assert member.one(request).result == ApplicationResult(3, b"1")
+    del port.pending[3, 0]
     member.restart(member.store)
     assert member.one(request).error == "SessionSequenceForgotten"
+
+
+def test_what_the_application_answered_is_dropped_with_its_acknowledgement() -> None:
+    port = LateApplication()
+    member = Member(MemoryStateStore(MemoryDisk(), "1"))
+    member.machine.set_application(port)
+    member.one(REGISTER)
+    session = session_of(member)
+    for seq in range(1, 6):
+        member.one(command(b"add", session=session, seq=seq, acked_below=seq, kind=CommandKind.APPLICATION))
+    assert list(member.machine._committed.pending) == [(session, 5)]
+    member.one(SessionClose(session))
+    assert member.machine._committed.pending == {}
+
+
+def test_the_application_is_told_in_log_order_once_the_state_is_written() -> None:
+    class Answering(LateApplication):
+        def submit(self, index: int, position: int, log_time_ms: int, payload: bytes) -> Result:  # type: ignore[override]
+            assert member.machine.applied_index == index
+            self.submitted.append((index, position, payload))
+            return ApplicationResult(index, payload)
+
+        def register(self, index: int, name: str, version: int) -> None:
+            super().register(index, name, version)
+            self.submitted.append((index, -1, name.encode()))
+
+    port = Answering()
+    member = Member(MemoryStateStore(MemoryDisk(), "1"), application=port)
+    before, _, one, two = member.do(command(b"0", kind=13), REGISTER, command(b"1", kind=13), command(b"2", kind=13))
+    assert before == ApplicationResult(1, b"")
+    assert (one.result, two.result) == (ApplicationResult(1, b"1"), ApplicationResult(1, b"2"))
+    assert port.submitted == [(1, -1, b"counter"), (1, 2, b"1"), (1, 3, b"2")]
+
+
+def test_a_registered_application_that_this_member_does_not_run_keeps_the_order(memory_member: Member) -> None:
+    memory_member.one(REGISTER)
+    assert memory_member.one(command(b"1", kind=13)).result == ApplicationResult(2, b"")
+
+
+def test_an_id_that_is_taken_is_passed_over(memory_member: Member) -> None:
+    """Ids come from the place in the log, which starts anew in a restored cluster, beside leases that were kept."""
+    taken = (1 << 16) + 2
+    results = memory_member.do(LeaseGrant(1_000, taken), LeaseGrant(1_000))
+    assert results[1].lease == taken + 1
 
 
 def test_without_an_application_a_command_is_its_place_in_the_log(memory_member: Member) -> None:

@@ -162,6 +162,24 @@ async def test_a_waiting_reader_may_be_cancelled_and_come_back(memory_member: Me
     assert (await watch.next()).revision == 2
 
 
+async def test_a_reader_behind_gives_the_loop_its_turn_between_chunks(memory_member: Member) -> None:
+    member = Member(memory_member.store, SMALL)
+    member.do(*[Put(b"a") for _ in range(20)], Put(b"b"))
+    watch = member.machine.watch(WatchRequest(b"b", start_revision=2))
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    assert revisions(list((await watch.next()).events)) == [22]
+    counting.cancel()
+    assert turns >= 10
+
+
 def test_watches_are_counted_and_bounded(memory_member: Member) -> None:
     member = Member(memory_member.store, MachineLimits(watches_max=2))
     first = member.machine.watch(WatchRequest(b"a"))
