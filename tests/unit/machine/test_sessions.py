@@ -29,7 +29,6 @@ from quorate_node.store.memory_disk import MemoryDisk
 from quorate_node.store.memory_state import MemoryStateStore
 from tests.unit.machine.builders import ALL, Member, command
 
-
 REGISTER = command(ApplicationVersion("counter", 2), kind=CommandKind.APPLICATION_VERSION)
 
 
