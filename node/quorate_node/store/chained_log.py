@@ -5,7 +5,6 @@ Two positions: the *tail*, what the store's thread has made durable, and the *vi
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -44,8 +43,6 @@ class ChainedLog(StoredView):
         super().__init__(backend, settings)
         self._hard_state = hard_state
         self._settings = settings
-        self._write_lock = threading.Lock()
-        """Around the tail and the backend's writes: `write` and `compact` come from different threads."""
         self._staged: deque[_Staged] = deque()
         self._repairs: dict[int, int] = {}
         """End of a damaged range under repair -> where its repair began."""

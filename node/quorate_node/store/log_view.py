@@ -29,6 +29,8 @@ class StoredView:
         self._cache = LogCache(settings.log_cache_bytes, settings.log_cache_entries_max)
         self._lock = threading.Lock()
         """Around the view and the cache: short, never held while the disk is waited for."""
+        self._write_lock = threading.RLock()
+        """Around the tail and the backend's writes: `write` and `compact` come from different threads. Taken before `_lock`."""
 
     def _show(self, position: Position) -> None:
         """Take tail, view and damage from an opening's findings."""
@@ -123,12 +125,24 @@ class StoredView:
         return Damaged(f"the entry at index {index} is damaged on disk: it must be fetched from the other members")
 
     def _confirm_damage(self, index: int) -> Damaged:
-        """Unless another thread has just compacted or replaced it. Raises `Compacted`, `Unavailable`."""
-        self._check(index)
-        if index > self._tail.last_index:
-            raise Unavailable(f"index {index} is being replaced by a shorter log")
-        self._found_damage(index, index + 1)
-        return self._damage(index)
+        """Looked at again while nobody writes: another thread may just have compacted or replaced it.
+
+        Raises `Compacted`, `Unavailable`.
+        """
+        with self._write_lock:
+            self._check(index)
+            if index > self._tail.last_index or not self._verify_on_disk(index, index + 1):
+                raise Unavailable(f"index {index} is being replaced by a write under way")
+            self._found_damage(index, index + 1)
+            return self._damage(index)
+
+    def _verify_on_disk(self, low: int, high: int) -> list[tuple[int, int]]:
+        """Damaged ranges of [low, high), against the record before it on disk: the cache may belong to what was just replaced."""
+        previous: bytes | None = self._anchor.chain
+        if low - 1 > self._anchor.index:
+            decoded = decode_record(low - 1, next(iter(self._backend.read(low - 1, low)))[1])
+            previous = decoded[1] if decoded is not None else None
+        return verify_run(self._backend.read(low, high), previous)[0]
 
     def _found_damage(self, low: int, high: int) -> None:
         with self._lock:
@@ -136,17 +150,15 @@ class StoredView:
 
     def scrub(self, low: int, high: int) -> list[tuple[int, int]]:
         low, high = max(low, self.first_index()), min(high, self._last_index + 1)
-        if low >= high:
+        if low >= high or not self._verify_on_disk(low, high):
             return []
-        try:
-            previous: bytes | None = self.chain(low - 1)
-        except Damaged:
-            previous = None
-        found, _ = verify_run(self._backend.read(low, high), previous)
-        still = [(begin, end) for begin, end in found if begin >= self.first_index()]
-        for begin, end in still:
-            self._found_damage(begin, end)
-        return still
+        with self._write_lock:
+            # Once more while nobody writes: a read beside a write may have seen half of each history.
+            low, high = max(low, self.first_index()), min(high, self._last_index + 1, self._tail.last_index + 1)
+            found = self._verify_on_disk(low, high) if low < high else []
+            for begin, end in found:
+                self._found_damage(begin, end)
+        return found
 
     def size_bytes(self) -> int:
         return self._backend.size_bytes()
