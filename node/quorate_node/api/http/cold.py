@@ -50,7 +50,7 @@ class ColdHandler(RequestHandler):
     ) -> tuple[web.StreamResponse, bool]:
         """Tells the front that the answer is written, so that it may go on with the next request of the connection."""
         prepared, reset = await super().finish_response(request, resp, start_time)
-        self.connection.cold_finished(bool(prepared.keep_alive) and not reset)
+        self.connection.cold.finished(bool(prepared.keep_alive) and not reset)
         return prepared, reset
 
     def handle_error(

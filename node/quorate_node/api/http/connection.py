@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from enum import IntEnum
 from typing import TYPE_CHECKING, cast
 
-from quorate_node.api.http.cold import ColdHandler
+from quorate_node.api.http.cold_turn import ColdTurn
 from quorate_node.api.http.head import Head, HeadRefused
 from quorate_node.api.http.hot import HotExchange, HotRoute
 from quorate_node.api.http.problem import Problem
+from quorate_node.api.http.waiting import Waiting
+from quorate_node.machine.interface import Refused
+from quorate_node.replica.service import ServiceError
+from quorate_node.store.errors import StoreError
 
 if TYPE_CHECKING:
     from quorate_node.api.http.front import Front
 
 HELD_BYTES_MAX = 64 * 1024
 """Received bytes that wait because the connection is busy; reading pauses above."""
-
-
-class Waiting(IntEnum):
-    """What of the client the connection waits for; each has a timeout."""
-
-    REQUEST = 0
-    HEAD = 1
-    BODY = 2
-    CLOSE = 3
-    """The last answer is on its way; what still arrives is thrown away, so that closing does not reset what the client must read."""
 
 
 class Connection(asyncio.Protocol):
@@ -40,12 +33,7 @@ class Connection(asyncio.Protocol):
         self.chunks: list[bytes] = []
         self.missing = 0
         self.partial: tuple[HotRoute, Head, bytes] | None = None
-        self.cold: ColdHandler | None = None
-        self.cold_waiting = False
-        self.cold_busy = False
-        self.cold_answered = False
-        self.cold_missing = 0
-        self.sticky = False
+        self.cold = ColdTurn(self)
         self.waiting = Waiting.REQUEST
         self.waiting_since_s = front.now_s
         self.body_bytes = 0
@@ -69,35 +57,32 @@ class Connection(asyncio.Protocol):
         self.pending.clear()
         self.front.lost(self)
         self._wake_drained()
-        if self.cold is not None:
-            self.cold.connection_lost(exc)
+        self.cold.connection_lost(exc)
 
     def eof_received(self) -> bool:
         """A client may close its sending half and still wait for answers; a general request or a watch ends with it."""
-        if self.pending and not self.cold_busy and self.waiting is not Waiting.CLOSE:
+        if self.pending and not self.cold.busy and self.waiting is not Waiting.CLOSE:
             self.half_closed = True
             return True
         return False
 
     def pause_writing(self) -> None:
         self.write_paused_since_s = self.front.now_s
-        if self.cold is not None:
-            self.cold.pause_writing()
+        self.cold.pause_writing()
 
     def resume_writing(self) -> None:
         self.write_paused_since_s = 0.0
         self._wake_drained()
-        if self.cold is not None:
-            self.cold.resume_writing()
-        self._resume()
+        self.cold.resume_writing()
+        self.resume()
 
     def data_received(self, data: bytes) -> None:
         self.front.received.value += len(data)
-        if self.sticky:
-            assert self.cold is not None
-            self.cold.data_received(data)
-        elif self.cold_missing:
-            self._feed_cold_body(data)
+        cold = self.cold
+        if cold.sticky or cold.missing:
+            rest = cold.feed(data)
+            if rest:
+                self._process(self.held + rest)
         elif self.waiting is Waiting.CLOSE:
             return
         elif self.partial is not None:
@@ -122,10 +107,10 @@ class Connection(asyncio.Protocol):
 
     def _blocked(self) -> bool:
         return (
-            self.cold_busy
-            or (self.cold_waiting and len(self.pending) > 0)
+            self.cold.busy
+            or (self.cold.waiting and len(self.pending) > 0)
             or self.write_paused_since_s > 0
-            or len(self.pending) >= self.front.settings.pipelining_depth_max
+            or len(self.pending) >= self.front.pipelining_depth_max
             or self.transport is None
             or self.waiting is Waiting.CLOSE
         )
@@ -136,7 +121,7 @@ class Connection(asyncio.Protocol):
         self.processing = True
         position = 0
         try:
-            while position < len(data) and not self.sticky and self.partial is None:
+            while position < len(data) and not self.cold.sticky and self.partial is None:
                 if self._blocked():
                     break
                 advanced = self._next_request(data, position)
@@ -150,30 +135,35 @@ class Connection(asyncio.Protocol):
             if len(self.held) > HELD_BYTES_MAX and self._blocked():
                 self._pause()
         if self.partial is None and self.waiting is not Waiting.CLOSE:
-            self._wait_for(Waiting.HEAD if self.held and not self._blocked() else Waiting.REQUEST)
+            self.wait_for(Waiting.HEAD if self.held and not self._blocked() else Waiting.REQUEST)
 
     def _next_request(self, data: bytes, position: int) -> int:
         """Frame and begin the request at `position`; returns where the next one begins, -1 when this one's head is not all there."""
-        if data.startswith(b"\r\n", position):  # an empty line before a request is ignored (RFC 9112 section 2.2)
+        front = self.front
+        end = data.find(b"\r\n\r\n", position, position + front.head_bytes_max)
+        line_end = data.find(b"\r\n", position, end + 2 if end >= 0 else position + front.head_bytes_max)
+        if line_end == position:  # an empty line before a request is ignored (RFC 9112 section 2.2)
             return position + 2
-        limit = self.front.settings.head_bytes_max
-        end = data.find(b"\r\n\r\n", position, position + limit)
         if end < 0:
-            if len(data) - position >= limit:
-                self.refuse("InvalidArgument", f"the request's head is over {limit} bytes: send fewer or shorter headers")
+            if len(data) - position >= front.head_bytes_max:
+                self.refuse("InvalidArgument", f"the request's head is over {front.head_bytes_max} bytes: send fewer or shorter headers")
             else:
                 self._check_line(data, position)
             return -1
-        line_end = data.find(b"\r\n", position, end + 2)
         line = data[position:line_end]
-        try:
-            head = self.front.judge(line, data[line_end + 2 : end + 4])
-        except HeadRefused as refused:
-            self.refuse("MalformedBody", str(refused))
-            return -1
-        route = self.front.route(line)
+        block = data[line_end + 2 : end + 4]
+        route = front.hot_lines.get(line)
+        # A line that is known by heart and a block that was judged before need no second judgement.
+        head = front.known_heads.get(block) if route is not None else None
+        if head is None or not head.has_host:
+            try:
+                head = front.judge(line, block)
+            except HeadRefused as refused:
+                self.refuse("MalformedBody", str(refused))
+                return -1
+            route = front.route(line)
         if route is None or head.special:
-            return self._begin_cold(head, line, data, position, end + 4)
+            return self.cold.begin(head, line, data, position, end + 4)
         return self._begin_hot(route, head, line, data, end + 4)
 
     def _check_line(self, data: bytes, position: int) -> None:
@@ -183,7 +173,7 @@ class Connection(asyncio.Protocol):
 
     def _begin_hot(self, route: HotRoute, head: Head, line: bytes, data: bytes, body_begin: int) -> int:
         length = head.content_length
-        limit = self.front.settings.body_bytes_max
+        limit = self.front.body_bytes_max
         if length > limit:
             self.front.limit_hit("body_bytes_max")
             self.refuse("BodyTooLarge", f"the body has {length} bytes; at most {limit} are taken: split the request")
@@ -193,7 +183,7 @@ class Connection(asyncio.Protocol):
             self.partial = (route, head, line)
             self.chunks = [data[body_begin:]]
             self.missing = body_end - len(data)
-            self._wait_for(Waiting.BODY, length)
+            self.wait_for(Waiting.BODY, length)
             return len(data)
         self._serve(route, head, line, data[body_begin:body_end])
         return body_end
@@ -221,80 +211,30 @@ class Connection(asyncio.Protocol):
         exchange = HotExchange(self, route, head)
         self.pending.append(exchange)
         front.inflight += 1
-        if head.problem is not None:
-            exchange.failed(head.problem.error, head.problem.message)
-        elif front.inflight > front.settings.requests_inflight_max:
-            front.limit_hit("requests_inflight_max")
-            limit = front.settings.requests_inflight_max
-            exchange.failed("TooManyRequests", f"{limit} requests are open, which is the limit: try again after a moment")
-        elif route.has_body:
-            problem = wrong_type(head)
-            if problem is None:
-                front.operations.start(route.name, exchange, body)
+        try:
+            if head.problem is not None:
+                raise head.problem
+            if front.inflight > front.requests_inflight_max:
+                raise front.too_many()
+            if not route.has_body:
+                route.start(exchange, line[4:-9])
             else:
-                exchange.failed(problem.error, problem.message)
-        else:
-            front.operations.start(route.name, exchange, line[4:-9])
+                if head.content_type != "application/json":
+                    judge_type(head)
+                route.start(exchange, body)
+        except (Problem, Refused, ServiceError) as refused:
+            exchange.failed(refused.error, refused.message)
+        except StoreError as error:
+            exchange.failed("StoreUnavailable", f"the state cannot be read: {error}")
         if head.close:
-            self._wait_for(Waiting.CLOSE)
+            self.wait_for(Waiting.CLOSE)
 
-    # The general server.
-
-    def _begin_cold(self, head: Head, line: bytes, data: bytes, begin: int, body_begin: int) -> int:
-        if self.pending:  # answers go in order: aiohttp gets its turn when all before it are written
-            self.cold_waiting = True
-            return -1
-        self.cold_waiting = False
-        self.front.handovers.add()
-        if self.cold is None:
-            assert self.transport is not None
-            self.cold = self.front.make_cold(self)
-            self.cold.connection_made(self.transport)
-        self.cold.head = head
-        self.cold_busy = True
-        self.cold_answered = False
-        if head.special or not line.endswith(b" HTTP/1.1"):
-            self.sticky = True
-            self.cold.data_received(data[begin:])
-            return len(data)
-        body_end = min(body_begin + head.content_length, len(data))
-        self.cold_missing = body_begin + head.content_length - body_end
-        self.cold.data_received(data[begin:body_end])
-        if self.cold_missing:
-            self._wait_for(Waiting.BODY, head.content_length)
-        return body_end
-
-    def _feed_cold_body(self, data: bytes) -> None:
-        assert self.cold is not None
-        taken = min(len(data), self.cold_missing)
-        self.cold_missing -= taken
-        self.cold.data_received(data[:taken] if taken < len(data) else data)
-        if not self.cold_missing:
-            self._wait_for(Waiting.REQUEST)
-            self.front.loop.call_soon(self._cold_over)
-        if taken < len(data):
-            self._process(self.held + data[taken:])
-
-    def cold_finished(self, keep_alive: bool) -> None:
-        """aiohttp wrote its answer. It closes the connection itself when it will not keep it alive."""
-        if self.sticky:
-            return
-        if not keep_alive:
-            self._wait_for(Waiting.CLOSE)
-            return
-        self.cold_answered = True
-        # Not at once: aiohttp's own loop over requests has still to see that this one is over.
-        self.front.loop.call_soon(self._cold_over)
-
-    def _cold_over(self) -> None:
-        """The connection is ours again once the answer is written and the body all there (aiohttp throws unread rest away)."""
-        if not self.cold_answered or self.cold_missing or self.transport is None:
-            return
-        self.cold_busy = self.cold_answered = False
+    def cold_over(self) -> None:
+        """The general server is done with its request: go on with the next one."""
         if self.front.draining:
             self.close()
-            return
-        self._resume()
+        else:
+            self.resume()
 
     # Answers.
 
@@ -332,7 +272,7 @@ class Connection(asyncio.Protocol):
         if close or (self.half_closed and not self.pending):
             self.close()
         elif self.held or self.reading_paused:
-            self._resume()
+            self.resume()
 
     def refuse(self, error: str, message: str) -> None:
         """Answer an error after all answers before it, and close: where the next request begins is unknown or too far."""
@@ -341,14 +281,14 @@ class Connection(asyncio.Protocol):
         self.pending.append(exchange)
         self.front.inflight += 1
         exchange.failed(error, message)
-        self._wait_for(Waiting.CLOSE)
+        self.wait_for(Waiting.CLOSE)
 
     def close(self) -> None:
         """Say that nothing more comes, and close once the client has, or after a moment."""
         self.pending.clear()
         if self.transport is None:
             return
-        self._wait_for(Waiting.CLOSE)
+        self.wait_for(Waiting.CLOSE)
         self.waiting_since_s = self.front.now_s
         if self.transport.can_write_eof() and not self.half_closed:
             self.transport.write_eof()
@@ -357,7 +297,7 @@ class Connection(asyncio.Protocol):
 
     # Flow.
 
-    def _wait_for(self, waiting: Waiting, body_bytes: int = 0) -> None:
+    def wait_for(self, waiting: Waiting, body_bytes: int = 0) -> None:
         if waiting is not self.waiting or waiting is Waiting.REQUEST:
             self.waiting_since_s = self.front.now_s
         self.waiting = waiting
@@ -368,7 +308,7 @@ class Connection(asyncio.Protocol):
             self.reading_paused = True
             self.transport.pause_reading()
 
-    def _resume(self) -> None:
+    def resume(self) -> None:
         """Go on with what was held back, unless something still holds it."""
         if self.processing or self._blocked():
             return
@@ -379,9 +319,9 @@ class Connection(asyncio.Protocol):
             self.transport.resume_reading()
 
 
-def wrong_type(head: Head) -> Problem | None:
-    """A body that is not JSON, or that a browser could send to a foreign origin without asking."""
+def judge_type(head: Head) -> None:
+    """Refuse a body that is not JSON, or that a browser could send to a foreign origin without asking. Raises `Problem`."""
     if head.content_type == "application/json" or (not head.content_type and not head.browser):
-        return None
+        return
     shown = head.content_type[:60] or "none"
-    return Problem("UnsupportedMediaType", f"header `content-type`: {shown} is not taken here; send application/json")
+    raise Problem("UnsupportedMediaType", f"header `content-type`: {shown} is not taken here; send application/json")

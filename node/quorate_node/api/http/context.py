@@ -13,7 +13,7 @@ from aiohttp import web
 from quorate.wire.commands import Command
 from quorate.wire.results import Failure, Result
 from quorate_node.api.http.cold import ColdHandler
-from quorate_node.api.http.connection import wrong_type
+from quorate_node.api.http.connection import judge_type
 from quorate_node.api.http.encoding import encode_body
 from quorate_node.api.http.head import Head
 from quorate_node.api.http.integers import int64
@@ -109,9 +109,7 @@ async def read_body(request: web.Request) -> bytes:
     except TimeoutError:
         raise Problem("Timeout", "the request's body was not complete in time: send it faster") from None
     if size:
-        problem = wrong_type(head)
-        if problem is not None:
-            raise problem
+        judge_type(head)
     return b"".join(chunks)
 
 

@@ -15,10 +15,12 @@ from aiohttp import web
 
 from quorate.wire.errors import ERRORS
 from quorate_node.api.http.cold import ColdHandler
-from quorate_node.api.http.connection import Connection, Waiting
+from quorate_node.api.http.connection import Connection
 from quorate_node.api.http.head import Head, HeadParser, HeadRefused
 from quorate_node.api.http.hot import HotRoute
 from quorate_node.api.http.operations import Operations
+from quorate_node.api.http.problem import Problem
+from quorate_node.api.http.waiting import Waiting
 from quorate_node.api.settings import ApiSettings
 from quorate_node.replica.service import ReplicaService
 from quorate_node.telemetry.telemetry import Telemetry
@@ -67,19 +69,26 @@ class Front:
         self._dirty: list[Connection] = []
         self._id_prefix = os.urandom(5).hex().encode()
         self._ids = 0
-        self._routes, self._key_route, self.refused_route = self._hot_routes(telemetry)
+        self.known_heads = self._parser.known
+        self.hot_lines, self._key_route, self.refused_route = self._hot_routes(operations, telemetry)
+        # The limits that every request meets, at hand.
+        self.head_bytes_max = settings.head_bytes_max
+        self.body_bytes_max = settings.body_bytes_max
+        self.pipelining_depth_max = settings.pipelining_depth_max
+        self.requests_inflight_max = settings.requests_inflight_max
         self._write_date()
         telemetry.api_connections.function = lambda: len(self.connections)
         telemetry.api_requests_inflight.function = lambda: self.inflight
         self._timer = loop.call_later(TICK_S, self._tick)
 
-    def _hot_routes(self, telemetry: Telemetry) -> tuple[dict[bytes, HotRoute], HotRoute, HotRoute]:
+    def _hot_routes(self, operations: Operations, telemetry: Telemetry) -> tuple[dict[bytes, HotRoute], HotRoute, HotRoute]:
         durations = telemetry.api_request_seconds
         routes = {}
         for name in HOT_BODIES:
             line = f"POST /v1/{name} HTTP/1.1".encode()
-            routes[line] = HotRoute(name, True, durations.of((name,)))
-        return routes, HotRoute("key", False, durations.of(("key",))), HotRoute("refused", False, durations.of(("refused",)))
+            routes[line] = HotRoute(name, True, operations.by_name[name], durations.of((name,)))
+        key = HotRoute("key", False, operations.key, durations.of(("key",)))
+        return routes, key, HotRoute("refused", False, operations.key, durations.of(("refused",)))
 
     # Listening.
 
@@ -98,7 +107,7 @@ class Front:
         for listener in self._listeners:
             listener.close()
         for connection in list(self.connections):
-            if not connection.pending and not connection.cold_busy:
+            if not connection.pending and not connection.cold.busy:
                 connection.close()
         try:
             async with asyncio.timeout(self.settings.drain_timeout_ms / 1000):
@@ -143,7 +152,7 @@ class Front:
 
     def route(self, line: bytes) -> HotRoute | None:
         """The hot route of a request line; None is for the general server."""
-        found = self._routes.get(line)
+        found = self.hot_lines.get(line)
         if found is not None:
             return found
         if line.startswith(KEY_LINE) and line.endswith(b" HTTP/1.1") and _TARGET.match(line[4:-9]):
@@ -159,6 +168,12 @@ class Front:
 
     def limit_hit(self, limit: str) -> None:
         self.telemetry.api_limit_hits.add((limit,))
+
+    def too_many(self) -> Problem:
+        """One request more than may be open."""
+        self.limit_hit("requests_inflight_max")
+        limit = self.requests_inflight_max
+        return Problem("TooManyRequests", f"{limit} requests are open, which is the limit: try again after a moment")
 
     def log_failure(self, error: BaseException | None) -> None:
         logger.error("a request failed inside the API", exc_info=error)
@@ -207,13 +222,13 @@ class Front:
             connection.refuse("Timeout", f"the request's headers were not complete within {settings.header_timeout_ms} ms")
         elif waiting is Waiting.BODY and waited_ms > self._body_time_ms(connection.body_bytes):
             self.limit_hit("body_timeout_ms")
-            if connection.cold_busy:
+            if connection.cold.busy:
                 transport.abort()
             else:
                 connection.refuse("Timeout", f"the request's body was not complete within {waited_ms:.0f} ms: send it faster")
-        elif waiting is Waiting.CLOSE and not connection.pending and not connection.cold_busy and waited_ms > CLOSE_LINGER_S * 1000:
+        elif waiting is Waiting.CLOSE and not connection.pending and not connection.cold.busy and waited_ms > CLOSE_LINGER_S * 1000:
             transport.abort()
-        elif waiting is Waiting.REQUEST and not connection.pending and not connection.cold_busy and waited_ms > settings.idle_timeout_ms:
+        elif waiting is Waiting.REQUEST and not connection.pending and not connection.cold.busy and waited_ms > settings.idle_timeout_ms:
             connection.close()
 
     def _body_time_ms(self, body_bytes: int) -> float:

@@ -70,16 +70,16 @@ class HeadParser:
 
     def __init__(self, settings: ApiSettings) -> None:
         self._settings = settings
-        self._cache: dict[bytes, Head] = {}
+        self.known: dict[bytes, Head] = {}
 
     def parse(self, line: bytes, block: bytes) -> Head:
         """The head of a request of HTTP/1.x whose header block (with its last empty line) is `block`. Raises `HeadRefused`."""
-        head = self._cache.get(block)
+        head = self.known.get(block)
         if head is None:
             head = self._parse(line, block)
-            if len(self._cache) >= self._settings.head_cache_entries_max:
-                self._cache.clear()
-            self._cache[block] = head
+            if len(self.known) >= self._settings.head_cache_entries_max:
+                self.known.clear()
+            self.known[block] = head
         return head
 
     def _parse(self, line: bytes, block: bytes) -> Head:

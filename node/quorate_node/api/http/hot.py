@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from quorate_node.api.http.exchange import Exchange
@@ -14,13 +15,17 @@ if TYPE_CHECKING:
     from quorate_node.telemetry.instruments import Histogram
 
 
+Start = Callable[["HotExchange", bytes], None]
+
+
 class HotRoute:
     """A route the front serves itself, with its instruments at hand."""
 
-    __slots__ = ("duration", "has_body", "labels", "name")
+    __slots__ = ("duration", "has_body", "labels", "name", "start")
 
-    def __init__(self, name: str, has_body: bool, duration: Histogram) -> None:
+    def __init__(self, name: str, has_body: bool, start: Start, duration: Histogram) -> None:
         self.name = name
+        self.start = start
         self.has_body = has_body
         self.duration = duration
         self.labels = {status: (name, str(status)) for status in (200, 400, 404, 429, 503)}
@@ -31,7 +36,7 @@ class HotExchange(Exchange):
 
     def __init__(self, connection: Connection, route: HotRoute, head: Head) -> None:
         front = connection.front
-        super().__init__(front.service, head.forward, head.timeout_s, front.loop.time())
+        Exchange.__init__(self, front.service, head.forward, head.timeout_s, front.loop.time())
         self.connection = connection
         self.route = route
         self.given_id = head.request_id
@@ -59,7 +64,7 @@ class HotExchange(Exchange):
             front.status_lines[status],
             self.given_id or front.new_request_id(),
             len(body),
-            _extra_fields(status, self.close),
+            b"" if status == 200 and not self.close else _extra_fields(status, self.close),
             body,
         )
         self.connection.answered(self)

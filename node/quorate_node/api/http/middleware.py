@@ -68,7 +68,7 @@ async def prepare(request: web.Request, response: web.StreamResponse) -> None:
     response.headers.popall("server", None)
     handler = request.protocol
     assert isinstance(handler, ColdHandler)
-    if (handler.connection.sticky or handler.connection.front.draining) and response.status != 101:
+    if (handler.connection.cold.sticky or handler.connection.front.draining) and response.status != 101:
         response.force_close()
         response.headers["connection"] = "close"  # aiohttp has written the field already when it calls us, if it was to
 
