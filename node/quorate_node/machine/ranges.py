@@ -49,7 +49,8 @@ def range_steps(source: Source, request: Range, bytes_max: int, chunk_keys: int)
     """Evaluate `request`; the generator's return value is the result. Raises `Refused`."""
     revision = checked_revision(request.revision, source)
     if not request.range_end:
-        return _single(source, request, revision)
+        record = source.get(request.key) if revision == source.revision else get_at(source, request.key, revision)
+        return single_result(request, record, source.revision)
     start, end = bounds(request.key, request.range_end)
     if end is not None and end <= start:
         return RangeResult(source.revision, [], 0)
@@ -65,13 +66,14 @@ def range_steps(source: Source, request: Range, bytes_max: int, chunk_keys: int)
     return RangeResult(source.revision, _key_values(collected, request.keys_only), count, more)
 
 
-def _single(source: Source, request: Range, revision: int) -> RangeResult:
-    record = source.get(request.key) if revision == source.revision else get_at(source, request.key, revision)
+def single_result(request: Range, record: bytes | None, store_revision: int) -> RangeResult:
+    """The answer for one key, given its record at the revision that was asked for."""
     if record is None:
-        return RangeResult(source.revision, [], 0)
-    if request.count_only or not matches(request, record):
-        return RangeResult(source.revision, [], 1)
-    return RangeResult(source.revision, _key_values([(request.key, record)], request.keys_only), 1)
+        return RangeResult(store_revision, [], 0)
+    if request.count_only or (_has_filters(request) and not matches(request, record)):
+        return RangeResult(store_revision, [], 1)
+    make = key_only if request.keys_only else key_value
+    return RangeResult(store_revision, [make(request.key, record)], 1)
 
 
 def _count(source: Source, start: bytes, end: bytes | None, revision: int, chunk_keys: int) -> Generator[None, None, int]:

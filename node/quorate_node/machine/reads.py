@@ -11,7 +11,7 @@ from quorate_node.machine.committed import Committed
 from quorate_node.machine.interface import Refused, TooLarge
 from quorate_node.machine.leases import ABSENT
 from quorate_node.machine.limits import MachineLimits
-from quorate_node.machine.ranges import Steps, checked_revision, matches, range_steps, sorts
+from quorate_node.machine.ranges import Steps, checked_revision, matches, range_steps, single_result, sorts
 from quorate_node.machine.records import U64, key_only, key_value
 from quorate_node.machine.scan import StoreSource, bounds, items_at
 from quorate_node.store.interface import StateReader
@@ -32,9 +32,12 @@ class Reads:
         return [None if (record := found[key]) is None else key_value(key, record) for key in keys]
 
     def range(self, request: Range) -> RangeResult:
-        """Raises `Refused`, and `TooLarge` beyond `range_chunk_keys` scanned."""
+        """Raises `Refused`, and `TooLarge` beyond `range_chunk_keys` scanned. One key now, the commonest read, goes the shortest way."""
         self._check(request)
-        steps = self._steps(self._committed.store, request)
+        committed = self._committed
+        if not request.range_end and request.revision <= 0:
+            return single_result(request, committed.cache.get(request.key), committed.state.revision)
+        steps = self._steps(committed.store, request)
         try:
             next(steps)
         except StopIteration as stopped:
