@@ -76,16 +76,40 @@ class Connector:
         """Try members until one takes us. The callers' deadlines bound how long anybody waits for it; it rests between tries."""
         try:
             while self.current is None or self.current.closed:
-                url, wait_s = self._endpoints.choose(self._loop.time(), prefer_leader=self._options.prefer_leader, avoid=self._avoid)
-                if wait_s > 0:
-                    await asyncio.sleep(wait_s)
-                connection = await self._open_stream(url)
+                connection = await self._race()
                 if connection is not None:
                     self._take(connection)
         finally:
             self._connecting = None
         self.on_connected()
         self.used()
+
+    async def _race(self) -> StreamConnection | None:
+        """Ask the best member, and another each time nobody has answered for `hedge_s`: a frozen one accepts and then says nothing."""
+        asked = [self._avoid] if self._avoid else []
+        trying: set[asyncio.Task[StreamConnection | None]] = set()
+        try:
+            while True:
+                url, wait_s = self._endpoints.choose(self._loop.time(), prefer_leader=self._options.prefer_leader, avoid=asked)
+                if url in asked and trying:
+                    wait_s = self._options.connect_timeout_s
+                else:
+                    await asyncio.sleep(wait_s)
+                    trying.add(self._loop.create_task(self._open_stream(url)))
+                    asked.append(url)
+                    wait_s = self._options.hedge_s
+                done, trying = await asyncio.wait(trying, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
+                opened = [connection for connection in (task.result() for task in done) if connection is not None]
+                for spare in opened[1:]:
+                    spare.retire()
+                if opened or not trying:
+                    return opened[0] if opened else None
+        finally:
+            for task in trying:
+                task.cancel()
+            for late in await asyncio.gather(*trying, return_exceptions=True):
+                if isinstance(late, StreamConnection):
+                    late.retire()
 
     async def _open_stream(self, url: str) -> StreamConnection | None:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from urllib.parse import urlsplit
 
 from quorate.backoff import Backoff
@@ -90,11 +90,11 @@ class Endpoints:
         if rest is not None:
             rest.failures, rest.until_s = 0, 0.0
 
-    def choose(self, now_s: float, *, prefer_leader: bool = True, avoid: str = "") -> tuple[str, float]:
+    def choose(self, now_s: float, *, prefer_leader: bool = True, avoid: Collection[str] = ()) -> tuple[str, float]:
         """(URL, seconds to wait before trying it): 0 when a member is fit; else the one whose rest ends first."""
-        if prefer_leader and self._leader and self._leader != avoid and self._rest[self._leader].until_s <= now_s:
+        if prefer_leader and self._leader and self._leader not in avoid and self._rest[self._leader].until_s <= now_s:
             return self._leader, 0.0
-        candidates = [url for url in self._given if url != avoid] or self._given
+        candidates = [url for url in self._given if url not in avoid] or self._given
         best = min(candidates, key=lambda url: (max(self._rest[url].until_s, now_s), self._rest[url].failures))
         self._given.append(self._given.pop(self._given.index(best)))  # round robin among equals
         return best, max(0.0, self._rest[best].until_s - now_s)

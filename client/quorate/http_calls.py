@@ -97,10 +97,12 @@ class HttpCalls:
     ) -> bytes | QuorateError:
         """One try: the body of a success, or the error answered. Raises `Unreachable`, `DeadlineExceeded`, `OutcomeUnknown`."""
         remaining_s = max(0.001, deadline_s - self._loop.time())
+        # A frozen member accepts and says nothing: what may be asked twice does not spend its whole deadline on one member.
+        attempt_s = min(remaining_s, 2 * self.options.connect_timeout_s) if safe else remaining_s
         headers = {"x-quorate-timeout-ms": str(max(1, int(remaining_s * 1000)))}
         if data is not None:
             headers["content-type"] = "application/json"
-        timeout = aiohttp.ClientTimeout(total=remaining_s, connect=min(remaining_s, self.options.connect_timeout_s))
+        timeout = aiohttp.ClientTimeout(total=attempt_s, connect=min(attempt_s, self.options.connect_timeout_s))
         try:
             async with self.http.request(
                 method, url + path, data=data, params=query, headers=headers, timeout=timeout, allow_redirects=safe
@@ -115,6 +117,8 @@ class HttpCalls:
         except TimeoutError as failed:
             if not safe:
                 raise OutcomeUnknown(f"{method} {path}: no answer of {url} within the deadline; it may have been carried out") from failed
+            if attempt_s < remaining_s:
+                raise Unreachable(f"{url}: no answer within {attempt_s} s") from failed
             raise DeadlineExceeded(f"{method} {path}: no answer of {url} within the deadline") from failed
         except (aiohttp.ClientError, OSError) as failed:
             if not safe:

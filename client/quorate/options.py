@@ -43,7 +43,9 @@ class Options(NamedTuple):
     waiting_max: int = 10_000
     """Callers that may wait for their turn; one more gets `TooManyPending`."""
     connect_timeout_s: float = 2.0
-    heartbeat_s: float = 2.0
+    hedge_s: float = 0.25
+    """A member that has not taken the connection by then gets a rival: the first of both is used."""
+    heartbeat_s: float = 1.5
     """A member that does not answer a ping for half of this after this much silence is given up."""
     leader_check_s: float = 5.0
     """How often, while in use, the client asks whether another member leads now."""
@@ -56,7 +58,7 @@ class Options(NamedTuple):
         """Raises `ValueError` naming the option, its value and the bound."""
         if self.consistency not in CONSISTENCY_NUMBERS:
             raise ValueError(f"consistency: {self.consistency!r} is not one of {', '.join(CONSISTENCY_NUMBERS)}")
-        for name in ("timeout_s", "connect_timeout_s", "heartbeat_s", "leader_check_s"):
+        for name in ("timeout_s", "connect_timeout_s", "hedge_s", "heartbeat_s", "leader_check_s"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}: {getattr(self, name)!r} must be more than 0 seconds")
         for name in ("session_window_max", "inflight_max", "message_bytes_max"):

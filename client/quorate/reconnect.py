@@ -51,7 +51,7 @@ class Reconnecting:
                 raise ClientClosed(f"{self._path}: closed")
             loop = asyncio.get_running_loop()
             # Any member serves these: spreading them keeps the load off the leader.
-            url, wait_s = self._calls.endpoints.choose(loop.time(), prefer_leader=False, avoid=self._url if self._attempt else "")
+            url, wait_s = self._calls.endpoints.choose(loop.time(), prefer_leader=False, avoid=[self._url] if self._attempt else [])
             await asyncio.sleep(max(wait_s, self._calls.options.backoff.delay_s(self._attempt - 1) if self._attempt else 0.0))
             self._url = url
             try:

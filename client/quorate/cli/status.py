@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from quorate.answers import Status
     from quorate.cluster import Cluster
 
+ANSWER_TIMEOUT_S = 3.0
+"""A frozen member must not hold up what is known of the others."""
 COLUMNS = ("name", "endpoint", "role", "term", "applied", "revision", "size", "alarms")
 
 
@@ -45,7 +47,7 @@ async def _ask_all(cluster: Cluster) -> list[tuple[str, Status | str]]:
 
     async def ask(url: str) -> tuple[str, Status | str]:
         try:
-            return url, await cluster.status(url)
+            return url, await cluster.status(url, timeout_s=min(ANSWER_TIMEOUT_S, cluster.options.timeout_s))
         except QuorateError as failed:
             return url, failed.message
 

@@ -294,6 +294,24 @@ class TestFailover:
                 socket._req.transport.pause_reading()  # type: ignore[attr-defined]
             assert (await cluster.put("b")).revision == 3
 
+    async def test_a_member_that_accepts_and_says_nothing_costs_little(self, members: list[FakeMember]) -> None:
+        """A frozen process still accepts connections: its kernel does."""
+
+        async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read()
+            writer.close()
+
+        frozen = await asyncio.start_server(swallow, "127.0.0.1", 0)
+        address = f"127.0.0.1:{frozen.sockets[0].getsockname()[1]}"
+        async with Cluster([address, members[0].url], options=FAST._replace(connect_timeout_s=5.0, hedge_s=0.05)) as cluster:
+            for _ in range(3):  # the order of the endpoints is drawn: at least once the frozen one is asked first
+                cluster._endpoints._given.sort(key=lambda url: url != f"http://{address}")
+                await asyncio.wait_for(cluster.put("a"), 1.0)
+                for each in members:
+                    each.cut()
+                await asyncio.sleep(0.01)
+        frozen.close()
+
 
 class TestLeases:
     async def test_a_lease_keeps_itself_alive_and_is_revoked_at_the_end(

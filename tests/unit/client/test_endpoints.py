@@ -52,7 +52,7 @@ def test_the_leader_is_preferred_until_it_fails() -> None:
     endpoints.set_leader("http://c:1")
     assert endpoints.choose(0.0) == ("http://c:1", 0.0)
     assert endpoints.choose(0.0, prefer_leader=False)[0] in ("http://a:1", "http://b:1")
-    assert endpoints.choose(0.0, avoid="http://c:1")[0] != "http://c:1"
+    assert endpoints.choose(0.0, avoid=["http://c:1"])[0] != "http://c:1"
     endpoints.failed("http://c:1", 0.0)
     assert endpoints.leader == ""
     assert endpoints.choose(0.0)[0] != "http://c:1"

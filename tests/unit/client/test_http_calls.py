@@ -163,6 +163,15 @@ async def test_a_silent_member_is_a_deadline(cluster: Cluster, member: FakeMembe
         await cluster.member_add("http://p:1", timeout_s=0.1)
 
 
+async def test_what_may_be_asked_twice_is_asked_elsewhere_after_a_while(members: list[FakeMember]) -> None:
+    members[0].http_delay_s = 60.0
+    members[1].http_answers = [(200, {"cluster_id": "1", "configuration_index": "1", "members": []})]
+    async with Cluster([members[0].url, members[1].url], options=FAST._replace(connect_timeout_s=0.1)) as cluster:
+        cluster._endpoints._given.sort(key=lambda url: url != members[0].url)
+        assert (await cluster.members()).cluster_id == 1
+    members[0].http_delay_s = 0.0
+
+
 class TestSnapshots:
     async def test_a_snapshot_is_saved_and_checked(self, cluster: Cluster, member: FakeMember, tmp_path: Path) -> None:
         member.snapshot = snapshot_bytes(b"x" * 3_000_000)
