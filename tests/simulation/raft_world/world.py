@@ -8,7 +8,7 @@ from random import Random
 from quorate_node.protocol.membership import ChangeKind, Configuration, MembershipChange, SingleChange, Transition
 from quorate_node.protocol.message import Message
 from quorate_node.protocol.raft import RaftConfig
-from quorate_node.protocol.ready import Role
+from quorate_node.protocol.ready import HardState, Role
 from tests.simulation.raft_world.checks import Broken, Checks
 from tests.simulation.raft_world.disk import Log, State
 from tests.simulation.raft_world.member import Member
@@ -60,7 +60,7 @@ class World:
         configuration = Configuration(voters=voters)
         start = State(1, 1, 0, configuration)
         for member in voters:
-            self._add(member, Log(start.metadata(), configuration=configuration), start)
+            self._add(member, Log(start.metadata(), HardState(start.term, 0, start.index), configuration=configuration), start)
         for member in range(len(voters) + 1, len(voters) + 1 + SPARES):
             nothing = State(0, 0, 0, Configuration())
             self._add(member, Log(nothing.metadata()), nothing)

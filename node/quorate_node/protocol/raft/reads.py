@@ -52,8 +52,6 @@ def _lead(core: Core, requester: int, context: bytes) -> None:
         # A new leader does not know yet what its predecessors committed (thesis 6.4, step 1). That holds for a single voter
         # too: after a crash its stored commit index may be older than what it acknowledged.
         core.reads.waiting.append((requester, context))
-    elif core.tracker.is_singleton() and core.id in core.tracker.members.incoming:
-        _answer(core, PendingRead(requester, context, core.log.committed))
     else:
         _start(core, requester, context)
 
@@ -63,9 +61,10 @@ def _start(core: Core, requester: int, context: bytes) -> None:
     if core.config.lease_based_reads:
         _answer(core, read)
         return
-    number = core.reads.add(read)
-    core.reads.acknowledge(core.id, number)
-    broadcast_heartbeat(core)
+    core.reads.acknowledge(core.id, core.reads.add(read))
+    _confirm(core)
+    if core.reads.unconfirmed:
+        broadcast_heartbeat(core)
 
 
 def release_waiting(core: Core) -> None:
@@ -84,6 +83,11 @@ def acknowledge(core: Core, message: Message) -> None:
     if not message.context:
         return
     core.reads.acknowledge(message.sender, int.from_bytes(message.context, "big"))
+    _confirm(core)
+
+
+def _confirm(core: Core) -> None:
+    """Answer what a quorum has confirmed: for a single voter that is itself."""
     for read in core.reads.confirm(core.tracker.quorum_index(core.reads.acknowledged)):
         _answer(core, read)
 

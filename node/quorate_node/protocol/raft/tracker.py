@@ -113,9 +113,6 @@ class Tracker:
         self.votes = {}
         self.install(members, progress)
 
-    def is_singleton(self) -> bool:
-        return len(self.members.incoming) == 1 and not self.members.outgoing
-
     def quorum_index(self, values: dict[int, int]) -> int:
         """The highest number that a quorum has reached, 0 for those that `values` does not name."""
         return joint_index(self.members.incoming, self.members.outgoing, lambda member: values.get(member, 0))
