@@ -88,12 +88,12 @@ class Feed:
         self._wakeup.set()
 
     async def take(self, items_max: int, bytes_max: int) -> list[ApplicationItem]:
-        """The next items in order, at least one within the bounds; none after a `nudge`. Raises what the reader raises."""
+        """The next items in order, at least one; none after a `nudge`, and when it is up to date again. Raises what the reader raises."""
         while True:
             if self._read_until is not None:
                 items = await self._take_from_log(items_max, bytes_max)
-                if items:
-                    return items
+                if items or self.drained:
+                    return items  # None when the log's end was met just now: the consumer has something to do when it is up to date.
             elif self._queue:
                 return self._take_queued(items_max, bytes_max)
             else:
