@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import msgspec
 
 from quorate_node.protocol.entry import Entry
+from quorate_node.protocol.message import SnapshotMetadata
 from quorate_node.protocol.ready import Persist
 from quorate_node.replica.repair import LogRepair
 from quorate_node.replica.settings import ReplicaSettings
@@ -23,12 +24,18 @@ from quorate_node.transport.interface import PeerFailure, PeerRefused, RequestKi
 logger = logging.getLogger(__name__)
 
 
-async def recover_log(settings: ReplicaSettings, storage: Storage, transport: Transport, peers: Sequence[int]) -> None:
-    """Return when the log is whole. Waits for peers for as long as it takes: to start without is to forget what was promised."""
+async def recover_log(
+    settings: ReplicaSettings, storage: Storage, transport: Transport, peers: Sequence[int], applied: SnapshotMetadata
+) -> None:
+    """`applied`: what the state durably holds; entries up to there are not needed by this member itself. Return when the log is whole. Waits for peers for as long as it takes: to start without is to forget what was promised."""
     repair = LogRepair(settings, storage.log, transport)
     while damaged := storage.log.damaged():
         logger.warning("log entries %s are damaged; repairing from peers before taking part", damaged)
         if await repair.damaged(damaged, peers):
+            continue
+        if damaged[0][0] <= applied.index:
+            # Nobody has them, and the state has outlived them: the log starts after it.
+            await storage.rebase_log(applied)
             continue
         end = await _confirmed_end(settings, transport, peers)
         if end is not None and await _refetch(repair, storage, damaged[0][0], *end):
@@ -59,7 +66,8 @@ async def _refetch(repair: LogRepair, storage: Storage, low: int, leader: int, l
         entries.extend(fetched)
         at = fetched[-1].index + 1
     if not entries:
-        return False
+        storage.log.forget_tail(low)  # The leader's log ends before the damage: what was here was never committed.
+        return True
     await storage.write_log(Persist(None, entries, None, True))
     logger.info("log entries from %d to %d were fetched anew from member %d", low, last_index, leader)
     return True

@@ -10,7 +10,7 @@ import msgspec
 
 from quorate_node.machine.interface import Machine
 from quorate_node.protocol.membership import Configuration
-from quorate_node.protocol.message import Message
+from quorate_node.protocol.message import Message, SnapshotMetadata
 from quorate_node.protocol.raft import RaftConfig
 from quorate_node.protocol.ready import Role
 from quorate_node.replica.administration import AdministrationCall
@@ -121,7 +121,8 @@ class Replica:
             self._transport.set_peers(known)
         if self._storage.log.damaged():
             self._repairing = True
-            await recover_log(self._settings, self._storage, self._transport, sorted(known))
+            applied = SnapshotMetadata(machine.applied_index, machine.applied_term, machine.configuration, machine.chain)
+            await recover_log(self._settings, self._storage, self._transport, sorted(known), applied)
             self._repairing = False
         member = Member(
             self._settings,

@@ -86,6 +86,13 @@ class Storage:
     async def reset_log(self, metadata: SnapshotMetadata) -> None:
         await asyncio.get_running_loop().run_in_executor(None, self.log.reset, metadata)
 
+    async def rebase_log(self, applied: SnapshotMetadata) -> None:
+        """Start the log after what the state durably holds."""
+        if applied.index > self.log.last_index():
+            await self.reset_log(applied)
+        else:
+            await asyncio.get_running_loop().run_in_executor(None, self.log.rebase, applied)
+
     async def write_log(self, persist: Persist) -> None:
         """Outside the protocol: founding and recovery. Durable and visible on return."""
         await asyncio.get_running_loop().run_in_executor(None, self.log.write, [persist])

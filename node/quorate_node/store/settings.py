@@ -52,8 +52,6 @@ class StoreSettings:
 
     record_bytes_max: int = 1 * MIB
     """One durable record of the data directory (`peers`, tokens): they are rewritten whole."""
-    staging_suffix_bytes_max: int = 200
-    """Length of a file name within `staging/`."""
 
     def __post_init__(self) -> None:
         for name in self.__slots__:

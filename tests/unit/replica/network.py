@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from itertools import count
 from random import Random
+from typing import Self
 
 import msgspec
 
@@ -19,6 +20,7 @@ from quorate_node.replica.service_face import ServiceFace
 from quorate_node.replica.settings import ReplicaSettings
 from quorate_node.replica.storage import Storage
 from quorate_node.store import MemoryDisk, open_store
+from quorate_node.store.interface import StateStore
 from quorate_node.telemetry.telemetry import Telemetry
 from quorate_node.transport.interface import LostReason, PeerFailure, Receiver, RequestKind
 
@@ -103,13 +105,17 @@ class Node:
         )
         environment = Environment(lambda: int(time.monotonic() * 1000), Random(next(_SEEDS)))
         stores = open_store(None, kind="memory", disk=self.disk)
-        self.storage = Storage(stores, lambda state, cluster_id: KeyValueMachine.open(state, cluster_id=cluster_id), settings.witness, settings.name)
+        def open_machine(state: StateStore, cluster_id: int) -> KeyValueMachine:
+            return KeyValueMachine.open(state, cluster_id=cluster_id)
+
+        self.storage = Storage(stores, open_machine, settings.witness, settings.name)
 
         async def peers() -> Sequence[str]:
             return [node.url for node in self._cluster.nodes]
 
         def raft_config(member_id: int) -> RaftConfig:
-            return RaftConfig(member_id=member_id, election_ticks=20, heartbeat_ticks=3, read_lease_ms=60, lease_drift_ms=10, commit_eagerly=False)
+            times = {"election_ticks": 20, "heartbeat_ticks": 3, "read_lease_ms": 60, "lease_drift_ms": 10}
+            return RaftConfig(member_id=member_id, commit_eagerly=False, **times)
 
         transport = LocalTransport(self._cluster.network, self.url)
         self.replica = Replica(
@@ -146,7 +152,7 @@ class LocalCluster:
         self.changes = changes
         self.nodes = [Node(self, number) for number in range(1, size + 1)]
 
-    async def __aenter__(self) -> LocalCluster:
+    async def __aenter__(self) -> Self:
         for node in self.nodes:
             await node.start()
         return self
