@@ -218,6 +218,8 @@ def test_errors_have_one_shape() -> None:
     status, data = error_body("Bogus", "text", (0, ""), "id-2")
     assert (status, json.loads(data)["error"], json.loads(data)["leader"]) == (500, "Internal", None)
     assert "Bogus" in json.loads(data)["message"]
+    long = json.loads(error_body("InvalidArgument", "x" * 10_000, (0, ""), "id-3")[1])["message"]
+    assert (len(long), long[-3:]) == (500, "...")
 
 
 def test_the_hot_path_is_quick_enough() -> None:

@@ -55,7 +55,7 @@ def judge(answer: RawAnswer, data: bytes) -> None:
     assert set(content) == SHAPE, (data, answer)
     assert content["error"] != "Internal", (data, answer)
     assert ERRORS[content["error"]][:2] == (content["code"], answer.status), (data, answer)
-    assert content["message"] and len(content["message"]) < 1000
+    assert content["message"] and len(content["message"]) <= 500
 
 
 async def test_no_request_is_too_bad(serve: Serve) -> None:

@@ -9,6 +9,9 @@ from quorate.wire.errors import ERRORS
 RETRY_AFTER_S = 1
 """Answers 429 and 503 carry it: long enough for an election or for a queue to empty, short enough not to be missed."""
 
+MESSAGE_CHARACTERS_MAX = 500
+"""Longer messages are cut: what a client sent comes back in some, and an error is not to be larger than its request."""
+
 _STATUS_WITH_RETRY = frozenset({429, 503})
 
 
@@ -47,8 +50,13 @@ def error_body(error: str, message: str, leader: tuple[int, str], request_id: st
         message = f"{error}: {message}"
         error = "Internal"
         kind = ERRORS[error]
+    message = bounded(message)
     leader_body = LeaderBody(str(leader[0]), leader[1]) if leader[0] else None
     return kind.status, _encoder.encode(ErrorBody(error, kind.code, message, leader_body, request_id))
+
+
+def bounded(message: str) -> str:
+    return message if len(message) <= MESSAGE_CHARACTERS_MAX else message[: MESSAGE_CHARACTERS_MAX - 3] + "..."
 
 
 def wants_retry_after(status: int) -> bool:

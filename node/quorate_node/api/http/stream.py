@@ -21,7 +21,7 @@ from quorate_node.api.http.connection import Connection
 from quorate_node.api.http.context import ApiContext, context_of, query_of
 from quorate_node.api.http.middleware import REQUEST_ID
 from quorate_node.api.http.principal import principal
-from quorate_node.api.http.problem import Problem
+from quorate_node.api.http.problem import Problem, bounded
 from quorate_node.api.http.queries import StreamQuery
 from quorate_node.api.http.reads import is_single_key
 from quorate_node.api.http.stream_reads import KeyReads, RangeRead
@@ -192,7 +192,7 @@ class StreamSession:
 
     def failed(self, number: int, error: str, message: str) -> None:
         leader_id, leader_url = self.service.leader()
-        self._answer(number, StreamFailure(error, message, leader_id, leader_url))
+        self._answer(number, StreamFailure(error, bounded(message), leader_id, leader_url))
 
     def found(self, number: int, result: RangeResult) -> None:
         self._answer(number, result)
