@@ -137,11 +137,13 @@ def test_settings_name_the_bad_field(changes: dict[str, Any]) -> None:
 
 
 def test_every_cut_and_every_flipped_byte_of_a_snapshot_is_found(tmp_path: Path) -> None:
+    written = []
     for index in (5, 6, 7):
         writer = SnapshotWriter(tmp_path, ApplicationSnapshotHeader(FORMAT, index, "n", 1))
         writer.write(b"hello ")
         writer.write(b"world")
-        snapshot = writer.finish()
+        written.append(writer.finish())
+    snapshot = written[-1]
     SnapshotWriter(tmp_path, ApplicationSnapshotHeader(FORMAT, 8, "n", 1)).abandon()
     (tmp_path / "application-x.snapshot.part").touch()
     keep_newest(tmp_path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -16,7 +17,7 @@ from quorate_node.machine.snapshot.canonical import END, START, MalformedPairs, 
 from quorate_node.machine.snapshot.compression import pack_chunk, unpack_chunk
 from quorate_node.machine.snapshot.file import receive_snapshot_file, verify_snapshot_file, write_snapshot_file
 from quorate_node.machine.snapshot.limits import SnapshotLimits
-from quorate_node.machine.snapshot.manifest import Manifest, SnapshotHeader, decode_manifest, encode_manifest
+from quorate_node.machine.snapshot.manifest import Manifest, SnapshotHeader, decode_manifest, encode_manifest, whole_hasher
 from quorate_node.machine.snapshot.sink import DirectorySnapshotSink
 from quorate_node.machine.snapshot.source import CanonicalSnapshotSource
 from quorate_node.protocol.membership import Configuration
@@ -323,3 +324,35 @@ def test_a_manifest_is_checked_and_compared() -> None:
 
 def _manifest(**changes: object) -> bytes:
     return encode_manifest(msgspec.structs.replace(Manifest(1, HEADER, 10, (), b"", bytes(32)), **changes))
+
+
+async def test_a_store_that_stalls_is_waited_for(tmp_path: Path) -> None:
+    source = source_of(fill(MemoryStateStore(MemoryDisk(), "state"), content_of(2), 1))
+    sink = DirectorySnapshotSink(tmp_path, await source.prepare())
+    for number, chunk in enumerate(await chunks_of(source)):
+        sink.write(number, chunk)
+    target = MemoryStateStore(MemoryDisk(), "state")
+    target.stalled = True
+    installing = asyncio.ensure_future(sink.install(target))
+    await asyncio.sleep(0.1)
+    assert not installing.done()
+    target.stalled = False
+    await installing
+    assert await source_of(target).prepare() == await source.prepare()
+    source.close()
+
+
+async def test_what_is_not_in_order_is_not_installed(tmp_path: Path) -> None:
+    pair = b"\x01" + bytes(3) + b"\x01" + bytes(4)
+    for name, chunk, whole, message in (
+        ("order", pair + b"b" + pair + b"a", None, "key b'a' of family current is out of order"),
+        ("twice", pair + b"a" + pair + b"a", None, "is out of order"),
+        ("whole", pair + b"a", bytes(32), "whole hash"),
+    ):
+        digest = whole_hasher(HEADER)
+        digest.update(chunk)
+        manifest = Manifest(1, HEADER, 10, (len(chunk),), sha256(chunk).digest(), whole or digest.digest())
+        sink = DirectorySnapshotSink(tmp_path / name, encode_manifest(manifest))
+        sink.write(0, chunk)
+        with pytest.raises(Refused, match=message):
+            await sink.install(MemoryStateStore(MemoryDisk(), "state"))
