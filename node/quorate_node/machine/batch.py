@@ -68,7 +68,7 @@ def _execute(stage: Stage, command: Command, request: Any) -> Result | Pending:
     written = len(stage.effects)
     try:
         if isinstance(request, Malformed):
-            raise Refused("MalformedBody", request.message)
+            raise Refused(request.error, request.message)
         if KIND_SINCE.get(command.kind, 0) > stage.cluster_version:
             raise Refused("InvalidArgument", f"command kind {command.kind} is not active before a later cluster version")
         kind = KINDS[command.kind]

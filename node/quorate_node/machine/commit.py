@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeVar
 
-from quorate_node.machine.committed import Committed
+from quorate_node.machine.committed import Committed, Lease, Session
+from quorate_node.machine.deadlines import Deadlines
 from quorate_node.machine.digest import Seal
 from quorate_node.machine.metadata import STATE_FORMAT, STATE_KEY, MachineState, encode_state
 from quorate_node.machine.stage import Stage
@@ -40,14 +42,12 @@ def finish(stage: Stage, seal: Seal, last: Entry, configuration: Configuration) 
 def absorb(committed: Committed, stage: Stage, seal: Seal, state: MachineState, size_bytes: int) -> None:
     """The store has taken the batch: what the stage held is the state now. `size_bytes`: of the entries it came from."""
     committed.cache.written({key: record for _, key, record, _ in stage.changes}, size_bytes)
-    for number, lease in stage.leases.items():
-        if lease is not None and number not in committed.leases:
-            committed.lease_deadlines.add(lease.deadline_ms, number)
-    for number, session in stage.sessions.items():
-        if session is not None and number not in committed.sessions:
-            committed.session_deadlines.add(session.deadline_ms, number)
+    granted = [(lease.deadline_ms, number) for number, lease in stage.leases.items() if lease and number not in committed.leases]
+    opened = [(one.deadline_ms, number) for number, one in stage.sessions.items() if one and number not in committed.sessions]
     _lay_over(committed.leases, stage.leases)
     _lay_over(committed.sessions, stage.sessions)
+    _add(committed.lease_deadlines, granted, committed.leases)
+    _add(committed.session_deadlines, opened, committed.sessions)
     _lay_over(committed.members, stage.members)
     if stage.pending or committed.pending:
         for place, reply in stage.replies.items():
@@ -64,3 +64,10 @@ def _lay_over(kept: dict[K, V], changed: dict[K, V | None]) -> None:
             kept.pop(key, None)
         else:
             kept[key] = value
+
+
+def _add(deadlines: Deadlines, new: list[tuple[int, int]], alive: Mapping[int, Lease | Session]) -> None:
+    for deadline_ms, number in new:
+        deadlines.add(deadline_ms, number)
+    if new:
+        deadlines.keep_only(((one.deadline_ms, number) for number, one in alive.items()), len(alive))

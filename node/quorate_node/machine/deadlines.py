@@ -22,6 +22,15 @@ class Deadlines:
     def add(self, deadline_ms: int, number: int) -> None:
         heapq.heappush(self._heap, (deadline_ms, number))
 
+    def keep_only(self, alive: Iterable[tuple[int, int]], count: int, spare: int = 1_000) -> None:
+        """Forget those that are gone once they are the most: ids may come and go long before their deadlines clear them out.
+
+        `alive`: the `count` (deadline, id) that are there. Costs a look at all, once for as many additions.
+        """
+        if len(self._heap) > 2 * count + spare:
+            self._heap = list(alive)
+            heapq.heapify(self._heap)
+
     def due(self, log_time_ms: int, deadline_of: Callable[[int], int | None], count_max: int, again_after_ms: int) -> list[int]:
         """Ids whose deadline has passed, at most `count_max`; each is named again only `again_after_ms` later.
 

@@ -164,7 +164,10 @@ class KeyValueMachine:
         return expiry_commands(self._committed, log_time_ms, self.limits)
 
     def background_step(self) -> bool:
-        """One bounded piece of work off the hot path; True while there is more. To be called until False after `wake` and on start."""
+        """One bounded piece of work off the hot path; True while there is more, to be called until False after `wake` and on start.
+
+        Raises `NoSpace` and `StoreFailed`; back-pressure is only more to do later.
+        """
         return self.purge.step(self.compacted_revision)
 
     # Reads.

@@ -10,16 +10,24 @@ import msgspec
 from quorate.wire.commands import BATCH_FORMAT, Batch, Command, CommandKind, DeleteRange, Operation, Put, Txn
 from quorate_node.machine.handlers import KINDS
 from quorate_node.machine.interface import UnknownCommand
-from quorate_node.machine.rules import COMMAND_VERSION
+from quorate_node.machine.rules import CLUSTER_VERSION_FIRST, COMMAND_VERSION, RULES
+from quorate_node.machine.txn_form import too_deep
 from quorate_node.protocol.entry import Entry, EntryType
 
 _decode_batch = msgspec.msgpack.Decoder(Batch).decode
 _decode_put = msgspec.msgpack.Decoder(Put).decode
 
+PREFETCH_DEPTH_MAX = 4
+"""Deeper transactions are rare, and may be nested beyond what is allowed: their keys are read when their turn comes."""
+
 
 class Malformed(NamedTuple):
-    """A payload that is not what its kind says: a refused command, equally on every member."""
+    """A payload that is not what its kind says: a refused command, equally on every member.
 
+    Its text is ours alone: a library's would differ between versions, and with it what members answer.
+    """
+
+    error: str
     message: str
 
 
@@ -96,26 +104,29 @@ def _decode(index: int, command: Command) -> Any:
         )
     try:
         return kind.decode(command.payload)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        return Malformed(f"the payload of kind {command.kind} is malformed: {error}")
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return Malformed("MalformedBody", f"the payload of command kind {command.kind} is malformed: send what its kind names")
+    except RecursionError:
+        # How deep is too deep for the decoder depends on the caller's stack; what `check_txn` allows never is.
+        return Malformed("TooManyOperations", too_deep(RULES[CLUSTER_VERSION_FIRST]))
 
 
-def _keys_of(request: Any) -> Iterator[bytes]:
+def _keys_of(request: Any, depth: int = 0) -> Iterator[bytes]:
     """Single keys that a request will look at; what it names in ranges is read when its turn comes."""
     if isinstance(request, Put):
         yield request.key
     elif isinstance(request, DeleteRange):
         if not request.range_end:
             yield request.key
-    elif isinstance(request, Txn):
+    elif isinstance(request, Txn) and depth < PREFETCH_DEPTH_MAX:
         yield from (compare.key for compare in request.compare if not compare.range_end)
         for operation in (*request.success, *request.failure):
-            yield from _keys_of_operation(operation)
+            yield from _keys_of_operation(operation, depth + 1)
 
 
-def _keys_of_operation(operation: Operation) -> Iterator[bytes]:
+def _keys_of_operation(operation: Operation, depth: int) -> Iterator[bytes]:
     if operation.range is not None:
         if not operation.range.range_end:
             yield operation.range.key
     else:
-        yield from _keys_of(operation.put or operation.delete_range or operation.txn)
+        yield from _keys_of(operation.put or operation.delete_range or operation.txn, depth)

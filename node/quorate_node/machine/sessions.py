@@ -20,6 +20,7 @@ from quorate_node.machine.stage import Stage
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Result).decode
 _FROM_MACHINE, _FROM_APPLICATION = b"\x00", b"\x01"
+_FORGOTTEN = "SessionSequenceForgotten"
 _EVICTED_SHARE = 64
 """When the table is full, one in so many goes at once: finding them costs a look at all."""
 
@@ -76,7 +77,7 @@ def _outside(stage: Stage, command: Command, acked_below: int) -> Failure:
     seq, window = command.seq, stage.rules.session_window
     if seq < acked_below:
         message = f"seq {seq} of session {command.session} lies below acked_below {acked_below}: its reply was forgotten"
-        return Failure("SessionSequenceForgotten", message, stage.revision)
+        return Failure(_FORGOTTEN, message, stage.revision)
     message = (
         f"seq {seq} of session {command.session} is {seq - acked_below} above acked_below {acked_below}, "
         f"the window is {window}: raise acked_below as replies arrive"
@@ -93,19 +94,18 @@ def keep(stage: Stage, command: Command, result: Result | Pending) -> None:
         reply = _FROM_APPLICATION + PAIR.pack(stage.index, stage.position)
     else:
         reply = _FROM_MACHINE + _encode(result)
-        if len(reply) > stage.rules.session_reply_bytes_max:
-            message = (
-                f"seq {command.seq} of session {command.session} took effect at revision {stage.revision}; "
-                f"its reply of {len(reply)} bytes is over the {stage.rules.session_reply_bytes_max} that are kept: read the result"
-            )
-            reply = _FROM_MACHINE + _encode(Failure("SessionSequenceForgotten", message, stage.revision))
+        if isinstance(result, Failure):
+            # Without its text: a release may word it differently, and replies are state that all members share.
+            reply = _FROM_MACHINE + _encode(Failure(result.error, "", result.revision))
+        elif len(reply) > stage.rules.session_reply_bytes_max:
+            reply = _FROM_MACHINE + _encode(Failure(_FORGOTTEN, "", stage.revision))
     stage.write_reply(command.session, command.seq, reply)
 
 
 def _answer_again(stage: Stage, key: tuple[int, int], reply: bytes) -> Result | Pending:
     if reply[:1] == _FROM_MACHINE:
         result: Result = _decode(reply[1:])
-        return result
+        return _worded(result, key) if isinstance(result, Failure) else result
     waiting = stage.pending.get(key) or stage.committed.pending.get(key)
     if waiting is not None:
         return waiting if waiting.result is None else waiting.result
@@ -114,7 +114,18 @@ def _answer_again(stage: Stage, key: tuple[int, int], reply: bytes) -> Result | 
     if found is not None:
         return found
     message = f"seq {key[1]} of session {key[0]} took effect at index {index}, but the application keeps no reply of it any more"
-    return Failure("SessionSequenceForgotten", message, stage.revision)
+    return Failure(_FORGOTTEN, message, stage.revision)
+
+
+def _worded(failure: Failure, key: tuple[int, int]) -> Failure:
+    session, seq = key
+    if failure.error == _FORGOTTEN:
+        message = f"seq {seq} of session {session} took effect, at revision {failure.revision} or before; its reply was too large to keep"
+    else:
+        message = (
+            f"seq {seq} of session {session} was refused with {failure.error} when it was first applied, at revision {failure.revision}"
+        )
+    return Failure(failure.error, message, failure.revision)
 
 
 def _prune(stage: Stage, number: int, low: int, high: int) -> None:

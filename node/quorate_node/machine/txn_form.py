@@ -28,10 +28,14 @@ def check_txn(txn: Txn, rules: Rules) -> None:
     _changes_of(txn.failure)
 
 
+def too_deep(rules: Rules) -> str:
+    return f"transactions nest deeper than {rules.transaction_depth_max}: flatten them"
+
+
 def _check_size(txn: Txn, rules: Rules, depth: int) -> int:
     """Operations of the larger branch, nested ones counted."""
     if depth > rules.transaction_depth_max:
-        raise Refused("TooManyOperations", f"transactions nest deeper than {rules.transaction_depth_max}: flatten them")
+        raise Refused("TooManyOperations", too_deep(rules))
     for compare in txn.compare:
         if not compare.key:
             raise Refused("EmptyKey", "compare.key is empty: name a key (b'\\x00' with range_end b'\\x00' is the whole store)")

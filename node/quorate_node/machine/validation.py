@@ -11,9 +11,14 @@ from quorate_node.machine import forms
 from quorate_node.machine.handlers import KINDS
 from quorate_node.machine.interface import Refused
 from quorate_node.machine.limits import MachineLimits
+from quorate_node.machine.nesting import DEPTH_MAX, check_nesting
 from quorate_node.machine.rules import KIND_SINCE, RULES
+from quorate_node.machine.txn_form import too_deep
 
 _decode_put = msgspec.msgpack.Decoder(Put).decode
+_encode = msgspec.msgpack.Encoder().encode
+_PUT_FIELDS_MAX = 0x90 + len(Put.__struct_fields__)
+"""First byte of a msgpack array of so many: what has no more fields than we know has nothing hidden in them."""
 
 
 class Validation:
@@ -31,11 +36,15 @@ class Validation:
                 put = _decode_put(payload)
             except msgspec.MsgspecError as error:
                 raise Refused("MalformedBody", f"the payload is not a put: {error}") from error
+            except RecursionError as error:
+                raise Refused("TooManyOperations", f"the payload nests deeper than {DEPTH_MAX}: flatten it") from error
             key_bytes = len(put.key)
             fits = key_bytes <= self._key_bytes_max and key_bytes + len(put.value) <= self._request_bytes_max
-            if fits and key_bytes and not (put.ignore_value or put.ignore_lease):
+            known = memoryview(payload)[0] <= _PUT_FIELDS_MAX
+            if fits and key_bytes and known and not (put.ignore_value or put.ignore_lease):
                 return
             self._check_decoded(put)
+            self._check_unknown_fields(payload, put)
             forms.put(put, RULES[cluster_version])
             return
         self._check_other(kind, payload, cluster_version)
@@ -55,8 +64,19 @@ class Validation:
             request = row.decode(payload)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise Refused("MalformedBody", f"the payload is not a {CommandKind(kind).name}: {error}") from error
+        except RecursionError as error:
+            raise Refused("TooManyOperations", too_deep(RULES[cluster_version])) from error
         row.check(request, RULES[cluster_version])
         self._check_decoded(request)
+        self._check_unknown_fields(payload, request)
+
+    def _check_unknown_fields(self, payload: bytes | msgspec.Raw, request: Any) -> None:
+        """A payload longer than what is known of it holds more: that must not nest so deep that a member cannot read it."""
+        size = len(memoryview(payload))
+        if size > len(_encode(request)):
+            if size > self._limits.request_bytes_max:
+                raise self._too_large(size)
+            check_nesting(bytes(memoryview(payload)))
 
     def _check_decoded(self, request: Any) -> None:
         if isinstance(request, Put):

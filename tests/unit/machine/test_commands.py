@@ -11,6 +11,7 @@ from quorate.wire.commands import (
     ApplicationVersion,
     Batch,
     ClusterVersion,
+    Command,
     CommandKind,
     Compact,
     Compare,
@@ -86,6 +87,52 @@ def test_a_range_is_never_committed(memory_member: Member) -> None:
     assert memory_member.one(command(Range(b"a"), kind=CommandKind.RANGE)).error == "InvalidArgument"
     with pytest.raises(Refused, match="command kind 16 cannot be proposed"):
         memory_member.machine.check(CommandKind.RANGE, msgspec.msgpack.encode(Range(b"a")))
+
+
+@pytest.mark.parametrize("depth", [17, 200])
+def test_nesting_without_end_is_refused_alike_whatever_the_stack(memory_member: Member, depth: int) -> None:
+    payload = b"\x93\x90\x91\x94\xc0\xc0\xc0" * depth + b"\x93\x90\x90\x90" + b"\x90" * depth
+    with pytest.raises(Refused, match="nest deeper than 16") as refused:
+        memory_member.machine.check(CommandKind.TXN, payload)
+    nested = Command(int(CommandKind.TXN), 1, 0, 0, 0, "", 0, msgspec.Raw(payload))
+    result = memory_member.one(nested)
+    assert (result.error, result.message) == (refused.value.error, refused.value.message)
+
+
+PUT_AND_MORE = msgspec.msgpack.encode([b"a", b"1", 0, False, False, False])[1:]
+
+
+@pytest.mark.parametrize("kind", [CommandKind.PUT, CommandKind.DELETE_RANGE, CommandKind.TXN])
+@pytest.mark.parametrize("depth", [70, 500, 100_000])
+def test_what_hides_in_unknown_fields_never_reaches_the_log(memory_member: Member, kind: CommandKind, depth: int) -> None:
+    """Skipped by the decoder of one member, too deep for the stack of another: it would stop the cluster."""
+    known = {
+        CommandKind.PUT: b"\x97" + PUT_AND_MORE,
+        CommandKind.DELETE_RANGE: b"\x94" + msgspec.msgpack.encode([b"a", b"", False])[1:],
+        CommandKind.TXN: b"\x94\x90\x90\x90",
+    }[kind]
+    with pytest.raises(Refused, match="deeper than") as refused:
+        memory_member.machine.check(kind, known + b"\x91" * depth + b"\x90")
+    assert refused.value.error == "TooManyOperations"
+
+
+def test_unknown_fields_of_a_newer_client_pass_within_bounds(memory_member: Member) -> None:
+    for extra in (
+        None,
+        1.5,
+        -1,
+        2**40,
+        "text" * 20,
+        b"b" * 300,
+        [1, [2, {"k": [3]}]],
+        list(range(1_000)),
+        {str(at): at for at in range(50)},
+    ):
+        payload = b"\x97" + PUT_AND_MORE + msgspec.msgpack.encode(extra)
+        memory_member.machine.check(CommandKind.PUT, payload)
+        memory_member.machine.check(CommandKind.PUT, msgspec.Raw(payload))
+    with pytest.raises(Refused, match="more than 20000 items"):
+        memory_member.machine.check(CommandKind.PUT, b"\x97" + PUT_AND_MORE + msgspec.msgpack.encode([0] * 30_000))
 
 
 def test_a_newer_clients_longer_array_is_understood(memory_member: Member) -> None:

@@ -140,3 +140,13 @@ def test_deadlines_find_what_is_due_though_they_moved() -> None:
     del real[1]
     assert deadlines.due(1_000, real.get, 5, 100) == [2, 3]
     assert len(deadlines) == 2
+
+
+def test_leases_that_come_and_go_leave_no_deadlines_behind(memory_member: Member) -> None:
+    for _ in range(30):
+        memory_member.do(*[one for lease in range(1, 101) for one in (LeaseGrant(9_000_000, lease), LeaseRevoke(lease))])
+        memory_member.do(*[LeaseGrant(9_000_000, lease) for lease in range(1, 101)])
+        memory_member.do(*[LeaseRevoke(lease) for lease in range(1, 101)])
+    memory_member.do(LeaseGrant(1_000, 7))
+    assert len(memory_member.machine._committed.lease_deadlines) <= 1_300
+    assert leases_in(memory_member.machine.due(1_000)) == (7,)

@@ -62,7 +62,17 @@ def test_a_refusal_too_is_remembered(memory_member: Member) -> None:
     refused = memory_member.one(command(Put(b"k", ignore_value=True), session=session, seq=1))
     assert refused.error == "KeyNotFound"
     memory_member.one(Put(b"k"))
-    assert memory_member.one(command(Put(b"k", ignore_value=True), session=session, seq=1)) == refused
+    again = memory_member.one(command(Put(b"k", ignore_value=True), session=session, seq=1))
+    assert (again.error, again.revision) == (refused.error, refused.revision)
+    assert "was refused with KeyNotFound when it was first applied" in again.message
+
+
+def test_no_release_puts_its_words_into_the_state(memory_member: Member) -> None:
+    session = session_of(memory_member)
+    refused = memory_member.one(command(Put(b"k", ignore_value=True), session=session, seq=1))
+    ((_, reply),) = memory_member.canonical()["replies"]
+    assert refused.message.encode() not in reply
+    assert len(reply) < 30
 
 
 @given(order=st.permutations(range(1, 9)), again=st.lists(st.integers(1, 8)))
@@ -125,7 +135,7 @@ def test_a_reply_too_large_to_keep_still_takes_effect_once(memory_member: Member
     assert memory_member.one(request).succeeded
     again = memory_member.one(request)
     assert again.error == "SessionSequenceForgotten"
-    assert "took effect at revision 3" in again.message
+    assert "took effect, at revision 3 or before; its reply was too large" in again.message
     assert memory_member.machine.revision == 3
 
 
