@@ -50,15 +50,19 @@ class _Served:
         self.used_s = now_s
         self._application = application
         self._application_source: ApplicationSnapshotSource | None = None
+        application.add_done_callback(self._open_application)
+
+    def _open_application(self, application: asyncio.Future[ApplicationSnapshot | None]) -> None:
+        """At once: only the newest two files are kept, an open one outlives its name."""
+        if not application.cancelled() and application.exception() is None and (snapshot := application.result()) is not None:
+            self._application_source = ApplicationSnapshotSource(snapshot)
 
     async def application_piece(self, request: ApplicationPieceRequest) -> ApplicationPiece:
         """Raises `Refused` when the application could not write its snapshot."""
-        snapshot = await asyncio.shield(self._application)
-        if snapshot is None:
-            return ApplicationPiece(0, b"")
-        if self._application_source is None:
-            self._application_source = ApplicationSnapshotSource(snapshot)
+        await asyncio.shield(self._application)
         source = self._application_source
+        if source is None:
+            return ApplicationPiece(0, b"")
         return ApplicationPiece(source.size_bytes, await source.read(request.offset, min(request.count, APPLICATION_PIECE_BYTES)))
 
     def close(self) -> None:

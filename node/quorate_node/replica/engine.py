@@ -87,6 +87,8 @@ class Engine:
         self._stopped = False
         self._applying_later = False
         self._announcing = False
+        self._lead_from = 0
+        """The first entry of this member's leadership."""
         self.soft_state = SoftState(0, Role.FOLLOWER)
         self.committed_unapplied_bytes = 0
         self.refuse_proposals: ServiceError | None = None
@@ -225,6 +227,7 @@ class Engine:
             self._telemetry.leader_changes.add()
         if soft.role == Role.LEADER and before.role != Role.LEADER:
             self.clock.restart_from(self.machine.log_time_ms)
+            self._lead_from = self.raft.last_index
         if soft.leader != before.leader:
             self.reads.retry_rounds()
         self._hooks.leader_changed(soft)
@@ -251,6 +254,8 @@ class Engine:
                 for done, _ in waiters:
                     done(self.refuse_proposals)
             return
+        if self.machine.applied_index < self._lead_from:
+            return  # Older leaders' entries are still to be applied: what is stamped now could lie before their log time.
         while self.pending and len(self.in_flight) < self._settings.pipeline_entries_max:
             commands, waiters = self.pending.take()
             data = encode_batch(self.clock.read(), commands)
