@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from quorate.recipes.election import Election as Election
     from quorate.recipes.lock import Lock as Lock
     from quorate.recipes.queue import Queue as Queue
+    from quorate.state_machine import Rejected as Rejected
+    from quorate.state_machine import StateMachine as StateMachine
     from quorate.stream_connection import StreamConnection as StreamConnection
     from quorate.sync import SyncCluster as SyncCluster
 
@@ -43,6 +45,8 @@ _WHERE = {
     "OutcomeUnknown": "exceptions",
     "Queue": "recipes.queue",
     "QuorateError": "exceptions",
+    "Rejected": "state_machine",
+    "StateMachine": "state_machine",
     "StreamConnection": "stream_connection",
     "SyncCluster": "sync",
     "Tls": "options",

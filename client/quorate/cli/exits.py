@@ -27,6 +27,7 @@ class Exit(IntEnum):
     """Waited as long as was allowed: for a lock, an election, an answer."""
     INTERRUPTED = 130
     BROKEN_PIPE = 141
+    TERMINATED = 143
 
 
 _CODES: tuple[tuple[type[BaseException], Exit], ...] = (

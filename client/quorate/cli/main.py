@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from quorate.cli.settings import CONSISTENCIES, OUTPUTS, Settings
+from quorate.cli.settings import CONSISTENCIES, OUTPUTS, Settings, Terminated
 from quorate.cli.values import DURATION
 
 VERBS: dict[str, tuple[str, str]] = {
@@ -97,6 +97,9 @@ class Verbs(click.Group):
         except KeyboardInterrupt:
             click.echo("quorate: interrupted", err=True)
             return 130
+        except Terminated:
+            click.echo("quorate: terminated", err=True)
+            return 143
         except BrokenPipeError:
             # The reader has gone; without this the interpreter complains once more while it flushes stdout at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -17,6 +19,10 @@ T = TypeVar("T")
 DEFAULT_ENDPOINTS = "http://127.0.0.1:7301,http://127.0.0.1:7302,http://127.0.0.1:7303"
 OUTPUTS = ("table", "json", "plain")
 CONSISTENCIES = ("linearizable", "lease", "stale")
+
+
+class Terminated(Exception):
+    """SIGTERM came, and what was held has been given back."""
 
 
 @dataclass
@@ -54,15 +60,25 @@ class Settings:
             raise click.UsageError(str(wrong)) from wrong
 
     def run(self, work: Callable[[Cluster], Awaitable[T]]) -> T:
-        """Open a client, do the work, close it. An interrupt cancels the work, which cleans up behind itself."""
+        """Open a client, do the work, close it. An interrupt or SIGTERM cancels the work, which cleans up behind itself.
 
+        Raises `KeyboardInterrupt`, or `Terminated` after SIGTERM.
+        """
         import asyncio
 
         async def opened() -> T:
+            task = asyncio.current_task()
+            assert task is not None
+            if threading.current_thread() is threading.main_thread() and sys.platform != "win32":
+                # Without it a lock would outlive its terminated holder by its ttl, and the command that runs under it for ever.
+                asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
             async with self.cluster() as cluster:
                 return await work(cluster)
 
-        return asyncio.run(opened())
+        try:
+            return asyncio.run(opened())
+        except asyncio.CancelledError:
+            raise Terminated from None
 
 
 pass_settings = click.make_pass_decorator(Settings)

@@ -39,6 +39,7 @@ class FakeMember:
         self.http_answers: list[tuple[int, dict[str, object]]] = []
         self.http_delay_s = 0.0
         self.cut_watch_after_events = 0
+        self.watch_repeats = 0
         self.watches = 0
         self.snapshot = b""
         self.restored = b""
@@ -123,11 +124,11 @@ class FakeMember:
             return socket
         reading = asyncio.create_task(socket.receive())
         while not socket.closed and not reading.done() and socket in self.sockets:
-            for event in self.state.since(revision, key, range_end):
+            for event in self.state.since(revision - self.watch_repeats, key, range_end):
                 await socket.send_json(
                     {"watch": "1", "revision": str(event.kv.mod_revision), "events": [_event_json(event, create["previous"])]}
                 )
-                revision = event.kv.mod_revision + 1
+                revision = max(revision, event.kv.mod_revision + 1)
                 if self.cut_watch_after_events and event.kv.mod_revision % self.cut_watch_after_events == 0:
                     self._abort(socket)
                     reading.cancel()

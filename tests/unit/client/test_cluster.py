@@ -332,6 +332,8 @@ class TestLeases:
 
     async def test_a_lease_that_cannot_be_renewed_is_given_up_in_time(self, cluster: Cluster, member: FakeMember) -> None:
         async with cluster.lease(200) as lease:
+            await asyncio.sleep(0.1)
+            assert [each.kind for each in member.requests].count(CommandKind.LEASE_KEEPALIVE) == 1
             member.silent = True
             await asyncio.wait_for(lease.lost.wait(), 0.5)
             assert lease.remaining_s == 0

@@ -57,6 +57,16 @@ async def test_cut_connections_leave_no_gap_and_no_duplicate(cluster: Cluster, m
     assert member.watches >= 60 // every
 
 
+async def test_what_a_member_sends_again_is_dropped(cluster: Cluster, member: FakeMember) -> None:
+    member.watch_repeats = 1
+    async with cluster.watch("k", prefix=True) as watch:
+        first = watch.next_revision
+        for number in range(4):
+            await cluster.put(f"k{number}")
+            await asyncio.sleep(0.02)
+        assert await take(watch, 4) == list(range(first, first + 4))
+
+
 async def test_changes_between_creation_and_the_first_event_survive_a_cut(cluster: Cluster, member: FakeMember) -> None:
     """From "now" must become a revision at once: a second "now" after the cut would skip what happened between."""
     async with cluster.watch("a") as watch:

@@ -321,6 +321,16 @@ class TestHolding:
         assert (process.returncode, told) == (130, "quorate: interrupted\n")
         assert state.keys == {} and state.leases == {}
 
+    def test_sigterm_stops_the_program_and_releases(self, served: FakeMember, state: FakeState, tmp_path: Path) -> None:
+        process = start(served, "lock", "jobs", "--", "sh", "-c", f"echo $$ > {tmp_path}/pid; exec sleep 60")
+        until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
+        process.terminate()
+        _, told = process.communicate(timeout=10)
+        assert (process.returncode, told) == (143, "quorate: terminated\n")
+        assert state.keys == {} and state.leases == {}
+        with pytest.raises(ProcessLookupError):
+            os.kill(int((tmp_path / "pid").read_text()), 0)
+
     def test_elections(self, run: Run, served: FakeMember, state: FakeState) -> None:
         assert run("elect", "e", "--observe", "--once").exit_code == 4
         process = start(served, "elect", "e", "me")
