@@ -35,7 +35,8 @@ RETRIES = SILENT_RETRIES | {"SlowConsumer", "TooManyWatches", "Internal"}
 class Watch:
     """Made by `Cluster.watch`. One reader: iterate it, or call `next`. Bounded: what is not read waits in the cluster's history.
 
-    `created` is set once a member watches for us: changes made after that are seen even when `start_revision` was 0.
+    `created` is set once a member watches for us: changes made after that are seen even when `start_revision` was 0. That member may
+    be a moment behind, so "from now" may begin a little earlier; where that matters, watch from the revision of a read + 1.
     """
 
     def __init__(
