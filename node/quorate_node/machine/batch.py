@@ -7,6 +7,7 @@ from typing import Any
 from quorate.wire.commands import Command, CommandKind, Put
 from quorate.wire.results import Failure, Result
 from quorate_node.machine import sessions
+from quorate_node.machine.application.refused import mark_refused
 from quorate_node.machine.application_port import Pending
 from quorate_node.machine.handlers import KINDS
 from quorate_node.machine.interface import Refused
@@ -16,6 +17,7 @@ from quorate_node.machine.rules import KIND_SINCE
 from quorate_node.machine.stage import Stage
 
 Results = list[Result | Pending]
+_FOR_APPLICATION = frozenset((CommandKind.APPLICATION, CommandKind.APPLICATION_VERSION))
 
 
 def apply_entry(stage: Stage, prepared: Prepared) -> Results:
@@ -41,7 +43,11 @@ def _apply_mixed(stage: Stage, prepared: Prepared, results: Results) -> None:
             apply_puts(stage, run, results)
             run = []
         stage.position = position
+        given = len(stage.for_application)
         results.append(_apply_command(stage, command, request))
+        if command.kind in _FOR_APPLICATION and stage.application is not None and len(stage.for_application) == given:
+            # A duplicate or a refusal: the log alone does not say so, and a replay would hand it to the application's machine.
+            mark_refused(stage.batch, stage.families["meta"], stage.index, position)
     if run:
         apply_puts(stage, run, results)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 import msgspec
 
@@ -29,6 +30,24 @@ class Diverged(Exception):
     """This member's state differs from the majority's at the same index: it must stop, and be given an empty directory."""
 
 
+class StorageCare(Protocol):
+    """What housekeeping asks of the member's storage (`replica.storage`)."""
+
+    def space_error(self) -> str | None:
+        """In words, that disk space fell below the reserve."""
+        ...
+
+    async def flush_state(self) -> None: ...
+    def compaction_floor(self, applied_index: int) -> int | None:
+        """The index up to which the application's own snapshot lets the log go; None: no application."""
+        ...
+
+    def compacted(self, index: int) -> None: ...
+    def application_command(self) -> Command | None:
+        """What the application's registration needs proposed."""
+        ...
+
+
 class Housekeeping:
     def __init__(
         self,
@@ -36,23 +55,15 @@ class Housekeeping:
         engine: Engine,
         administration: Administration,
         transport: Transport,
-        space_error: Callable[[], str | None],
-        flush_state: Callable[[], Awaitable[None]],
-        compaction_floor: Callable[[int], int | None],
-        application_command: Callable[[], Command | None],
+        storage: StorageCare,
         repair: Callable[[list[tuple[int, int]]], Awaitable[bool]],
         failed: Callable[[BaseException], None],
     ) -> None:
-        """`space_error()` tells in words that disk space fell below the reserve; `compaction_floor()` the index up to which the
-        application's own snapshot lets the log go (None: no application), `application_command()` what its registration needs."""
         self._settings = settings
         self._engine = engine
         self._administration = administration
         self._transport = transport
-        self._space_error = space_error
-        self._flush_state = flush_state
-        self._compaction_floor = compaction_floor
-        self._application_command = application_command
+        self._storage = storage
         self._repair = repair
         self._scrubbed = 0
         self._failed = failed
@@ -130,7 +141,7 @@ class Housekeeping:
         if engine.soft_state.role != Role.LEADER or self._expiring:
             return
         commands = engine.machine.due(engine.clock.read())
-        registration = self._application_command()
+        registration = self._storage.application_command()
         if registration is not None:
             commands.append(registration)
         if not commands:
@@ -153,7 +164,7 @@ class Housekeeping:
         engine.wake()
 
     async def _check_space(self) -> None:
-        reason = self._space_error()
+        reason = self._storage.space_error()
         if reason is None and self._engine.writer.no_space:
             reason = "the disk is full"
         if reason is None:
@@ -173,14 +184,15 @@ class Housekeeping:
         if applied - log.first_index() < settings.compact_every_entries and log.size_bytes() < settings.compact_every_bytes:
             return
         configuration = engine.machine.configuration
-        floor = self._compaction_floor(applied)
+        floor = self._storage.compaction_floor(applied)
         target = min(applied - settings.log_keep_entries, applied if floor is None else floor)
         if target <= log.first_index():
             target = min(applied - 1, applied if floor is None else floor)  # few but large entries: bytes, not counts, made it due
         if target <= log.first_index():
             return
-        await self._flush_state()
+        await self._storage.flush_state()
         await asyncio.get_running_loop().run_in_executor(None, log.compact, target, configuration)
+        self._storage.compacted(target)
         logger.info("log compacted up to index %d", target)
 
     async def _compare_digests(self) -> None:

@@ -111,10 +111,7 @@ class Member:
             self.engine,
             self.administration,
             transport,
-            storage.space_error,
-            storage.flush_state,
-            storage.compaction_floor,
-            storage.application_command,
+            storage,
             lambda ranges: self.repair.damaged(ranges, self._peer_ids()),
             failed,
         )

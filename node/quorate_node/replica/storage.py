@@ -10,6 +10,7 @@ import msgspec
 
 from quorate.wire.commands import ApplicationVersion, Command, CommandKind
 from quorate_node.machine.application.host import ApplicationHost
+from quorate_node.machine.application.refused import forget_refused
 from quorate_node.machine.application.snapshot_files import ApplicationSnapshot
 from quorate_node.machine.interface import Machine, SnapshotSink
 from quorate_node.machine.kv import KeyValueMachine
@@ -204,6 +205,14 @@ class Storage:
         nothing: asyncio.Future[ApplicationSnapshot | None] = asyncio.get_running_loop().create_future()
         nothing.set_result(None)
         return nothing
+
+    def compacted(self, index: int) -> None:
+        """The log up to `index` is gone, and with it what was noted about its entries."""
+        if self._application is not None:
+            state = self._stores.state
+            batch = state.batch()
+            forget_refused(batch, state.family("meta"), index)
+            state.write(batch)
 
     def application_waits(self) -> bool:
         """This member runs a class that no entry has registered yet."""
