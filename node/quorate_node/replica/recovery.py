@@ -27,7 +27,10 @@ logger = logging.getLogger(__name__)
 async def recover_log(
     settings: ReplicaSettings, storage: Storage, transport: Transport, peers: Sequence[int], applied: SnapshotMetadata
 ) -> None:
-    """`applied`: what the state durably holds; entries up to there are not needed by this member itself. Return when the log is whole. Waits for peers for as long as it takes: to start without is to forget what was promised."""
+    """Return when the log is whole. Waits for peers for as long as it takes: to start without is to forget what was promised.
+
+    `applied`: what the state durably holds; entries up to there are not needed by this member itself.
+    """
     repair = LogRepair(settings, storage.log, transport)
     while damaged := storage.log.damaged():
         logger.warning("log entries %s are damaged; repairing from peers before taking part", damaged)
