@@ -39,6 +39,8 @@ class Committed:
     def __init__(self, store: StateStore, application: ApplicationPort, cache_bytes_max: int) -> None:
         self.application = application
         self._cache_bytes_max = cache_bytes_max
+        self.loads = 0
+        """Counts stores taken up: a long read that finds another one must not touch the old one's handles, they may be closed."""
         self.pending: dict[tuple[int, int], Pending] = {}
         """(session, seq) -> the application's reply that is still to come or was not fetched; bounded by the sessions' windows."""
         self.load(store)
@@ -46,6 +48,7 @@ class Committed:
     def load(self, store: StateStore) -> None:
         """Read everything that is kept in memory from `store`, on open and when a snapshot has replaced the store."""
         self.store = store
+        self.loads += 1
         self.families = {name: store.family(name) for name in STATE_FAMILIES}
         self.cache = RecordCache(store.getter("current"), self._cache_bytes_max)
         self.get_history = store.getter("history")

@@ -48,27 +48,40 @@ class Reads:
 
     async def range_async(self, request: Range) -> RangeResult:
         """Raises `Refused`. A range of one chunk is read in place; a larger one from a snapshot, so at one revision throughout."""
-        try:
-            return self.range(request)
-        except TooLarge:
-            snapshot = self._committed.store.snapshot()
+        while True:
+            try:
+                return self.range(request)
+            except TooLarge:
+                result = await self._range_in_steps(request)
+            if result is not None:
+                return result
+
+    async def _range_in_steps(self, request: Range) -> RangeResult | None:
+        """None: the store was replaced meanwhile, read again from the new one."""
+        loads = self._committed.loads
+        snapshot = self._committed.store.snapshot()
         try:
             steps = self._steps(snapshot, request)
-            while True:
+            while loads == self._committed.loads:
                 try:
                     next(steps)
                 except StopIteration as stopped:
                     result: RangeResult = stopped.value
                     return result
                 await asyncio.sleep(0)
+            return None
         finally:
             snapshot.close()
 
     async def range_stream(self, request: Range) -> AsyncIterator[list[KeyValue]]:
-        """Chunks in key order at one revision, of at most `range_chunk_keys` keys or about a MiB. Raises `Refused`."""
+        """Chunks in key order at one revision, of at most `range_chunk_keys` keys or about a MiB.
+
+        Raises `Refused`; NotReady, among others, when a snapshot replaced the store midway: read on from the last key, at its revision.
+        """
         self._check(request)
         if sorts(request) or request.count_only:
             raise Refused("InvalidArgument", "a streamed range comes in key order, with keys: leave out sort and count_only, or use range")
+        loads = self._committed.loads
         snapshot = self._committed.store.snapshot()
         try:
             source = self._source(snapshot)
@@ -94,6 +107,8 @@ class Reads:
                         yield chunk
                     chunk, size = [], 0
                     await asyncio.sleep(0)
+                    if loads != self._committed.loads:
+                        raise Refused("NotReady", f"the member's state was replaced during the stream: read on at revision {revision}")
             if chunk:
                 yield chunk
         finally:

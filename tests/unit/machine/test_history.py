@@ -17,6 +17,7 @@ from quorate_node.machine.restore import restore_into_new_cluster
 from quorate_node.protocol.entry import CHAIN_START, Entry, EntryType, chain_hash, leaf_hash
 from quorate_node.protocol.membership import Configuration, MemberRecord
 from quorate_node.store.interface import StateStore
+from quorate_node.store.memory_disk import MemoryDisk
 from quorate_node.store.memory_state import MemoryStateStore
 from tests.unit.machine.builders import ALL, Member, drain, run_once
 
@@ -100,6 +101,24 @@ async def test_a_stream_is_pinned_bounded_and_in_order(store: StateStore) -> Non
     assert [chunk async for chunk in member.machine.range_stream(Range(b"b", b"a"))] == []
     with pytest.raises(Refused, match="leave out sort"):
         await anext(aiter(member.machine.range_stream(Range(*ALL, sort_order=SortOrder.DESCEND))))
+
+
+async def test_a_long_read_outlives_the_store_it_began_on(memory_member: Member) -> None:
+    """A snapshot or a reopening takes the store away midway: a range begins again, a stream says so."""
+    member = Member(memory_member.store, CHUNKS)
+    member.do(*[Put(b"%03d" % at, b"old") for at in range(50)])
+    other = Member(MemoryStateStore(MemoryDisk(), "2"))
+    other.do(*[Put(b"%03d" % at, b"new") for at in range(50)], Put(b"999"))
+    stream = member.machine.range_stream(Range(*ALL))
+    first = await anext(stream)
+    reading = asyncio.create_task(member.machine.range_async(Range(*ALL)))
+    await asyncio.sleep(0)
+    member.machine.replace_store(other.store)
+    assert (await reading).count == 51
+    assert {kv.value for kv in first} == {b"old"}
+    with pytest.raises(Refused, match="replaced during the stream: read on at revision 51") as refused:
+        await anext(stream)
+    assert refused.value.error == "NotReady"
 
 
 def test_an_answer_is_bounded_in_bytes_and_says_that_there_is_more(memory_member: Member) -> None:
