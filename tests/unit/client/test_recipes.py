@@ -205,16 +205,18 @@ class TestBarriers:
 
     async def test_parties_start_and_end_together_round_after_round(self, cluster: Cluster, state: FakeState) -> None:
         for _ in range(2):
-            entered: list[int] = []
+            arrived: list[int] = []
+            done: list[int] = []
             left: list[int] = []
 
-            async def party(number: int, entered: list[int] = entered, left: list[int] = left) -> None:
+            async def party(number: int, arrived: list[int] = arrived, done: list[int] = done, left: list[int] = left) -> None:
                 await asyncio.sleep(number * 0.03)
+                arrived.append(number)
                 async with DoubleBarrier(cluster, "d", 3):
-                    assert len([key for key in state.keys if key.startswith(b"d/inside/")]) == 3
-                    entered.append(number)
+                    assert len(arrived) == 3, "nobody starts before all are there"
                     await asyncio.sleep(number * 0.03)
-                assert len(entered) == 3
+                    done.append(number)
+                assert len(done) == 3, "nobody leaves before all are done"
                 left.append(number)
 
             await soon(asyncio.gather(*(party(number) for number in range(3))))
