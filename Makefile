@@ -47,10 +47,14 @@ format: $(STAMP) ## Repair what ruff can repair
 test: $(STAMP) coverage ## Unit, conformance and simulation tests, and full branch coverage of the pure rooms
 	$(PYTEST) -n $(WORKERS) $(ARGS)
 
-# The pure rooms are covered fully, branch by branch: they are what nobody can see going wrong.
+# The pure rooms are covered fully, branch by branch: they are what nobody can see going wrong. The golden traces are a part of their tests:
+# on a machine without them the figure is shown and not judged. COVERAGE_MIN=0 turns the gate off.
+VECTORS := $(or $(wildcard $(QUORATE_VECTORS)),$(wildcard ../shared/vectors))
+COVERAGE_MIN ?= $(if $(VECTORS),100,0)
 coverage: $(STAMP)
+	@$(if $(VECTORS),:,echo "coverage: no golden traces here (QUORATE_VECTORS): shown, not judged")
 	$(PYTEST) -q -n $(WORKERS) $(wildcard tests/unit/protocol tests/unit/crypto tests/conformance) \
-	  --cov=quorate_node.protocol --cov=quorate_node.crypto --cov-report=term-missing --cov-fail-under=100
+	  --cov=quorate_node.protocol --cov=quorate_node.crypto --cov-report=term-missing --cov-fail-under=$(COVERAGE_MIN)
 
 test-conformance: $(STAMP) ## Replay other implementations' vectors and golden traces (QUORATE_VECTORS names their folder)
 	$(PYTEST) -q -n $(WORKERS) tests/conformance $(ARGS)
