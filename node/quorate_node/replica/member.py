@@ -316,6 +316,12 @@ class Member:
 
         deadline_s = loop.time() + self._settings.request_timeout_ms / 1000
         for number, command in enumerate(commands):
+            try:
+                # Again: what another member let through may still be what this release's apply could not bear.
+                self.machine.check(command.kind, bytes(command.payload))
+            except Refused as refused:
+                answer(number, ServiceError(refused.error, refused.message))
+                continue
             if not engine.pending.add(command, (lambda outcome, n=number: answer(n, outcome), deadline_s)):  # type: ignore[misc]
                 answer(number, ServiceError("TooManyRequests", "the leader's queue is full; try again in a moment"))
         engine.wake()
