@@ -306,3 +306,11 @@ def test_a_promise_is_only_ever_extended() -> None:
     assert promise.yields_to(150, 5, 0)
     assert promise.yields_to(150, 4, 1)
     assert not promise.yields_to(150, 4, 0)
+
+
+def test_what_an_earlier_life_promised_ends_by_itself() -> None:
+    promise = VotePromise(0, 100)
+    promise.make(50, 100, 3, 7)
+    assert not promise.yields_to(99, 3, 7)
+    assert promise.yields_to(100, 3, 7), "the new promise does not prolong the old one"
+    assert promise.remaining_ms(100) == 50

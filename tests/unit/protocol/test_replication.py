@@ -291,3 +291,19 @@ def test_a_learner_that_lags_is_not_due() -> None:
 
 def test_the_leaf_of_an_entry_leaves_out_its_term() -> None:
     assert leaf_hash(Entry(5, 1, EntryType.NORMAL, b"x")) == leaf_hash(Entry(5, 2, EntryType.NORMAL, b"x"))
+
+
+def test_a_commit_index_is_announced_to_those_whom_nothing_has_told() -> None:
+    group = Group(3, commit_eagerly=False)
+    group.elect(1)
+    group[1].propose(b"x")
+    group.settle()
+    assert group.data(2) == []
+    group[2].announce_commit()
+    group[1].announce_commit()
+    group.settle()
+    assert [group.data(member) for member in (2, 3)] == [[b"x"]] * 2
+    before = len(group.sent)
+    group[1].announce_commit()
+    group.pump(1)
+    assert len(group.sent) == before, "told once"

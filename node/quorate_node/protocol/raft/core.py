@@ -72,6 +72,8 @@ class Core:
         self.randomized_election_ticks = config.election_ticks
         self.campaign_countdown = 0
         """Ticks until a campaign that does not wait for the election timeout (suspicion); 0: none."""
+        self.offered_ms: int | None = None
+        """The leader of this term offered to hand over, at this time on its clock, before this member could campaign."""
         self.vetoes_left = 1
         """How often this member may still refuse a pre-vote to a candidate of lower priority before a leader is heard of."""
 
@@ -194,6 +196,7 @@ class Core:
         self.election_elapsed = 0
         self.heartbeat_elapsed = 0
         self.campaign_countdown = 0
+        self.offered_ms = None
         self.reset_election_timeout()
         self.transferee = 0
         self.lease_floor_ms = -1

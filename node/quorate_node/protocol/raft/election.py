@@ -36,6 +36,16 @@ def handle_timeout_now(core: Core, message: Message) -> None:
         core.id, core.term, message.sender,
     )  # fmt: skip
     hup(core, Campaign.TRANSFER, offered_ms=message.sent_ms)
+    if core.config.hand_over_on_removal and core.role is Role.FOLLOWER and _has_unapplied_membership(core):
+        # A leader that was removed offers with the same breath that commits its removal: take it up when that is applied.
+        core.offered_ms = message.sent_ms
+
+
+def take_up_offer(core: Core) -> None:
+    """More was applied: campaign if the leader of this term asked for it before that was possible."""
+    if core.offered_ms is not None and core.role is Role.FOLLOWER and not _has_unapplied_membership(core):
+        offered_ms, core.offered_ms = core.offered_ms, None
+        hup(core, Campaign.TRANSFER, offered_ms=offered_ms)
 
 
 def hup(core: Core, campaign: Campaign, *, offered_ms: int = 0) -> None:

@@ -6,7 +6,7 @@ import msgspec
 
 from quorate_node.protocol.entry import Entry, EntryType
 from quorate_node.protocol.membership import Configuration, MembershipChange
-from quorate_node.protocol.raft import transfer
+from quorate_node.protocol.raft import reads, transfer
 from quorate_node.protocol.raft.changer import ChangeError, Changer
 from quorate_node.protocol.raft.core import Core
 from quorate_node.protocol.raft.errors import InvariantBroken
@@ -94,6 +94,7 @@ def switch(core: Core, members: Members, progress: dict[int, Progress]) -> Confi
         member.promotion_announced = False
     if maybe_commit(core):
         # The quorum may have become smaller.
+        reads.release_waiting(core)
         broadcast_append(core)
     else:
         # New members are probed at once, not with the next heartbeat.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from quorate_node.protocol.raft.core import Core
+from quorate_node.protocol.raft.election import take_up_offer
 from quorate_node.protocol.raft.proposals import leave_joint
 from quorate_node.protocol.raft.storage_ack import StorageAck
 from quorate_node.protocol.ready import Persist, Ready, Role
@@ -128,3 +129,4 @@ def applied(core: Core, index: int) -> None:
     ):
         leave_joint(core)
     core.uncommitted_bytes = max(0, core.uncommitted_bytes - payload)
+    take_up_offer(core)
