@@ -192,11 +192,11 @@ class Dispatcher:
             self._sweeping = None
 
     def _overdue(self, call: StreamCall) -> QuorateError:
-        """The most telling reason: nobody to talk to, else what members kept answering, else silence."""
+        """The most telling reason: what members kept answering, else that there was nobody to talk to, else silence."""
+        if call.last_refusal is not None and (call.connection is None or call.kind == CommandKind.RANGE):
+            return call.refused(call.last_refusal)
         if call.connection is None and self._connector.current is None:
             return Unreachable(f"no member could be reached: {self._connector.last_failure or call.last_failure or 'still connecting'}")
-        if call.last_refusal is not None and call.connection is None:
-            return call.refused(call.last_refusal)
         last = f"; last failure: {call.last_failure}" if call.last_failure else ""
         return DeadlineExceeded(f"no answer within the deadline{last}")
 
