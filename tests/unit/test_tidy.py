@@ -36,6 +36,8 @@ IMPURE_BUILTINS = frozenset({"open", "input", "print", "exec", "eval", "__import
 MARKERS = re.compile(
     r"\b(" + "|".join(("TO" + "DO", "FIX" + "ME", "X" * 3, "HA" + "CK", "W" + "IP")) + r")\b|\bfor now\b|not implemented yet", re.IGNORECASE
 )
+PRAGMA = re.compile(r"\s*# (?:type: ignore|noqa)\S*.*$")
+"""A word to a tool at a line's end: it cannot be wrapped, and nobody reads the line for it."""
 MACHINE_PATHS = re.compile(r"/(?:work|home|root|Users)/[\w.-]+")
 REGISTRY_HOSTS = re.compile(r"--(?:extra-)?index-url|(?:index|extra-index)-url\s*=|pypi\.org/simple|files\.pythonhosted")
 
@@ -97,7 +99,7 @@ def test_no_line_runs_out_of_the_window() -> None:
         f"{name}:{number}"
         for name in python_files()
         for number, line in enumerate(source(name).split("\n"), 1)
-        if len(line) > COLUMNS_MAX
+        if len(PRAGMA.sub("", line)) > COLUMNS_MAX
     ]
     assert long == []
 
