@@ -11,8 +11,8 @@ import pytest
 
 from tests.simulation.raft_world.world import World
 
-FIRST, LAST = map(int, os.environ.get("QUORATE_RAFT_SEEDS", "0:300").split(":"))
-DURATION_MS = 4_000
+FIRST, LAST = map(int, os.environ.get("QUORATE_RAFT_SEEDS", "0:240").split(":"))
+DURATION_MS = 3_000
 BATCH = 20
 
 

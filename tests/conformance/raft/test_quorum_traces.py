@@ -64,7 +64,8 @@ def _committed(values: list[int], incoming: list[int], outgoing: list[int], join
     for voter in sorted(first):
         if index > acknowledged(voter) > 0:
             for lower in (acknowledged(voter) - 1, 0):
-                other = majority_index(first, lambda member, at=voter, to=lower: to if member == at else acknowledged(member))  # type: ignore[misc]
+                lowered = known | {voter: lower}
+                other = majority_index(first, lambda member, known=lowered: known.get(member, 0))  # type: ignore[misc]
                 if other != index:
                     text += f"{_index(other)} <-- overlaying {voter}->{lower}"
     return text + _index(index) + "\n"

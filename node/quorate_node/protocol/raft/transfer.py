@@ -86,10 +86,9 @@ def send_timeout_now(core: Core, to: int) -> None:
 
 def abort(core: Core) -> None:
     """Lead on. A campaign that the offer started may still win: then this leader steps down as before any newer term."""
-    if core.transferee:
-        transferee = core.transferee
-        core.transferee = 0
-        core.emit(EventKind.TRANSFER_ABORTED, transferee)
+    assert core.transferee
+    transferee, core.transferee = core.transferee, 0
+    core.emit(EventKind.TRANSFER_ABORTED, transferee)
 
 
 def continue_when_caught_up(core: Core, member_id: int, match: int) -> None:
