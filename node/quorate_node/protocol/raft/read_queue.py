@@ -27,7 +27,7 @@ class ReadQueue:
         self.waiting: list[tuple[int, bytes]] = []
         """(requester, context) of reads that a new leader holds back until it has committed in its term."""
         self.forwarded = 0
-        """Reads of this member that the leader has not answered yet."""
+        """Reads of this member that the leader has not answered yet, or whose answer was lost."""
 
     def reset(self) -> bool:
         """Forget everything; whether reads were lost by that."""
@@ -40,7 +40,8 @@ class ReadQueue:
         return lost
 
     def size(self) -> int:
-        return len(self.unconfirmed) + len(self.waiting) + self.forwarded
+        """Reads held here. Not those passed on: an answer that was lost would count for ever."""
+        return len(self.unconfirmed) + len(self.waiting)
 
     def add(self, read: PendingRead) -> int:
         """Queue a read; returns the number that its round has to confirm."""
