@@ -6,7 +6,8 @@
     boot            how many times it was opened: a peer that saw a higher count refuses a volume that was rolled back
     hard-state      term and vote (`hard_state.py`)
     records/        small durable records of the replica, one file each
-    log/            the log database
+    log/            the log database, or
+    segments/       the files of a log of kind "file"
     state-000001/   the state database, one generation; `state-pointer` names the one in use
     staging/        chunks of a snapshot under way, kept over a restart
 """
@@ -14,6 +15,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import re
 import shutil
@@ -24,10 +26,13 @@ import msgspec
 
 from quorate_node.store.durable_file import read_durable, remove_leftovers, sync_directory, write_durably
 from quorate_node.store.errors import DirectoryDamaged, FormatTooNew, IdentityMismatch, StoreError, StoreLocked
-from quorate_node.store.settings import StoreSettings
+from quorate_node.store.settings import LogKind, StoreSettings
 from quorate_node.store.space import SpaceGauge
 
-FORMAT_VERSION = 1
+logger = logging.getLogger(__name__)
+
+FORMAT_VERSION = 2
+"""1: the log is in RocksDB. 2: the log is of the kind that the format file names."""
 RECORD_NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _STATE_NAME = re.compile(r"state-(\d{6})")
 DIRECTORY_MODE = 0o700
@@ -45,6 +50,7 @@ class Identity(msgspec.Struct, frozen=True):
 
 class _Format(msgspec.Struct, frozen=True):
     version: int
+    log: LogKind = "rocksdb"
 
 
 class Directory(Protocol):
@@ -93,6 +99,8 @@ class DataDirectory:
         self.boot_counter = 0
         self.fresh = False
         """True when this opening created it."""
+        self.log_kind: LogKind = settings.log_backend
+        """What an existing directory was made with; of a new one, the setting."""
         self.space = SpaceGauge(path, settings.effective_reserve_bytes(), settings.headroom_bytes)
 
     @classmethod
@@ -123,16 +131,26 @@ class DataDirectory:
             self._refuse_strangers()
             self.fresh = True
             return
-        version = _decode(self.path / "format", content, _Format).version
+        found = _decode(self.path / "format", content, _Format)
+        version = found.version
         if version > FORMAT_VERSION:
             raise FormatTooNew(
                 f"{self.path} has format {version}, written by a newer release; this one reads up to format {FORMAT_VERSION}: "
                 "start the newer release again"
             )
+        if found.log != self.settings.log_backend:
+            logger.warning(
+                "%s keeps its log in %r, and goes on so; the setting store.log_backend = %r is for new directories: to change it, replace "
+                "this member by a new one with an empty data directory",
+                self.path,
+                found.log,
+                self.settings.log_backend,
+            )
+        self.log_kind = found.log
 
     def _refuse_strangers(self) -> None:
         """Without `format`, only what an interrupted first opening leaves may be there."""
-        known = {"lock", "boot", "hard-state", "lost+found", "records", "log", "staging"}
+        known = {"lock", "boot", "hard-state", "lost+found", "records", "log", "segments", "staging"}
         strangers = sorted(entry.name for entry in self.path.iterdir() if entry.name not in known)
         if strangers:
             raise DirectoryDamaged(
@@ -141,7 +159,7 @@ class DataDirectory:
             )
 
     def _read(self, expected_identity: Identity | None) -> None:
-        for name in ("records", "log", "staging"):
+        for name in ("records", self.log_path().name, "staging"):
             (self.path / name).mkdir(mode=DIRECTORY_MODE, exist_ok=True)
         remove_leftovers(self.path / "records")
         content = read_durable(self.path / "identity")
@@ -160,7 +178,9 @@ class DataDirectory:
         """All parts of a new directory are there and durable: from now on a missing one is a loss."""
         if self.fresh:
             sync_directory(self.path)
-            write_durably(self.path / "format", msgspec.json.encode(_Format(FORMAT_VERSION)))
+            # An older release, which knows only version 1, must refuse a log that it would take for lost.
+            version = 1 if self.log_kind == "rocksdb" else 2
+            write_durably(self.path / "format", msgspec.json.encode(_Format(version, self.log_kind)))
 
     def set_identity(self, identity: Identity) -> None:
         check_identity(self.identity, identity, str(self.path))
@@ -179,7 +199,7 @@ class DataDirectory:
         return self.path / "records" / name
 
     def log_path(self) -> Path:
-        return self.path / "log"
+        return self.path / ("log" if self.log_kind == "rocksdb" else "segments")
 
     def hard_state_path(self) -> Path:
         return self.path / "hard-state"

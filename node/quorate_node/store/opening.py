@@ -9,8 +9,10 @@ from typing import Literal
 from quorate_node.store.chained_log import ChainedLog
 from quorate_node.store.directory import DataDirectory, Directory, Identity
 from quorate_node.store.errors import StoreError
+from quorate_node.store.file_log import FileLogBackend
 from quorate_node.store.hard_state import HardStateFile
 from quorate_node.store.interface import StateStore
+from quorate_node.store.log_backend import LogBackend
 from quorate_node.store.memory_directory import MemoryDirectory
 from quorate_node.store.memory_disk import MemoryDisk
 from quorate_node.store.memory_log import MemoryHardState, MemoryLogBackend
@@ -78,7 +80,8 @@ def open_store(
     kind: StoreKind = "rocksdb",
     disk: MemoryDisk | None = None,
 ) -> Stores:
-    """Open or create a member's stores: in `path` ("rocksdb"), or on `disk` ("memory"; a new one when None).
+    """Open or create a member's stores: in `path` ("rocksdb"), or on `disk` ("memory"; a new one when None). The log of a new `path`
+    is of the kind `settings.log_backend`; an existing one keeps its kind.
 
     Raises `StoreLocked`, `FormatTooNew`, `IdentityMismatch`, `HardStateLost`, `DirectoryDamaged`, `NoSpace`, `StoreFailed`.
     Damage of the log is no error: `stores.log.damaged()` names it, for the repair below the protocol.
@@ -91,7 +94,7 @@ def open_store(
     directory = DataDirectory.open(path, settings=settings, expected_identity=expected_identity)
     try:
         hard_state = HardStateFile(directory.hard_state_path(), create=directory.fresh)
-        log = ChainedLog(RocksLogBackend(directory.log_path(), settings, directory.space), hard_state, settings)
+        log = ChainedLog(_log_backend(directory, settings), hard_state, settings)
         generation = directory.state_generation()
         state = RocksStateStore(directory.state_path(generation), settings)
         directory.created()
@@ -99,6 +102,13 @@ def open_store(
         directory.close()
         raise
     return Stores(directory, log, state, settings, generation)
+
+
+def _log_backend(directory: DataDirectory, settings: StoreSettings) -> LogBackend:
+    """Of the kind that the directory was made with, whatever the setting says now."""
+    if directory.log_kind == "file":
+        return FileLogBackend(directory.log_path(), settings, directory.space)
+    return RocksLogBackend(directory.log_path(), settings, directory.space)
 
 
 def _open_memory(disk: MemoryDisk, settings: StoreSettings, expected_identity: Identity | None) -> Stores:

@@ -11,7 +11,7 @@ from tests.unit.store.support import KINDS, SETTINGS, MakeMember, Member
 
 @pytest.fixture(params=KINDS)
 def make_member(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeMember]:
-    """The same specification for both kinds of store."""
+    """The same specification for all kinds of store."""
     made: list[Member] = []
 
     def make(settings: StoreSettings = SETTINGS) -> Member:

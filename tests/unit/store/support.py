@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from quorate_node.protocol.entry import Entry
 from quorate_node.protocol.membership import Configuration
 from quorate_node.protocol.message import SnapshotMetadata
 from quorate_node.protocol.ready import HardState, Persist
-from quorate_node.store import MemoryDisk, StoreKind, Stores, StoreSettings, open_store
+from quorate_node.store import Identity, MemoryDisk, StoreKind, Stores, StoreSettings, open_store
 from quorate_node.store.chained_log import ChainedLog
+from quorate_node.store.file_log import FileLogBackend
 from quorate_node.store.settings import KIB
 
 SHARED_MEMORY = Path("/dev/shm")
@@ -23,24 +26,33 @@ def quick_parent() -> Path | None:
     return SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None
 
 
-KINDS: tuple[StoreKind, ...] = ("rocksdb", "memory")
-SETTINGS = StoreSettings(reserve_bytes=1, headroom_bytes=0, log_memtable_bytes=256 * KIB, state_memtable_bytes=256 * KIB)
+MemberKind = Literal["rocksdb", "memory", "file"]
+"""The kinds of store, and the one in RocksDB with its log in a file."""
+KINDS: tuple[MemberKind, ...] = ("rocksdb", "memory", "file")
+SETTINGS = StoreSettings(
+    reserve_bytes=1, headroom_bytes=0, log_memtable_bytes=256 * KIB, state_memtable_bytes=256 * KIB, log_segment_bytes=256 * KIB
+)
 VOTERS = Configuration(voters=(1, 2, 3))
 
 
 class Member:
     """A member's stores that can be closed, killed and opened again, whatever their kind."""
 
-    def __init__(self, kind: StoreKind, path: Path, settings: StoreSettings = SETTINGS) -> None:
+    def __init__(self, kind: MemberKind, path: Path, settings: StoreSettings = SETTINGS) -> None:
         self.kind = kind
         self.path = path
-        self.settings = settings
+        self.settings = replace(settings, log_backend="file") if kind == "file" else settings
         self.disk = MemoryDisk()
         self.stores = self.open()
 
     def open(self) -> Stores:
-        self.stores = open_store(self.path / "data", self.settings, kind=self.kind, disk=self.disk)
+        self.stores = self.open_again()
         return self.stores
+
+    def open_again(self, expected_identity: Identity | None = None) -> Stores:
+        """Another opening of the same directory, not taken for this member's."""
+        kind: StoreKind = "memory" if self.kind == "memory" else "rocksdb"
+        return open_store(self.path / "data", self.settings, expected_identity, kind=kind, disk=self.disk)
 
     @property
     def log(self) -> ChainedLog:
@@ -55,12 +67,34 @@ class Member:
         if self.kind == "memory":
             self.disk.crash()
             return self.open()
+        if self.kind == "file":
+            # A file that is renamed while the directory is copied is no crash, only a copy that fails.
+            file_backend(self.log).pool.wait()
         copy = self.path / "copy"
         shutil.copytree(self.path / "data", copy)
         self.stores.close()
         shutil.rmtree(self.path / "data")
         copy.rename(self.path / "data")
         return self.open()
+
+
+def file_backend(log: ChainedLog) -> FileLogBackend:
+    backend = log._backend
+    assert isinstance(backend, FileLogBackend)
+    return backend
+
+
+def record_place(log: ChainedLog, index: int) -> tuple[Path, int, int]:
+    """(file, offset, length) of an entry's record in a log of kind "file"."""
+    backend = file_backend(log)
+    ((sequence, offset, length),) = backend._index.locate(index, index + 1)
+    return backend._segments[sequence].path, offset, length
+
+
+def change_bytes(path: Path, offset: int, content: bytes) -> None:
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(content)
 
 
 def entry(index: int, term: int = 1, data: bytes | None = None) -> Entry:

@@ -48,8 +48,8 @@ def test_opening_as_somebody_else_is_refused(make_member: MakeMember) -> None:
     member.stores.close()
     other = Identity(7, 99, "node-9")
     with pytest.raises(IdentityMismatch, match="give this member its own directory"):
-        open_store(member.path / "data", SETTINGS, other, kind=member.kind, disk=member.disk)
-    assert open_store(member.path / "data", SETTINGS, ME, kind=member.kind, disk=member.disk).directory.identity == ME
+        member.open_again(other)
+    assert member.open_again(ME).directory.identity == ME
 
 
 def test_records_survive_and_are_bounded(member: Member) -> None:
@@ -76,7 +76,7 @@ def test_a_second_process_is_refused_and_told_who_holds_it(rocksdb: Member) -> N
 
 def test_it_is_locked_against_its_own_process_too(member: Member) -> None:
     with pytest.raises(StoreLocked):
-        open_store(member.path / "data", SETTINGS, kind=member.kind, disk=member.disk)
+        member.open_again()
 
 
 def test_the_lock_ends_with_the_process(tmp_path: Path) -> None:
@@ -90,8 +90,8 @@ def test_the_lock_ends_with_the_process(tmp_path: Path) -> None:
 
 def test_a_newer_format_is_refused(rocksdb: Member) -> None:
     rocksdb.stores.close()
-    write_durably(rocksdb.path / "data" / "format", b'{"version": 2}')
-    with pytest.raises(FormatTooNew, match="has format 2, written by a newer release; this one reads up to format 1"):
+    write_durably(rocksdb.path / "data" / "format", b'{"version": 3}')
+    with pytest.raises(FormatTooNew, match="has format 3, written by a newer release; this one reads up to format 2"):
         rocksdb.open()
     write_durably(rocksdb.path / "data" / "format", b'{"version": 1}')
     rocksdb.open()

@@ -1,4 +1,4 @@
-"""The log, as the protocol sees it, the same over RocksDB and over memory."""
+"""The log, as the protocol sees it, the same over RocksDB, over files of its own, and over memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,21 @@ from quorate_node.protocol.ready import HardState
 from quorate_node.store import Stores
 from quorate_node.store.chained_log import ChainedLog
 from quorate_node.store.errors import ChainMismatch, Compacted, Damaged, HardStateLost, NoSpace, StoreFailed, Unavailable
-from tests.unit.store.support import SETTINGS, VOTERS, MakeMember, Member, append, entries, entry, persist, put, read_all
+from tests.unit.store.support import (
+    SETTINGS,
+    VOTERS,
+    MakeMember,
+    Member,
+    append,
+    change_bytes,
+    entries,
+    entry,
+    file_backend,
+    persist,
+    put,
+    read_all,
+    record_place,
+)
 
 
 def before_and_after(again: Callable[[], Stores], member: Member) -> Iterator[ChainedLog]:
@@ -226,6 +240,11 @@ def damage(member: Member, *indexes: int) -> None:
         member.stores.close()
         for index in indexes:
             member.disk.damage_record(index, bit=400)
+    elif member.kind == "file":
+        for index in indexes:
+            path, offset, length = record_place(chained, index)
+            change_bytes(path, offset + length - 5, bytes([path.read_bytes()[offset + length - 5] ^ 1]))
+        member.stores.close()
     else:
         backend = chained._backend
         database = backend._database  # type: ignore[attr-defined]
@@ -292,6 +311,9 @@ def test_scrub_finds_what_went_bad_since_the_start(member: Member) -> None:
     append(member.log, 1, 21)
     if member.kind == "memory":
         member.disk.damage_record(12, bit=401)
+    elif member.kind == "file":
+        path, offset, length = record_place(member.log, 12)
+        change_bytes(path, offset, bytes(length))
     else:
         member.log._backend._database.delete((12).to_bytes(8, "big"))  # type: ignore[attr-defined]
     assert member.log.term(12) == 1, "the cache still has it"
@@ -339,6 +361,10 @@ def test_an_unreadable_marker_does_not_make_an_empty_log_of_a_full_one(member: M
     member.crash()
     if member.kind == "memory":
         member.disk.damage_marker()
+    elif member.kind == "file":
+        current = file_backend(member.log)._current
+        assert current is not None
+        change_bytes(current.path, current.end - 20, b"?")
     else:
         member.log._backend._meta.put(b"marker", b"?" * 90)  # type: ignore[attr-defined]
         member.log._backend._database.flush_wal(True)  # type: ignore[attr-defined]
@@ -357,6 +383,10 @@ def test_an_old_entry_of_another_history_is_damage(member: Member) -> None:
     if member.kind == "memory":
         member.disk.settle()
         member.disk.durable["records"][6] = member.disk.current["records"][6] = stale
+    elif member.kind == "file":
+        path, offset, length = record_place(log, 6)
+        assert length == len(stale)
+        change_bytes(path, offset, stale)
     else:
         log._backend._database.put((6).to_bytes(8, "big"), stale)  # type: ignore[attr-defined]
     del log

@@ -1,4 +1,4 @@
-"""Random lives of a log against a naive model, on both kinds of store: appends, overwrites, compaction, resets, restarts, crashes."""
+"""Random lives of a log against a naive model, on all kinds of store: appends, overwrites, compaction, resets, restarts, crashes."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from quorate_node.protocol.entry import CHAIN_START, Entry, chain_hash
 from quorate_node.protocol.message import SnapshotMetadata
 from quorate_node.protocol.ready import HardState, Persist
-from quorate_node.store import StoreKind
 from quorate_node.store.errors import Compacted, Unavailable
-from tests.unit.store.support import SETTINGS, VOTERS, Member, entry, persist, put, quick_parent, read_all
+from tests.unit.store.support import SETTINGS, VOTERS, Member, MemberKind, entry, persist, put, quick_parent, read_all
 
 SMALL_CACHE = replace(SETTINGS, log_cache_entries_max=4, log_verify_on_open_entries=7)
 
@@ -25,7 +24,7 @@ SMALL_CACHE = replace(SETTINGS, log_cache_entries_max=4, log_verify_on_open_entr
 class LogModel(RuleBasedStateMachine):
     """The model is a dict of entries and the point before the first."""
 
-    kind: StoreKind
+    kind: MemberKind
 
     @initialize()
     def begin(self) -> None:
@@ -144,8 +143,14 @@ class RocksDbLogModel(LogModel):
     kind = "rocksdb"
 
 
+class FileLogModel(LogModel):
+    kind = "file"
+
+
 SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
 TestMemoryLog = MemoryLogModel.TestCase
 TestMemoryLog.settings = settings(max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=SLOW)
 TestRocksDbLog = RocksDbLogModel.TestCase
 TestRocksDbLog.settings = settings(max_examples=12, stateful_step_count=15, deadline=None, suppress_health_check=SLOW)
+TestFileLog = FileLogModel.TestCase
+TestFileLog.settings = settings(max_examples=20, stateful_step_count=20, deadline=None, suppress_health_check=SLOW)
