@@ -31,7 +31,7 @@ EXIT_STOPPED = 1
 EXIT_CONFIGURATION = 2
 EXIT_UNUSABLE = 3
 """The data directory, a port or a certificate cannot be used."""
-SWITCH_INTERVAL_S = 0.0005
+SWITCH_INTERVAL_S = 0.0002
 """The log's thread must get the interpreter back quickly after a sync: with 5 ms, the default, a busy loop delays every commit."""
 
 

@@ -24,6 +24,7 @@ from quorate_node.protocol.message import Message, MessageType, SnapshotMetadata
 from quorate_node.protocol.raft import ProposalDropped, Raft, ReadDropped, decode_change
 from quorate_node.protocol.ready import Event, EventKind, Persist, Ready, Role, SoftState
 from quorate_node.replica.forward import Forwarder
+from quorate_node.replica.linger import Linger
 from quorate_node.replica.log_clock import LogClock
 from quorate_node.replica.proposals import InFlight, Pending, Waiter, encode_batch
 from quorate_node.replica.reads import ReadQueue
@@ -87,6 +88,8 @@ class Engine:
         self._stopped = False
         self._applying_later = False
         self._announcing = False
+        self._linger = Linger(settings.batch_linger_ms / 1000)
+        self._linger_timer: asyncio.TimerHandle | None = None
         self._lead_from = 0
         """The first entry of this member's leadership."""
         self.soft_state = SoftState(0, Role.FOLLOWER)
@@ -257,6 +260,11 @@ class Engine:
         if self.machine.applied_index < self._lead_from:
             return  # Older leaders' entries are still to be applied: what is stamped now could lie before their log time.
         while self.pending and len(self.in_flight) < self._settings.pipeline_entries_max:
+            wait_s = self._linger.remaining_s(len(self.pending), self._loop.time())
+            if wait_s > 0:
+                if self._linger_timer is None:
+                    self._linger_timer = self._loop.call_later(wait_s, self._on_linger_over)
+                return
             commands, waiters = self.pending.take()
             data = encode_batch(self.clock.read(), commands)
             try:
@@ -269,6 +277,10 @@ class Engine:
             self.in_flight.add(index, raft.term, waiters, self._loop.time())
             self._telemetry.proposals.add(len(commands))
             self._telemetry.proposal_batch.observe(len(commands))
+
+    def _on_linger_over(self) -> None:
+        self._linger_timer = None
+        self.wake()
 
     def _requeue(self, commands: list[Command], waiters: list[Waiter]) -> None:
         self.pending.put_back(commands, waiters)
@@ -366,6 +378,7 @@ class Engine:
                 self.in_flight.truncated(entry.index, entry.term)
             proposed_s = applied(entry.index, entry.term, result)
             if proposed_s is not None:
+                self._linger.completed(len(result), len(self.pending))
                 self._telemetry.commit_seconds.observe(self._loop.time() - proposed_s)
 
     def _apply_membership(self, entry: Entry) -> None:

@@ -141,12 +141,13 @@ class Member:
     def _on_tick(self) -> None:
         loop = asyncio.get_running_loop()
         tick_s = self._settings.tick_ms / 1000
-        due = int((loop.time() - self._last_tick_s) / tick_s)
+        # Rounded: a timer may fire a fraction of a millisecond early, and must not be set again for that fraction.
+        due = round((loop.time() - self._last_tick_s) / tick_s)
         # After a pause only so many: messages that waited meanwhile must be heard before an election timeout passes.
         for _ in range(min(due, self._settings.heartbeat_ms // self._settings.tick_ms)):
             self.engine.tick()
         self._last_tick_s += due * tick_s
-        self._ticker = loop.call_later(max(self._last_tick_s + tick_s - loop.time(), 0), self._on_tick)
+        self._ticker = loop.call_later(max(self._last_tick_s + tick_s - loop.time(), tick_s / 2), self._on_tick)
 
     async def close(self) -> None:
         if self._ticker is not None:

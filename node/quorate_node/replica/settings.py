@@ -26,8 +26,11 @@ class ReplicaSettings:
 
     batch_commands_max: int = 4096
     batch_bytes_max: int = 1 << 20
-    pipeline_entries_max: int = 2
-    """Entries proposed and not yet committed before further commands wait and gather: bigger batches, fewer syncs."""
+    pipeline_entries_max: int = 1
+    """Entries proposed and not yet committed before further commands wait and gather. An entry costs all members together about
+    2 ms of CPU and a command 0.05 ms: one full entry at a time beats two half full ones, measured at 64 clients by a fifth."""
+    batch_linger_ms: int = 1
+    """How long an entry may wait for the clients that were answered by the last one (`replica.linger`); 0: never."""
     announce_commit_ms: int = 5
     """So long after a commit the followers are told of it, unless an append has told them before: under load always."""
     pending_commands_max: int = 65_536
