@@ -79,7 +79,7 @@ class Engine:
         self.clock = LogClock(now_ms)
         self.pending = Pending(settings)
         self.in_flight = InFlight()
-        self.reads = ReadQueue(settings, instance, self._ask_read, self._loop.time)
+        self.reads = ReadQueue(settings, instance, self._ask_read, self._loop.time, self._wake_after)
         self.forwarder = Forwarder(transport, settings.forward_batches_max, self._requeue)
         self.writer = LogWriter(log, self._on_written, self._on_failed, self._loop.time, telemetry)
         self._committed: deque[Entry] = deque()
@@ -262,8 +262,7 @@ class Engine:
         while self.pending and len(self.in_flight) < self._settings.pipeline_entries_max:
             wait_s = self._linger.remaining_s(len(self.pending), self._loop.time())
             if wait_s > 0:
-                if self._linger_timer is None:
-                    self._linger_timer = self._loop.call_later(wait_s, self._on_linger_over)
+                self._wake_after(wait_s)
                 return
             commands, waiters = self.pending.take()
             data = encode_batch(self.clock.read(), commands)
@@ -277,6 +276,10 @@ class Engine:
             self.in_flight.add(index, raft.term, waiters, self._loop.time())
             self._telemetry.proposals.add(len(commands))
             self._telemetry.proposal_batch.observe(len(commands))
+
+    def _wake_after(self, seconds: float) -> None:
+        if self._linger_timer is None:
+            self._linger_timer = self._loop.call_later(seconds, self._on_linger_over)
 
     def _on_linger_over(self) -> None:
         self._linger_timer = None

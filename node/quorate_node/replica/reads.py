@@ -9,6 +9,7 @@ from collections.abc import Callable
 from struct import Struct
 
 from quorate_node.protocol.ready import ReadState
+from quorate_node.replica.linger import Linger
 from quorate_node.replica.service import ReadDone, ServiceError
 from quorate_node.replica.settings import ReplicaSettings
 
@@ -19,13 +20,22 @@ _CONTEXT = Struct(">QQ")
 
 
 class ReadQueue:
-    def __init__(self, settings: ReplicaSettings, instance: int, ask: Callable[[bytes], bool], now_s: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        settings: ReplicaSettings,
+        instance: int,
+        ask: Callable[[bytes], bool],
+        now_s: Callable[[], float],
+        start_after: Callable[[float], None],
+    ) -> None:
         """`ask(context)` starts a quorum round; False when there is no leader to ask. `instance` tells this process's contexts
-        from those of its earlier lives, whose late answers must not be taken for ours."""
+        from those of its earlier lives, whose late answers must not be taken for ours. `start_after(seconds)` has `start` called."""
         self._settings = settings
         self._instance = instance
         self._ask = ask
         self._now_s = now_s
+        self._start_after = start_after
+        self._linger = Linger(settings.read_linger_ms / 1000)
         self._next_round = 1
         self._gathering: list[ReadWaiter] = []
         self._rounds: dict[bytes, list[ReadWaiter]] = {}
@@ -49,6 +59,10 @@ class ReadQueue:
         """Begin a round for all that gathered, if one may begin."""
         if not self._gathering or len(self._rounds) >= self._settings.read_rounds_max:
             return
+        wait_s = self._linger.remaining_s(len(self._gathering), self._now_s())
+        if wait_s > 0:
+            self._start_after(wait_s)
+            return
         context = _CONTEXT.pack(self._instance, self._next_round)
         if not self._ask(context):
             return
@@ -62,6 +76,7 @@ class ReadQueue:
             self._began_s.pop(state.context, None)
             if waiters is None:
                 continue
+            self._linger.completed(len(waiters), len(self._gathering))
             if state.index <= applied_index:
                 self._serve(waiters)
             else:

@@ -36,7 +36,9 @@ class ReplicaSettings:
     pending_commands_max: int = 65_536
     pending_bytes_max: int = 64 << 20
     pending_reads_max: int = 65_536
-    read_rounds_max: int = 2
+    read_linger_ms: int = 1
+    """How long a round for reads may wait for the readers that the last one served (`replica.linger`); 0: never."""
+    read_rounds_max: int = 1
     """Quorum rounds for reads under way at once; what arrives meanwhile shares the next."""
     read_retry_ms: int = 200
     """A round that was not confirmed within this is asked again: reads are safe to repeat."""
