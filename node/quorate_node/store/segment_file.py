@@ -22,7 +22,7 @@ SPARE = "spare"
 """A used file that was let go: its blocks serve again, so that a full disk cannot stop the log of a member that compacts."""
 _NAME = re.compile(r"segment-(\d{10})")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_ZEROS = bytes(MIB)
+ZEROS = bytes(MIB)
 
 
 class OpenFile:
@@ -119,8 +119,8 @@ def write_zeros(file: OpenFile, low: int, high: int, stopping: Callable[[], bool
     while low < high:
         if stopping():
             raise PreparationStopped
-        size = min(len(_ZEROS), high - low)
-        write_synced(file, [_ZEROS[:size]], low)
+        size = min(len(ZEROS), high - low)
+        write_synced(file, [ZEROS[:size]], low)
         low += size
 
 

@@ -41,9 +41,13 @@ class Member:
     def __init__(self, kind: MemberKind, path: Path, settings: StoreSettings = SETTINGS) -> None:
         self.kind = kind
         self.path = path
-        self.settings = replace(settings, log_backend="file") if kind == "file" else settings
+        self.settings = self.settings_of(kind, settings)
         self.disk = MemoryDisk()
         self.stores = self.open()
+
+    @staticmethod
+    def settings_of(kind: MemberKind, settings: StoreSettings = SETTINGS) -> StoreSettings:
+        return replace(settings, log_backend="file") if kind == "file" else settings
 
     def open(self) -> Stores:
         self.stores = self.open_again()
