@@ -223,9 +223,9 @@ class ChainedLog(StoredView):
     def _commit(self, batch: LogBatch) -> None:
         try:
             self._backend.commit(batch)
-        except NoSpace:
+        except NoSpace as error:
             # Whether the batch is on disk is open until the database was read again, and RocksDB refuses all writes until then.
-            self._reopen_due = True
+            self._reopen_due = error.reopen_due
             raise
         except StoreFailed as error:
             self._failed = str(error)

@@ -28,6 +28,9 @@ class ChainMismatch(StoreError):
 class NoSpace(StoreError):
     """The disk is full, or its free space fell below the reserve. Nothing of the batch was acknowledged."""
 
+    reopen_due = True
+    """False: refused before anything was written, so the log need not be read again to know what it holds."""
+
 
 class Backpressure(StoreError):
     """RocksDB would stall this write; nothing was written."""

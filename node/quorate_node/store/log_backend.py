@@ -1,4 +1,4 @@
-"""What the chained log needs of a place to keep records: RocksDB or the simulator's memory."""
+"""What the chained log needs of a place to keep records: RocksDB, files of its own, or the simulator's memory."""
 
 from __future__ import annotations
 

@@ -144,6 +144,7 @@ def prepare_segment(directory: Path, sequence: int, size_bytes: int, stopping: C
             preparing.unlink()
         raise
     path = segment_path(directory, sequence)
+    assert not path.exists(), "a segment is never made over another one"
     preparing.rename(path)
     sync_directory(directory)
     return Segment(path, file, sequence, nonce, size_bytes)

@@ -28,6 +28,8 @@ class SegmentPool:
         self._space = space
         self._stopping = threading.Event()
         self._executor: ThreadPoolExecutor | None = None
+        self._lock = threading.Lock()
+        """Around what is prepared: one segment made twice would replace the one in use."""
         self._next: Future[Segment] | None = None
         self._sequence = 0
 
@@ -52,28 +54,31 @@ class SegmentPool:
 
     def take(self, size_bytes: int) -> Segment:
         """The next segment, with room for `size_bytes`; waits for it when it is not ready. Raises `NoSpace`, `StoreFailed`."""
-        if self._failed():
-            self._prepare()
-        assert self._next is not None, "the pool was started"
+        with self._lock:
+            if self._failed():
+                self._prepare()
+            following = self._next
+        assert following is not None, "the pool was started"
         try:
-            segment = self._next.result()
+            segment = following.result()
             if segment.size_bytes < size_bytes:
                 self._require(size_bytes - segment.size_bytes)
                 grow_segment(segment, size_bytes)
         except OSError as error:
             raise self._failure(error) from error
-        self._sequence = segment.sequence + 1
-        self._prepare()
+        with self._lock:
+            self._sequence = segment.sequence + 1
+            self._prepare()
         return segment
 
     def available(self) -> bool:
         """False when there was no room for the next segment; tries again by itself."""
         if not self._failed():
             return True
-        if self._space.free_bytes() >= self._segment_bytes + self._space.reserve_bytes:
-            self._prepare()
-            return True
-        return False
+        with self._lock:
+            if self._failed() and (self._has_file() or self._space.free_bytes() >= self._segment_bytes + self._space.reserve_bytes):
+                self._prepare()
+        return not self._failed()
 
     def recycle(self, segment: Segment) -> None:
         """Let the file of a segment go: durably out of the log when this returns."""
@@ -105,23 +110,33 @@ class SegmentPool:
 
     def _make(self, sequence: int, size_bytes: int) -> Segment:
         try:
-            if not any((self._directory / name).exists() for name in (SPARE, PREPARING)):
+            if not self._has_file():
                 self._require(size_bytes)
             return prepare_segment(self._directory, sequence, size_bytes, self._stopping.is_set)
         except (OSError, NoSpace) as error:
             logger.warning("segment %d of the log is not ready yet: %s", sequence, error)
             raise
 
+    def _has_file(self) -> bool:
+        """A file that was let go needs no free space to serve again."""
+        return any((self._directory / name).exists() for name in (SPARE, PREPARING))
+
     def _require(self, size_bytes: int) -> None:
         """Raises `NoSpace` when a new file would use up the reserve."""
         free_bytes = self._space.free_bytes()
         if free_bytes < self._space.reserve_bytes + size_bytes:
-            raise NoSpace(
+            raise _refusal(
                 f"{free_bytes} bytes are free in the data directory; a log segment of {size_bytes} bytes (log_segment_bytes) and the "
                 f"reserve of {self._space.reserve_bytes} do not fit: free space or enlarge the volume; nothing was written"
             )
 
     def _failure(self, error: OSError) -> NoSpace | StoreFailed:
         if is_full(error):
-            return NoSpace(f"the disk is full: {error}; nothing of the batch is acknowledged")
+            return _refusal(f"the disk is full: {error}; nothing of the batch was written")
         return StoreFailed(f"a segment of the log could not be made: {error}")
+
+
+def _refusal(text: str) -> NoSpace:
+    error = NoSpace(text)
+    error.reopen_due = False
+    return error

@@ -15,21 +15,8 @@ from quorate_node.protocol.ready import HardState
 from quorate_node.store import Stores
 from quorate_node.store.chained_log import ChainedLog
 from quorate_node.store.errors import ChainMismatch, Compacted, Damaged, HardStateLost, NoSpace, StoreFailed, Unavailable
-from tests.unit.store.support import (
-    SETTINGS,
-    VOTERS,
-    MakeMember,
-    Member,
-    append,
-    change_bytes,
-    entries,
-    entry,
-    file_backend,
-    persist,
-    put,
-    read_all,
-    record_place,
-)
+from tests.unit.store.damaging import damage, damage_marker, lose_record, put_record
+from tests.unit.store.support import SETTINGS, VOTERS, MakeMember, Member, append, entries, entry, persist, put, read_all
 
 
 def before_and_after(again: Callable[[], Stores], member: Member) -> Iterator[ChainedLog]:
@@ -233,30 +220,6 @@ def test_forgetting_the_tail_drops_it_for_good(member: Member) -> None:
     assert read_all(member.log) == entries(1, 11) + entries(11, 13, 2)
 
 
-def damage(member: Member, *indexes: int) -> None:
-    """Flip a bit of these entries where they lie; the member is closed around it."""
-    chained = member.log
-    if member.kind == "memory":
-        member.stores.close()
-        for index in indexes:
-            member.disk.damage_record(index, bit=400)
-    elif member.kind == "file":
-        for index in indexes:
-            path, offset, length = record_place(chained, index)
-            change_bytes(path, offset + length - 5, bytes([path.read_bytes()[offset + length - 5] ^ 1]))
-        member.stores.close()
-    else:
-        backend = chained._backend
-        database = backend._database  # type: ignore[attr-defined]
-        for index in indexes:
-            record = bytearray(database.get(index.to_bytes(8, "big")))
-            record[50] ^= 1
-            database.put(index.to_bytes(8, "big"), bytes(record))
-        del database, backend, chained
-        member.stores.close()
-    member.open()
-
-
 def test_a_damaged_entry_is_found_never_served_and_repaired(member: Member) -> None:
     append(member.log, 1, 21)
     damage(member, 8, 9, 15)
@@ -309,13 +272,7 @@ def test_a_repair_piece_by_piece_that_does_not_join_is_taken_back(member: Member
 
 def test_scrub_finds_what_went_bad_since_the_start(member: Member) -> None:
     append(member.log, 1, 21)
-    if member.kind == "memory":
-        member.disk.damage_record(12, bit=401)
-    elif member.kind == "file":
-        path, offset, length = record_place(member.log, 12)
-        change_bytes(path, offset, bytes(length))
-    else:
-        member.log._backend._database.delete((12).to_bytes(8, "big"))  # type: ignore[attr-defined]
+    lose_record(member, 12)
     assert member.log.term(12) == 1, "the cache still has it"
     assert member.log.scrub(1, 12) == []
     assert member.log.scrub(0, 1000) == [(12, 13)]
@@ -359,15 +316,7 @@ def test_rebasing_on_a_state_of_another_history_damages_what_follows(member: Mem
 def test_an_unreadable_marker_does_not_make_an_empty_log_of_a_full_one(member: Member) -> None:
     append(member.log, 1, 21)
     member.crash()
-    if member.kind == "memory":
-        member.disk.damage_marker()
-    elif member.kind == "file":
-        current = file_backend(member.log)._current
-        assert current is not None
-        change_bytes(current.path, current.end - 20, b"?")
-    else:
-        member.log._backend._meta.put(b"marker", b"?" * 90)  # type: ignore[attr-defined]
-        member.log._backend._database.flush_wal(True)  # type: ignore[attr-defined]
+    damage_marker(member)
     log = member.crash().log
     assert log.damaged() != []
     assert log.damaged()[-1][1] > log.last_index() + 1
@@ -380,15 +329,7 @@ def test_an_old_entry_of_another_history_is_damage(member: Member) -> None:
     stale = next(iter(log._backend.read(6, 7)))[1]
     append(log, 5, 11, term=2)
     assert stale is not None
-    if member.kind == "memory":
-        member.disk.settle()
-        member.disk.durable["records"][6] = member.disk.current["records"][6] = stale
-    elif member.kind == "file":
-        path, offset, length = record_place(log, 6)
-        assert length == len(stale)
-        change_bytes(path, offset, stale)
-    else:
-        log._backend._database.put((6).to_bytes(8, "big"), stale)  # type: ignore[attr-defined]
+    put_record(member, 6, stale)
     del log
     assert member.restart().log.damaged() == [(6, 11)]
 
