@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import queue
 import threading
 from collections.abc import Callable, Sequence
 
 from quorate_node.protocol.message import Message
 from quorate_node.protocol.ready import Persist
-from quorate_node.store.errors import NoSpace
+from quorate_node.store.errors import NoSpace, StoreError
 from quorate_node.store.interface import LogStore
+from quorate_node.store.kernel_sync import open_kernel_sync
 from quorate_node.telemetry.telemetry import Telemetry
 
 WrittenCallback = Callable[[Sequence[tuple[Persist, list[Message]]]], None]
@@ -44,6 +46,7 @@ class LogWriter:
         self.no_space = False
         self._batches: list[Persist] = []
         self._jobs: queue.SimpleQueue[list[Persist] | None] = queue.SimpleQueue()
+        self._kernel_sync = open_kernel_sync(self._loop)
         self._thread = threading.Thread(target=self._run, name="quorate-log-writer", daemon=True)
         self._thread.start()
 
@@ -74,7 +77,31 @@ class LogWriter:
         if self._hint is not None:
             self._batches.insert(0, self._hint)
             self._hint = None
+        self._write()
+
+    def _write(self) -> None:
+        """By the kernel where log and system can, else in the thread."""
+        if self._kernel_sync is not None:
+            try:
+                descriptor = self._log.begin(self._batches)
+            except StoreError as error:
+                self._loop.call_soon(self._finished, error)
+                return
+            if descriptor is not None:
+                if not self._kernel_sync.sync(descriptor, self._synced):
+                    self._kernel_sync.close()
+                    self._kernel_sync = None
+                    self._loop.call_soon(self._synced, _sync_here(descriptor))
+                return
         self._jobs.put(self._batches)
+
+    def _synced(self, error_number: int) -> None:
+        outcome: StoreError | None = None
+        try:
+            self._log.synced(error_number)
+        except StoreError as error:
+            outcome = error
+        self._finished(outcome)
 
     def _run(self) -> None:
         while (batches := self._jobs.get()) is not None:
@@ -115,10 +142,21 @@ class LogWriter:
 
     def _retry(self) -> None:
         if not self._closed:
-            self._jobs.put(self._batches)
+            self._write()
 
     async def close(self) -> None:
         """Wait for the write under way; what waits behind it is dropped: it was never acknowledged."""
         self._closed = True
+        if self._kernel_sync is not None:
+            self._kernel_sync.close()
         self._jobs.put(None)
         await asyncio.get_running_loop().run_in_executor(None, self._thread.join, 10.0)
+
+
+def _sync_here(descriptor: int) -> int:
+    """Once, when the kernel turns out not to take the request: on the loop, because the batch is already written."""
+    try:
+        os.fdatasync(descriptor)
+    except OSError as error:
+        return error.errno or 1
+    return 0

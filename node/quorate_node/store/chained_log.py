@@ -5,6 +5,7 @@ Two positions: the *tail*, what the store's thread has made durable, and the *vi
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -46,6 +47,8 @@ class ChainedLog(StoredView):
         self._staged: deque[_Staged] = deque()
         self._repairs: dict[int, int] = {}
         """End of a damaged range under repair -> where its repair began."""
+        self._unsynced: int | None = None
+        """Descriptor whose sync `begin` asked the caller for."""
         self._failed: str | None = None
         self._reopen_due = False
         self._closed = False
@@ -105,6 +108,56 @@ class ChainedLog(StoredView):
             with self._lock:
                 self._staged.append(staged)
 
+    def begin(self, batches: Sequence[Persist]) -> int | None:
+        """Loop thread. All of `write` but the sync: the descriptor to sync, and then `synced` must be called. None: use `write`.
+
+        The log is locked in between, so no other thread writes behind a batch that may not be on the disk.
+        """
+        if not self._write_lock.acquire(blocking=False):
+            return None
+        descriptor: int | None = None
+        try:
+            descriptor = self._begin(batches)
+        finally:
+            if descriptor is None:
+                self._write_lock.release()
+        self._unsynced = descriptor
+        return descriptor
+
+    def _begin(self, batches: Sequence[Persist]) -> int | None:
+        if self._failed is not None or self._reopen_due or self._closed or self._end_lost or self._unsynced is not None:
+            return None
+        hard_state = next((batch.hard_state for batch in reversed(batches) if batch.hard_state is not None), None)
+        if hard_state is not None and (hard_state.term, hard_state.vote) != (self._slot.term, self._slot.vote):
+            return None
+        if any(batch.snapshot is not None for batch in batches):
+            return None
+        staged = self._stage(batches)
+        if not staged.entries:
+            return None
+        batch, marker = self._encode(staged, max(self._tail.commit, hard_state.commit if hard_state is not None else 0))
+        try:
+            descriptor = self._backend.commit_unsynced(batch)
+        except (NoSpace, StoreFailed) as error:
+            self._note(error)
+            raise
+        if descriptor is not None:
+            self._tail = marker
+            with self._lock:
+                self._staged.append(staged)
+        return descriptor
+
+    def synced(self, error_number: int) -> None:
+        """The sync that `begin` asked for is over. Raises `StoreFailed` when it failed: nothing more may be written then."""
+        self._unsynced = None
+        try:
+            if error_number:
+                failed = StoreFailed(f"the log could not be synced: {os.strerror(error_number)}")
+                self._note(failed)
+                raise failed
+        finally:
+            self._write_lock.release()
+
     def written(self, batches: Sequence[Persist]) -> None:
         with self._lock:
             assert self._staged, "written() without a write() that returned"
@@ -141,6 +194,14 @@ class ChainedLog(StoredView):
         return staged
 
     def _commit_staged(self, staged: _Staged, commit: int) -> None:
+        batch, marker = self._encode(staged, commit)
+        self._commit(batch)
+        self._tail = marker
+        if staged.snapshot is not None or staged.entries:
+            self._end_found(0 if staged.snapshot is not None else staged.entries[0].index)
+
+    def _encode(self, staged: _Staged, commit: int) -> tuple[LogBatch, Marker]:
+        """What is to be written, and the tail as it is then."""
         records: list[tuple[int, bytes]] = []
         chain = self._tail.chain
         anchor = staged.snapshot
@@ -164,10 +225,7 @@ class ChainedLog(StoredView):
             self._slot.sequence,
         )
         drop = self._drop(staged)
-        self._commit(LogBatch(encode_marker(marker), records, drop, encode_anchor(anchor) if anchor is not None else None))
-        self._tail = marker
-        if anchor is not None or staged.entries:
-            self._end_found(0 if anchor is not None else staged.entries[0].index)
+        return LogBatch(encode_marker(marker), records, drop, encode_anchor(anchor) if anchor is not None else None), marker
 
     def _end_found(self, low: int) -> None:
         """The log was written anew from `low` on: if that covers a lost end, the end is known again."""
@@ -222,14 +280,19 @@ class ChainedLog(StoredView):
 
     def _commit(self, batch: LogBatch) -> None:
         try:
+            if self._unsynced is not None:
+                os.fdatasync(self._unsynced)  # A repair on the loop's thread, in between: never behind what may not be on the disk.
             self._backend.commit(batch)
-        except NoSpace as error:
+        except (NoSpace, StoreFailed) as error:
+            self._note(error)
+            raise
+
+    def _note(self, error: NoSpace | StoreFailed) -> None:
+        if isinstance(error, NoSpace):
             # Whether the batch is on disk is open until the database was read again, and RocksDB refuses all writes until then.
             self._reopen_due = error.reopen_due
-            raise
-        except StoreFailed as error:
+        else:
             self._failed = str(error)
-            raise
 
     # -- after a full disk ------------------------------------------------------------------------------------------------
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from quorate_node.store.errors import NoSpace, StoreFailed
 from quorate_node.store.log_backend import Evidence, LogBatch
-from quorate_node.store.segment_file import OpenFile, Segment, is_full, list_segments, write_synced, write_zeros
+from quorate_node.store.segment_file import OpenFile, Segment, is_full, list_segments, write_synced, write_unsynced, write_zeros
 from quorate_node.store.segment_format import DATA_START, batch_bytes, encode_batch
 from quorate_node.store.segment_index import SegmentIndex
 from quorate_node.store.segment_pool import SegmentPool
@@ -117,13 +117,28 @@ class FileLogBackend:
         segment = self._current
         assert segment is not None, "the log was opened"
         size_bytes = batch_bytes(batch)
-        if self._roll_due or segment.end + size_bytes > segment.size_bytes:
+        if self._needs_roll(segment, size_bytes):
             segment = self._roll(segment, size_bytes)
+        self._append(segment, batch, write_synced)
+
+    def commit_unsynced(self, batch: LogBatch) -> int | None:
+        self._space.require()
+        segment = self._current
+        assert segment is not None, "the log was opened"
+        if self._needs_roll(segment, batch_bytes(batch)):
+            return None  # The next segment may have to be waited for.
+        self._append(segment, batch, write_unsynced)
+        return segment.file.number
+
+    def _needs_roll(self, segment: Segment, size_bytes: int) -> bool:
+        return self._roll_due or segment.end + size_bytes > segment.size_bytes
+
+    def _append(self, segment: Segment, batch: LogBatch, write: Callable[[OpenFile, Sequence[bytes], int], None]) -> None:
         assert segment.nonce is not None, "a segment without a header is never written"
         first_in_segment = segment.end == DATA_START
         header, header_bytes, body, lengths = encode_batch(batch, segment.nonce, self._previous_end if first_in_segment else 0)
         try:
-            write_synced(segment.file, (header_bytes, body), segment.end)
+            write(segment.file, (header_bytes, body), segment.end)
         except OSError as error:
             # Never synced again: the kernel may have dropped what it could not write, and the next sync would say it is fine. After a
             # full disk the log is opened anew, which *writes* this batch again if it is found there.

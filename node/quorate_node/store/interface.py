@@ -54,6 +54,17 @@ class LogStore(LogView, Protocol):
         """
         ...
 
+    def begin(self, batches: Sequence[Persist]) -> int | None:
+        """Loop thread. All of `write` but the sync: returns the descriptor to sync, after which `synced` must be called.
+
+        None, with nothing done: this log, or these batches, need `write` in a thread. Raises as `write`.
+        """
+        ...
+
+    def synced(self, error_number: int) -> None:
+        """Loop thread. The sync is over, 0 for success. Raises `StoreFailed`."""
+        ...
+
     def written(self, batches: Sequence[Persist]) -> None:
         """Loop thread, after `write` returned: what was written becomes visible to `entries`, `term` and `last_index`."""
         ...

@@ -34,6 +34,13 @@ class LogBackend(Protocol):
         """Any thread, one at a time, the lock of the interpreter let go during the sync. All of it durable on return, or none."""
         ...
 
+    def commit_unsynced(self, batch: LogBatch) -> int | None:
+        """All of `commit` but the sync: the descriptor that the caller must sync before anything depends on the batch.
+
+        None, with nothing written: this batch, or this backend, needs `commit`.
+        """
+        ...
+
     def read(self, low: int, high: int) -> Iterator[tuple[int, bytes | None]]:
         """Every index of [low, high) in order, None for a record that is missing or cannot be read. Past all caches of ours."""
         ...

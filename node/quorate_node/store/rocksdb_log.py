@@ -95,6 +95,9 @@ class RocksLogBackend:
         else:
             built.delete_range(_KEY.pack(low), _KEY.pack(high))
 
+    def commit_unsynced(self, _batch: LogBatch) -> int | None:
+        return None
+
     def read(self, low: int, high: int) -> Iterator[tuple[int, bytes | None]]:
         expected = low
         while expected < high:

@@ -104,13 +104,22 @@ def read_tolerantly(file: OpenFile, offset: int, length: int) -> bytes:
 def write_synced(file: OpenFile, parts: Sequence[bytes], offset: int) -> None:
     """Durable on return. Write and fdatasync in one call, so that the interpreter's lock is let go and waited for once; what a short
     write left follows. Raises `OSError`."""
-    written = os.pwritev(file.number, parts, offset, os.RWF_DSYNC)
+    _write(file, parts, offset, os.RWF_DSYNC)
+
+
+def write_unsynced(file: OpenFile, parts: Sequence[bytes], offset: int) -> None:
+    """Into the page cache: somebody else syncs. Raises `OSError`."""
+    _write(file, parts, offset, 0)
+
+
+def _write(file: OpenFile, parts: Sequence[bytes], offset: int, flags: int) -> None:
+    written = os.pwritev(file.number, parts, offset, flags)
     if written == sum(map(len, parts)):
         return
     rest = memoryview(b"".join(parts))[written:]
     while rest:
         offset += written
-        written = os.pwritev(file.number, [rest], offset, os.RWF_DSYNC)
+        written = os.pwritev(file.number, [rest], offset, flags)
         rest = rest[written:]
 
 
