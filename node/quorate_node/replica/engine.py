@@ -21,12 +21,12 @@ from quorate_node.machine.interface import ApplicationFailed, Machine, UnknownCo
 from quorate_node.protocol.entry import Entry, EntryType
 from quorate_node.protocol.membership import Configuration, MemberRecord, MembershipChange
 from quorate_node.protocol.message import Message, MessageType, SnapshotMetadata
-from quorate_node.protocol.raft import ProposalDropped, Raft, ReadDropped, decode_change
+from quorate_node.protocol.raft import Raft, ReadDropped, decode_change
 from quorate_node.protocol.ready import Event, EventKind, Persist, Ready, Role, SoftState
 from quorate_node.replica.forward import Forwarder
-from quorate_node.replica.linger import Linger
 from quorate_node.replica.log_clock import LogClock
-from quorate_node.replica.proposals import InFlight, Pending, Waiter, encode_batch
+from quorate_node.replica.proposals import Waiter
+from quorate_node.replica.proposing import Proposing
 from quorate_node.replica.reads import ReadQueue
 from quorate_node.replica.service import ServiceError
 from quorate_node.replica.settings import ReplicaSettings
@@ -77,10 +77,11 @@ class Engine:
         self._telemetry = telemetry
         self._loop = asyncio.get_running_loop()
         self.clock = LogClock(now_ms)
-        self.pending = Pending(settings)
-        self.in_flight = InFlight()
         self.reads = ReadQueue(settings, instance, self._ask_read, self._loop.time, self._wake_after)
         self.forwarder = Forwarder(transport, settings.forward_batches_max, self._requeue)
+        self.proposing = Proposing(settings, raft, self.clock, self.forwarder, telemetry, self._wake_after)
+        self.pending = self.proposing.pending
+        self.in_flight = self.proposing.in_flight
         self.writer = LogWriter(log, self._on_written, self._on_failed, self._loop.time, telemetry)
         self._committed: deque[Entry] = deque()
         self._scheduled = False
@@ -88,13 +89,8 @@ class Engine:
         self._stopped = False
         self._applying_later = False
         self._announcing = False
-        self._linger = Linger(settings.batch_linger_ms / 1000)
         self._linger_timer: asyncio.TimerHandle | None = None
-        self._lead_from = 0
-        """The first entry of this member's leadership."""
         self.soft_state = SoftState(0, Role.FOLLOWER)
-        self.committed_unapplied_bytes = 0
-        self.refuse_proposals: ServiceError | None = None
         self.configuration_index = 0
         self._leader_heard_ms = 0
 
@@ -112,7 +108,7 @@ class Engine:
             return
         try:
             if self.pending:
-                self._propose_pending()
+                self.proposing.run(self.soft_state, self.machine.applied_index)
             self.reads.start()
             while self.raft.has_ready() and not self._paused:
                 self._handle(self.raft.ready())
@@ -230,52 +226,12 @@ class Engine:
             self._telemetry.leader_changes.add()
         if soft.role == Role.LEADER and before.role != Role.LEADER:
             self.clock.restart_from(self.machine.log_time_ms)
-            self._lead_from = self.raft.last_index
+            self.proposing.lead_from = self.raft.last_index
         if soft.leader != before.leader:
             self.reads.retry_rounds()
         self._hooks.leader_changed(soft)
 
     # --- proposals and reads -----------------------------------------------------------------------------------
-
-    def _propose_pending(self) -> None:
-        soft = self.soft_state
-        if soft.role == Role.LEADER:
-            self._propose_as_leader()
-        elif soft.leader:
-            now_s = self._loop.time()
-            while self.pending and self.forwarder.has_room():
-                commands, waiters = self.pending.take()
-                timeout_s = max(max(deadline_s for _, deadline_s in waiters) - now_s, 0.001)
-                self._telemetry.forwards.add(len(commands))
-                self.forwarder.send(soft.leader, commands, waiters, timeout_s)
-
-    def _propose_as_leader(self) -> None:
-        raft = self.raft
-        if self.refuse_proposals is not None:
-            while self.pending:
-                _, waiters = self.pending.take()
-                for done, _ in waiters:
-                    done(self.refuse_proposals)
-            return
-        if self.machine.applied_index < self._lead_from:
-            return  # Older leaders' entries are still to be applied: what is stamped now could lie before their log time.
-        while self.pending and len(self.in_flight) < self._settings.pipeline_entries_max:
-            wait_s = self._linger.remaining_s(len(self.pending), self._loop.time())
-            if wait_s > 0:
-                self._wake_after(wait_s)
-                return
-            commands, waiters = self.pending.take()
-            data = encode_batch(self.clock.read(), commands)
-            try:
-                index = raft.propose(data)
-            except ProposalDropped:
-                # A transfer is under way, or too much is uncommitted: they wait for the next turn or their deadline.
-                self.pending.put_back(commands, waiters)
-                return
-            self.in_flight.truncated(index, raft.term)
-            self.in_flight.add(index, raft.term, waiters, self._loop.time())
-            self._telemetry.proposals.add(len(commands))
-            self._telemetry.proposal_batch.observe(len(commands))
 
     def _wake_after(self, seconds: float) -> None:
         if self._linger_timer is None:
@@ -381,7 +337,7 @@ class Engine:
                 self.in_flight.truncated(entry.index, entry.term)
             proposed_s = applied(entry.index, entry.term, result)
             if proposed_s is not None:
-                self._linger.completed(len(result), len(self.pending))
+                self.proposing.completed(len(result))
                 self._telemetry.commit_seconds.observe(self._loop.time() - proposed_s)
 
     def _apply_membership(self, entry: Entry) -> None:

@@ -169,12 +169,12 @@ class Housekeeping:
             reason = "the disk is full"
         if reason is None:
             self.alarms.pop("NoSpace", None)
-            self._engine.refuse_proposals = None
+            self._engine.proposing.refusal = None
             return
         if "NoSpace" not in self.alarms:
             logger.error("writes are refused: %s", reason)
         self.alarms["NoSpace"] = reason
-        self._engine.refuse_proposals = ServiceError("NoSpace", f"{reason}; reads are served, free space on the member's volume")
+        self._engine.proposing.refusal = ServiceError("NoSpace", f"{reason}; reads are served, free space on the member's volume")
 
     async def _compact(self) -> None:
         """Let the log go below what the *flushed* state holds, less what members slightly behind need (DESIGN decision 7)."""

@@ -24,8 +24,8 @@ from quorate_node.protocol.message import SnapshotMetadata
 from quorate_node.protocol.ready import Persist
 from quorate_node.replica.witness import WitnessMachine
 from quorate_node.store import Identity, Stores
-from quorate_node.store.chained_log import ChainedLog
 from quorate_node.store.interface import StateStore
+from quorate_node.store.kernel_synced_log import KernelSyncedLog
 
 OpenMachine = Callable[[StateStore, int], KeyValueMachine]
 """(state, cluster id) -> the machine over it."""
@@ -81,7 +81,7 @@ class Storage:
     # --- log ---------------------------------------------------------------------------------------------------
 
     @property
-    def log(self) -> ChainedLog:
+    def log(self) -> KernelSyncedLog:
         return self._stores.log
 
     async def reset_log(self, metadata: SnapshotMetadata) -> None:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from quorate_node.store.chained_log import ChainedLog
 from quorate_node.store.directory import DataDirectory, Directory, Identity
 from quorate_node.store.errors import StoreError
 from quorate_node.store.file_log import FileLogBackend
 from quorate_node.store.hard_state import HardStateFile
 from quorate_node.store.interface import StateStore
+from quorate_node.store.kernel_synced_log import KernelSyncedLog
 from quorate_node.store.log_backend import LogBackend
 from quorate_node.store.memory_directory import MemoryDirectory
 from quorate_node.store.memory_disk import MemoryDisk
@@ -29,7 +29,7 @@ class Stores:
     """What one member keeps. `state` changes when a snapshot is installed: ask for it each time, or take it again after `switch_state`."""
 
     directory: Directory
-    log: ChainedLog
+    log: KernelSyncedLog
     state: StateStore
     settings: StoreSettings
     generation: int
@@ -94,7 +94,7 @@ def open_store(
     directory = DataDirectory.open(path, settings=settings, expected_identity=expected_identity)
     try:
         hard_state = HardStateFile(directory.hard_state_path(), create=directory.fresh)
-        log = ChainedLog(_log_backend(directory, settings), hard_state, settings)
+        log = KernelSyncedLog(_log_backend(directory, settings), hard_state, settings)
         generation = directory.state_generation()
         state = RocksStateStore(directory.state_path(generation), settings)
         directory.created()
@@ -113,7 +113,7 @@ def _log_backend(directory: DataDirectory, settings: StoreSettings) -> LogBacken
 
 def _open_memory(disk: MemoryDisk, settings: StoreSettings, expected_identity: Identity | None) -> Stores:
     directory = MemoryDirectory(disk, settings, expected_identity)
-    log = ChainedLog(MemoryLogBackend(disk), MemoryHardState(disk), settings)
+    log = KernelSyncedLog(MemoryLogBackend(disk), MemoryHardState(disk), settings)
     state = MemoryStateStore(disk, _memory_generation(disk.state_generation))
     return Stores(directory, log, state, settings, disk.state_generation, disk)
 

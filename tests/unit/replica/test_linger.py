@@ -7,8 +7,8 @@ from quorate_node.replica.linger import SKIP_MAX, Linger
 
 def test_a_lone_client_never_waits() -> None:
     linger = Linger(0.001)
-    for now in range(10):
-        assert linger.remaining_s(1, float(now)) == 0
+    for second in range(10):
+        assert linger.remaining_s(1, float(second)) == 0
         linger.completed(1, 0)
 
 

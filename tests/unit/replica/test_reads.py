@@ -15,7 +15,8 @@ class Rounds:
         self.now_s = 0.0
         self.waits: list[float] = []
         self.served: list[ServiceError | None] = []
-        self.queue = ReadQueue(ReplicaSettings(read_rounds_max=rounds_max, pending_reads_max=pending_max, read_linger_ms=0), 7, self.ask, lambda: self.now_s, self.waits.append)
+        settings = ReplicaSettings(read_rounds_max=rounds_max, pending_reads_max=pending_max, read_linger_ms=0)
+        self.queue = ReadQueue(settings, 7, self.ask, lambda: self.now_s, self.waits.append)
 
     def ask(self, context: bytes) -> bool:
         if self.leader:

@@ -1,0 +1,64 @@
+"""The chained log for a caller that has the kernel sync it (`kernel_sync`): write now on the loop, be told later that it is durable."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from quorate_node.protocol.ready import Persist
+from quorate_node.store.chained_log import ChainedLog
+from quorate_node.store.errors import NoSpace, StoreFailed
+
+
+class KernelSyncedLog(ChainedLog):
+    """`write` in a thread goes on to work; both take the same lock, so no batch is ever written behind one that may not be durable."""
+
+    def begin(self, batches: Sequence[Persist]) -> int | None:
+        """Loop thread. All of `write` but the sync: the descriptor to sync, and then `synced` must be called. None: use `write`.
+
+        The log is locked in between, so no other thread writes behind a batch that may not be on the disk.
+        """
+        if not self._write_lock.acquire(blocking=False):
+            return None
+        descriptor: int | None = None
+        try:
+            descriptor = self._begin(batches)
+        finally:
+            if descriptor is None:
+                self._write_lock.release()
+        self._unsynced = descriptor
+        return descriptor
+
+    def _begin(self, batches: Sequence[Persist]) -> int | None:
+        if self._failed is not None or self._reopen_due or self._closed or self._end_lost or self._unsynced is not None:
+            return None
+        hard_state = next((batch.hard_state for batch in reversed(batches) if batch.hard_state is not None), None)
+        if hard_state is not None and (hard_state.term, hard_state.vote) != (self._slot.term, self._slot.vote):
+            return None
+        if any(batch.snapshot is not None for batch in batches):
+            return None
+        staged = self._stage(batches)
+        if not staged.entries:
+            return None
+        batch, marker = self._encode(staged, max(self._tail.commit, hard_state.commit if hard_state is not None else 0))
+        try:
+            descriptor = self._backend.commit_unsynced(batch)
+        except (NoSpace, StoreFailed) as error:
+            self._note(error)
+            raise
+        if descriptor is not None:
+            self._tail = marker
+            with self._lock:
+                self._staged.append(staged)
+        return descriptor
+
+    def synced(self, error_number: int) -> None:
+        """The sync that `begin` asked for is over. Raises `StoreFailed` when it failed: nothing more may be written then."""
+        self._unsynced = None
+        try:
+            if error_number:
+                failed = StoreFailed(f"the log could not be synced: {os.strerror(error_number)}")
+                self._note(failed)
+                raise failed
+        finally:
+            self._write_lock.release()
