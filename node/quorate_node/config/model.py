@@ -28,7 +28,7 @@ HIDDEN: dict[str, frozenset[str]] = {
     "raft": frozenset(
         {
             *("member_id", "priority", "election_ticks", "heartbeat_ticks", "read_lease_ms", "lease_drift_ms"),
-            "commit_eagerly",
+            *("commit_eagerly", "confirm_by_quorum"),
             *("lease_based_reads", "replace_refused_membership", "disable_membership_validation"),
             *("disable_proposal_forwarding", "apply_unstable_entries"),
         }
@@ -156,6 +156,7 @@ class NodeConfig(BaseModel):
             member_id=member_id,
             priority=self.member.priority,
             commit_eagerly=False,
+            confirm_by_quorum=True,
             heartbeat_ticks=timing.heartbeat_ms // timing.tick_ms,
             election_ticks=timing.election_timeout_ms // timing.tick_ms,
             read_lease_ms=timing.read_lease_ms,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from quorate_node.protocol.membership import Configuration
 from quorate_node.protocol.message import Message, MessageType
 from quorate_node.protocol.raft import DropReason, ReadDropped
 from quorate_node.protocol.raft.promise import VotePromise
@@ -54,6 +55,44 @@ def test_a_lost_round_is_repeated_with_the_next_heartbeat() -> None:
     group.tick(1, 2)
     group.settle()
     assert [read.context for read in group.reads[1]] == [b"r"]
+
+
+def test_a_round_asks_only_a_quorum_and_those_who_confirmed_last_first() -> None:
+    group = Group(5, confirm_by_quorum=True)
+    group.elect(1)
+    group.sent.clear()
+    group[1].read_index(b"a")
+    group.settle()
+    asked = [message.to for message in group.sent if message.type == MessageType.HEARTBEAT]
+    assert asked == [2, 3]
+    assert [read.context for read in group.reads[1]] == [b"a"]
+
+
+def test_a_voter_that_does_not_confirm_is_not_asked_again_before_the_others() -> None:
+    group = Group(3, confirm_by_quorum=True)
+    group.elect(1)
+    group.isolate(2)
+    group[1].read_index(b"a")
+    group.settle(1, 3)
+    assert group.reads[1] == []
+    group.tick(1, 2)
+    group.settle(1, 3)
+    assert [read.context for read in group.reads[1]] == [b"a"]
+    group.sent.clear()
+    group[1].read_index(b"b")
+    group.settle(1, 3)
+    assert [read.context for read in group.reads[1]] == [b"a", b"b"]
+    assert [message.to for message in group.sent if message.type == MessageType.HEARTBEAT] == [3]
+
+
+def test_in_a_joint_configuration_everybody_is_asked() -> None:
+    group = Group(3, configuration=Configuration(voters=(1, 2), voters_outgoing=(1, 3)), confirm_by_quorum=True)
+    group.elect(1)
+    group.sent.clear()
+    group[1].read_index(b"a")
+    group.settle()
+    assert {message.to for message in group.sent if message.type == MessageType.HEARTBEAT} == {2, 3}
+    assert [read.context for read in group.reads[1]] == [b"a"]
 
 
 @pytest.mark.parametrize("voters", [1, 3])

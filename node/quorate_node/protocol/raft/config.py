@@ -49,6 +49,8 @@ class RaftConfig:
     hand_over_on_removal: bool = True
     """A leader that is removed or demoted hands over to a voter. Also lets such a member stand in where nobody else can win."""
 
+    confirm_by_quorum: bool = False
+    """A round for reads asks only as many voters as it needs; False asks everybody, as etcd does."""
     step_down_on_removal: bool = False
     lease_based_reads: bool = False
     replace_refused_membership: bool = False

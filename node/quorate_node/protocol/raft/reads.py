@@ -6,7 +6,7 @@ from quorate_node.protocol.message import Message, MessageType
 from quorate_node.protocol.raft.core import Core
 from quorate_node.protocol.raft.errors import DropReason, ReadDropped
 from quorate_node.protocol.raft.read_queue import PendingRead
-from quorate_node.protocol.raft.replication import broadcast_heartbeat
+from quorate_node.protocol.raft.replication import broadcast_heartbeat, send_heartbeat
 from quorate_node.protocol.ready import ReadState, Role
 
 
@@ -64,7 +64,23 @@ def _start(core: Core, requester: int, context: bytes) -> None:
     core.reads.acknowledge(core.id, core.reads.add(read))
     _confirm(core)
     if core.reads.unconfirmed:
+        _ask_for_confirmation(core)
+
+
+def _ask_for_confirmation(core: Core) -> None:
+    """Begin a round. With `confirm_by_quorum` only as many voters are asked as are needed: those that confirmed last.
+
+    A quorum's answers are all that a round waits for, so the rest is work for nothing. Should one of those asked be gone, the next
+    heartbeat, which everybody gets, repeats the round; from then on another one has confirmed last.
+    """
+    members = core.tracker.members
+    if not core.config.confirm_by_quorum or members.is_joint():
         broadcast_heartbeat(core)
+        return
+    others = sorted(members.incoming - {core.id}, key=lambda member: (-core.reads.acknowledged.get(member, 0), member))
+    context = core.reads.newest().to_bytes(8, "big")
+    for member in others[: len(members.incoming) // 2]:
+        send_heartbeat(core, member, context)
 
 
 def release_waiting(core: Core) -> None:
