@@ -62,6 +62,14 @@ class Link:
         except (BrokenPipeError, ConnectionResetError) as error:
             raise HostGone from error
 
+    def wait_for_the_end(self) -> None:
+        """Read and forget until the host closes the link."""
+        try:
+            while self._connection.recv(PIECE_BYTES):
+                continue
+        except ConnectionResetError:
+            return
+
     def _exactly(self, count: int) -> bytearray:
         data = bytearray(count)
         view = memoryview(data)
@@ -152,6 +160,9 @@ class Worker:
             self._link.send(Broken(self._doing, self._index, line[:TRACEBACK_CHARACTERS_MAX], text))
         except HostGone:
             sys.stderr.write("the member is gone: nobody was told\n")
+            return
+        # Until the host has hung up: what it still sends to a socket that nobody reads would make its own reads fail, this word among them.
+        self._link.wait_for_the_end()
 
 
 def checked_bytes(value: object, what: str) -> bytes:
