@@ -31,7 +31,7 @@ class ReplicaSettings:
     2 ms of CPU and a command 0.05 ms: one full entry at a time beats two half full ones, measured at 64 clients by a fifth."""
     batch_linger_ms: int = 1
     """How long an entry may wait for the clients that were answered by the last one (`replica.linger`); 0: never."""
-    announce_commit_ms: int = 5
+    announce_commit_ms: int = 10
     """So long after a commit the followers are told of it, unless an append has told them before: under load always."""
     pending_commands_max: int = 65_536
     pending_bytes_max: int = 64 << 20

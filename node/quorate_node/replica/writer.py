@@ -20,6 +20,9 @@ FailedCallback = Callable[[BaseException], None]
 Job = list[tuple[Persist, list[Message]]]
 
 NO_SPACE_RETRY_S = 0.2
+CLOSE_WAIT_S = 10.0
+"""For the write under way, when the member stops."""
+CLOSE_POLL_S = 0.002
 
 
 class LogWriter:
@@ -147,10 +150,14 @@ class LogWriter:
     async def close(self) -> None:
         """Wait for the write under way; what waits behind it is dropped: it was never acknowledged."""
         self._closed = True
-        if self._kernel_sync is not None:
-            self._kernel_sync.close()
         self._jobs.put(None)
-        await asyncio.get_running_loop().run_in_executor(None, self._thread.join, 10.0)
+        until_s = self._now_s() + CLOSE_WAIT_S
+        if self._kernel_sync is not None:
+            # The log stays locked until its sync is over: closing it before would wait for ever.
+            while self._kernel_sync.busy and self._now_s() < until_s:  # noqa: ASYNC110 - a wait once in a life
+                await asyncio.sleep(CLOSE_POLL_S)
+            self._kernel_sync.close()
+        await asyncio.get_running_loop().run_in_executor(None, self._thread.join, CLOSE_WAIT_S)
 
 
 def _sync_here(descriptor: int) -> int:

@@ -73,6 +73,10 @@ class KernelSync:
         self._done = done
         return True
 
+    @property
+    def busy(self) -> bool:
+        return self._done is not None
+
     def _on_event(self) -> None:
         try:
             os.eventfd_read(self._event)
