@@ -1,0 +1,84 @@
+"""What housekeeping sees and does: divergence stops a member, a stalled disk moves the leadership, a full one refuses writes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from quorate_node.replica.housekeeping import Diverged
+from quorate_node.replica.service import Consistency, ServiceError
+
+from .network import LocalCluster
+from .test_cluster import get, put
+
+
+async def test_a_member_whose_state_differs_from_the_majority_stops_and_says_so() -> None:
+    async with LocalCluster(3, digest_interval_ms=50) as cluster:
+        await cluster.formed()
+        for number in range(5):
+            await cluster.leader().service.execute(put(b"k%d" % number, b"v"))
+        wrong = cluster.followers()[0]
+        for node in cluster.nodes:
+            machine: Any = node.service.machine
+            machine._ring.add(3, b"another" if node is wrong else b"the same")
+        await cluster.until(lambda: wrong.replica.stopped_because is not None)
+        assert isinstance(wrong.replica.stopped_because, Diverged)
+        status = wrong.service.status()
+        assert status.role == "stopped" and any("differs from the majority" in error for error in status.errors)
+        rest = [node for node in cluster.nodes if node is not wrong]
+        assert all(node.replica.stopped_because is None for node in rest)
+        assert await rest[0].service.execute(put(b"after", b"v"))
+
+
+async def test_a_leader_whose_disk_stalls_hands_over() -> None:
+    async with LocalCluster(3, disk_stall_ms=150) as cluster:
+        await cluster.formed()
+        await asyncio.sleep(0.1)
+        slow = cluster.leader()
+        log: Any = slow.storage.log
+        write = log.write
+
+        def stalled(batches: Any) -> None:
+            time.sleep(1.5)
+            write(batches)
+
+        log.write = stalled
+        pending = asyncio.create_task(slow.service.execute(put(b"k", b"v")))
+        await cluster.until(lambda: any(node.service.is_leader() for node in cluster.nodes if node is not slow), timeout_s=1.4)
+        await pending
+        for node in cluster.nodes:
+            assert await get(node, b"k") == b"v"
+
+
+async def test_a_leader_without_space_refuses_writes_serves_reads_and_recovers() -> None:
+    async with LocalCluster(3, space_check_ms=20) as cluster:
+        await cluster.formed()
+        leader = cluster.leader()
+        await leader.service.execute(put(b"k", b"v"))
+        storage: Any = leader.storage
+        storage.space_error = lambda: "free space on the data volume is below 1 byte"
+        await cluster.until(lambda: any("NoSpace" in error for error in leader.service.status().errors))
+        with pytest.raises(ServiceError) as refused:
+            await leader.service.execute(put(b"k", b"more"))
+        assert refused.value.error == "NoSpace" and "free space" in refused.value.message
+        assert await get(leader, b"k", Consistency.LINEARIZABLE) == b"v"
+        storage.space_error = lambda: None
+        await cluster.until(lambda: leader.service.status().errors == ())
+        assert await leader.service.execute(put(b"k", b"more"))
+
+
+async def test_a_failed_sync_stops_the_member_and_the_others_go_on() -> None:
+    async with LocalCluster(3) as cluster:
+        await cluster.formed()
+        broken = cluster.leader()
+        broken.disk.sync_fails = True
+        write = asyncio.create_task(broken.service.execute(put(b"k", b"v")))
+        await cluster.until(lambda: broken.replica.stopped_because is not None)
+        write.cancel()
+        await broken.crash()
+        rest = [node for node in cluster.nodes if node is not broken]
+        await cluster.until(lambda: any(node.service.is_leader() for node in rest))
+        assert await rest[0].service.execute(put(b"after", b"v"))
