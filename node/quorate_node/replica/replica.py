@@ -23,7 +23,7 @@ from quorate_node.replica.service import ServiceError
 from quorate_node.replica.settings import ReplicaSettings
 from quorate_node.replica.storage import Storage
 from quorate_node.telemetry.telemetry import Telemetry
-from quorate_node.transport.interface import Identity, LostReason, PeerRefused, RequestKind, Transport
+from quorate_node.transport.interface import Identity, LostReason, PeerFailure, PeerRefused, RequestKind, Transport
 
 logger = logging.getLogger(__name__)
 
@@ -280,6 +280,8 @@ class Replica:
             request = msgspec.msgpack.decode(payload, type=JoinRequest)
         except msgspec.MsgspecError as error:
             raise PeerRefused("MalformedBody", f"join request: {error}") from error
+        if member.engine.soft_state.role != Role.LEADER:
+            return await self._ask_leader_to_join(member, payload)
         tokens = self._tokens()
         call = AdministrationCall(
             "join",
@@ -296,6 +298,16 @@ class Replica:
         peers = {record.member_id: record.peer_url for record in member.machine.members.values()}
         peers[member_id] = request.peer_url
         return msgspec.msgpack.encode(JoinAnswer(self.cluster_id, member_id, tokens[0] if tokens else b"", peers))
+
+    async def _ask_leader_to_join(self, member: Member, payload: bytes) -> bytes:
+        """The leader's own answer, because only its addresses are sure to be complete: who is told of too few could answer nobody."""
+        leader = member.engine.soft_state.leader
+        if not leader:
+            raise PeerRefused("NoLeader", "no leader is known; ask again in a moment")
+        try:
+            return await self._transport.request(leader, RequestKind.JOIN, payload, self._settings.request_peer_timeout_ms / 1000)
+        except PeerFailure as failure:
+            raise PeerRefused("NoLeader", f"the leader could not be asked: {failure}") from failure
 
     def _tokens(self) -> list[bytes]:
         stored = self._storage.load("tokens")
