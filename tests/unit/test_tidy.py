@@ -39,7 +39,7 @@ MARKERS = re.compile(
 PRAGMA = re.compile(r"\s*# (?:type: ignore|noqa)\S*.*$")
 """A word to a tool at a line's end: it cannot be wrapped, and nobody reads the line for it."""
 MACHINE_PATHS = re.compile(r"/(?:work|home|root|Users)/[\w.-]+")
-REGISTRY_HOSTS = re.compile(r"--(?:extra-)?index-url|(?:index|extra-index)-url\s*=|pypi\.org/simple|files\.pythonhosted")
+REGISTRY_HOSTS = re.compile(r"--(?:extra-)?index-url|(?:index|extra-index)-url\s*=")
 
 
 @cache

@@ -33,8 +33,9 @@ from quorate_node.transport.interface import LostReason, PeerRefused, RequestKin
 
 logger = logging.getLogger(__name__)
 
-SUSPICION_DELAY_TICKS_MAX = 3
-"""Jitter between followers that see their leader die at the same moment: pre-votes that cross would elect nobody."""
+SUSPICION_STEP_TICKS = 3
+"""Between followers that see their leader die at the same moment: votes that cross elect nobody, and cost an election timeout.
+Measured: with jitter of so many ticks alone, one failover in thirty took 640 ms in place of 50."""
 
 
 class Environment(NamedTuple):
@@ -262,9 +263,17 @@ class Member:
     def on_lost(self, member_id: int, reason: LostReason) -> None:
         raft = self.engine.raft
         if reason == LostReason.DIED and member_id == self.engine.soft_state.leader != raft.id:
-            raft.suspect_leader(self._environment.random.randint(0, SUSPICION_DELAY_TICKS_MAX))
+            raft.suspect_leader(self._turn_to_campaign() * SUSPICION_STEP_TICKS + self._environment.random.randint(0, 1))
             self.engine.wake()
         self.on_unreachable(member_id)
+
+    def _turn_to_campaign(self) -> int:
+        """This member's place among those who may follow the dead leader: higher priority first, then by id, the same for all of them."""
+        machine, leader = self.machine, self.engine.soft_state.leader
+        configuration = machine.configuration
+        candidates = [voter for voter in configuration.voters if voter != leader and voter not in configuration.witnesses]
+        candidates.sort(key=lambda voter: (-machine.members[voter].priority if voter in machine.members else 0, voter))
+        return candidates.index(self.engine.raft.id) if self.engine.raft.id in candidates else len(candidates)
 
     def on_unreachable(self, member_id: int) -> None:
         if self.engine.soft_state.role == Role.LEADER:
