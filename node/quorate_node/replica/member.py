@@ -34,8 +34,7 @@ from quorate_node.transport.interface import LostReason, PeerRefused, RequestKin
 logger = logging.getLogger(__name__)
 
 SUSPICION_STEP_TICKS = 3
-"""Between followers that see their leader die at the same moment: votes that cross elect nobody, and cost an election timeout.
-Measured: with jitter of so many ticks alone, one failover in thirty took 640 ms in place of 50."""
+"""Between followers that see their leader die at the same moment: votes that cross elect nobody, and cost an election timeout."""
 
 
 class Environment(NamedTuple):

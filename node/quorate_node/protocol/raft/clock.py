@@ -23,13 +23,15 @@ def _tick_election(core: Core) -> None:
     core.election_elapsed += 1
     patience = 1 if core.is_voter() else STAND_IN_PATIENCE
     due = core.election_elapsed >= core.randomized_election_ticks * patience
-    if core.campaign_countdown > 0:
+    bound = core.promise.remaining_ms(core.now_ms) > 0
+    if core.campaign_countdown > 0 and not bound:
+        # Only then: promises to a dead leader end together, and what keeps its followers' votes apart must begin after that.
         core.campaign_countdown -= 1
         due = due or core.campaign_countdown == 0
     if due and core.is_promotable():
-        if core.promise.remaining_ms(core.now_ms) > 0:
+        if bound:
             # Due, but bound: campaign with the first tick after the promise.
-            core.campaign_countdown = 1
+            core.campaign_countdown = max(1, core.campaign_countdown)
             return
         core.election_elapsed = 0
         election.start(core)
