@@ -241,6 +241,34 @@ def test_a_member_keeps_its_promise_through_suspicion() -> None:
     assert group[2].role is Role.PRE_CANDIDATE
 
 
+def test_an_election_timeout_within_a_promise_campaigns_with_the_first_tick_after_it() -> None:
+    group = Group(3, read_lease_ms=1_000)
+    group.elect(1)
+    group[1].propose(b"x")
+    group.settle()
+    group.isolate(1)
+    group.tick(2, 25)
+    assert group[2].role is Role.FOLLOWER, "its timeout of 10 ticks is long over, its promise is not"
+    group.wait(1_000)
+    group.tick(2)
+    assert group[2].role is Role.PRE_CANDIDATE
+
+
+def test_what_keeps_two_followers_apart_begins_when_their_promises_end() -> None:
+    group = Group(3, read_lease_ms=80)
+    group.elect(1)
+    group[1].propose(b"x")
+    group.settle()
+    group.isolate(1)
+    group[2].suspect_leader(1)
+    group[3].suspect_leader(4)
+    group.wait(80)
+    group.tick(3)
+    assert group[3].role is Role.FOLLOWER, "its turn comes three ticks after the other's"
+    group.tick(2)
+    assert group[2].role is Role.PRE_CANDIDATE
+
+
 def test_a_promised_vote_is_not_answered_and_its_term_not_taken_over() -> None:
     group = leased()
     group[3].suspect_leader(1)
