@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from msgspec import Raw
+
 from quorate.wire.commands import Command, Range
 from quorate.wire.results import KeyValue, LeaseListResult, LeaseResult, RangeResult, Result, WatchEvents
 from quorate_node.machine.application_port import Pending
@@ -110,7 +112,7 @@ class Machine(Protocol):
 
     def apply_membership(self, entry: Entry, configuration: Configuration, put: Sequence[MemberRecord], removed: Sequence[int]) -> None: ...
 
-    def check(self, kind: int, payload: bytes) -> None:
+    def check(self, kind: int, payload: bytes | Raw) -> None:
         """Refuse before it is proposed what apply would refuse for its form or size alone. Raises `Refused`."""
         ...
 

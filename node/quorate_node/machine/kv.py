@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
+from msgspec import Raw
+
 from quorate.wire.commands import Command, Range
 from quorate.wire.results import KeyValue, LeaseListResult, LeaseResult, RangeResult
 from quorate_node.machine import commit
@@ -156,7 +158,7 @@ class KeyValueMachine:
         for callback in self._callbacks:
             callback(state.applied_index)
 
-    def check(self, kind: int, payload: bytes) -> None:
+    def check(self, kind: int, payload: bytes | Raw) -> None:
         self._validation.check(kind, payload, self.cluster_version)
 
     def due(self, log_time_ms: int) -> list[Command]:

@@ -18,6 +18,7 @@ from quorate_node.protocol.membership import (
 from quorate_node.protocol.raft import DropReason, ProposalDropped
 from quorate_node.protocol.ready import Role
 from quorate_node.replica.engine import Engine
+from quorate_node.replica.parcel import Parcel
 from quorate_node.replica.service import ServiceError
 from quorate_node.replica.settings import ReplicaSettings
 from quorate_node.transport.interface import PeerFailure, PeerRefused, RequestKind, Transport
@@ -228,7 +229,7 @@ class Administration:
         until_s = loop.time() + self._settings.request_timeout_ms / 1000
         index = await self._propose(change, until_s)
         engine.in_flight.truncated(index, engine.raft.term)
-        engine.in_flight.add(index, engine.raft.term, [(done, until_s)])
+        engine.in_flight.add(index, engine.raft.term, [Parcel.without_command(done, until_s)])
         engine.wake()
         await applied
 

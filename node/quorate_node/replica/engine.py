@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import msgspec
 
-from quorate.wire.commands import Command
 from quorate.wire.results import DoneResult, Result
 from quorate_node.machine.application_port import Pending as PendingResult
 from quorate_node.machine.interface import ApplicationFailed, Machine, UnknownCommand
@@ -25,7 +24,7 @@ from quorate_node.protocol.raft import Raft, ReadDropped, decode_change
 from quorate_node.protocol.ready import Event, EventKind, Persist, Ready, Role, SoftState
 from quorate_node.replica.forward import Forwarder
 from quorate_node.replica.log_clock import LogClock
-from quorate_node.replica.proposals import Waiter
+from quorate_node.replica.parcel import Parcel
 from quorate_node.replica.proposing import Proposing
 from quorate_node.replica.reads import ReadQueue
 from quorate_node.replica.service import ServiceError
@@ -241,8 +240,8 @@ class Engine:
         self._linger_timer = None
         self.wake()
 
-    def _requeue(self, commands: list[Command], waiters: list[Waiter]) -> None:
-        self.pending.put_back(commands, waiters)
+    def _requeue(self, parcels: list[Parcel]) -> None:
+        self.pending.put_back(parcels)
         self.wake()
 
     def _ask_read(self, context: bytes) -> bool:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 
 from quorate.wire.commands import Command
 from quorate.wire.errors import ERRORS
 from quorate.wire.results import Result
-from quorate_node.replica.proposals import Waiter
+from quorate_node.machine.application_port import Pending as PendingResult
+from quorate_node.replica.parcel import Parcel
+from quorate_node.replica.proposals import commands_of
 from quorate_node.replica.service import ServiceError
 from quorate_node.transport.interface import PeerFailure, PeerRefused, RequestKind, Transport
 
@@ -37,10 +40,42 @@ def encode_answers(answers: list[Result | ServiceError]) -> bytes:
     return _encode([ForwardedError(a.error, a.message) if isinstance(a, ServiceError) else a for a in answers])
 
 
+class ForwardedAnswers:
+    """On the leader: gathers the answers to another member's commands until there is one for each."""
+
+    def __init__(self, count: int) -> None:
+        self._answers: list[Result | ServiceError | None] = [None] * count
+        self._missing = count
+        self._finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def answered(self, offset: int, results: Sequence[Result | PendingResult]) -> None:
+        for number, result in enumerate(results, start=offset):
+            if isinstance(result, PendingResult):
+                result.set_callback(partial(self._one, number))
+            else:
+                self._one(number, result)
+
+    def failed(self, offset: int, count: int, error: ServiceError) -> None:
+        for number in range(offset, offset + count):
+            self._one(number, error)
+
+    def _one(self, number: int, answer: Result | ServiceError) -> None:
+        assert self._answers[number] is None, "a command is answered once"
+        self._answers[number] = answer
+        self._missing -= 1
+        if self._missing == 0 and not self._finished.done():
+            self._finished.set_result(None)
+
+    async def all(self) -> list[Result | ServiceError]:
+        if self._missing:
+            await self._finished
+        return [answer for answer in self._answers if answer is not None]
+
+
 class Forwarder:
     """At most `batches_max` batches are under way; the caller keeps the rest pending, so a slow leader is felt."""
 
-    def __init__(self, transport: Transport, batches_max: int, requeue: Callable[[list[Command], list[Waiter]], None]) -> None:
+    def __init__(self, transport: Transport, batches_max: int, requeue: Callable[[list[Parcel]], None]) -> None:
         """`requeue` takes back commands that were certainly not carried out: they wait for the next leader."""
         self._transport = transport
         self._batches_max = batches_max
@@ -50,49 +85,60 @@ class Forwarder:
     def has_room(self) -> bool:
         return len(self._tasks) < self._batches_max
 
-    def send(self, leader_id: int, commands: list[Command], waiters: list[Waiter], timeout_s: float) -> None:
-        task = asyncio.get_running_loop().create_task(self._carry(leader_id, commands, waiters, timeout_s))
+    def send(self, leader_id: int, parcels: list[Parcel], timeout_s: float) -> None:
+        task = asyncio.get_running_loop().create_task(self._carry(leader_id, parcels, timeout_s))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _carry(self, leader_id: int, commands: list[Command], waiters: list[Waiter], timeout_s: float) -> None:
+    async def _carry(self, leader_id: int, parcels: list[Parcel], timeout_s: float) -> None:
         try:
+            commands = commands_of(parcels)
             payload = await self._transport.request(leader_id, RequestKind.FORWARD, _encode(commands), timeout_s)
             answers = _decode_answers(payload)
-            if len(answers) != len(waiters):
-                raise PeerFailure(f"the leader answered {len(answers)} of {len(waiters)} commands", sent=True)
+            if len(answers) != len(commands):
+                raise PeerFailure(f"the leader answered {len(answers)} of {len(commands)} commands", sent=True)
         except PeerRefused as refused:
             if refused.error in NOT_CARRIED_OUT:
-                await self._give_back(commands, waiters)
+                await self._give_back(parcels)
                 return
-            self._fail(waiters, ServiceError(refused.error if refused.error in ERRORS else "Internal", refused.message))
+            _fail(parcels, ServiceError(refused.error if refused.error in ERRORS else "Internal", refused.message))
             return
         except (PeerFailure, msgspec.MsgspecError) as failure:
             if isinstance(failure, PeerFailure) and not failure.sent:
-                await self._give_back(commands, waiters)
+                await self._give_back(parcels)
                 return
             text = f"the leader had the command but its answer is missing ({failure}); it may still take effect"
-            self._fail(waiters, ServiceError("LeadershipLost", text))
+            _fail(parcels, ServiceError("LeadershipLost", text))
             return
         except asyncio.CancelledError:
-            self._fail(waiters, ServiceError("ShuttingDown", "this member stopped while the leader had the command; it may take effect"))
+            _fail(parcels, ServiceError("ShuttingDown", "this member stopped while the leader had the command; it may take effect"))
             raise
-        for (done, _), answer in zip(waiters, answers, strict=True):
-            done(ServiceError(answer.error, answer.message) if isinstance(answer, ForwardedError) else answer)
+        at = 0
+        for parcel in parcels:
+            _hand_out(parcel, answers[at : at + parcel.count])
+            at += parcel.count
 
-    async def _give_back(self, commands: list[Command], waiters: list[Waiter]) -> None:
+    async def _give_back(self, parcels: list[Parcel]) -> None:
         """After a moment, or a leader that is unreachable would be asked again in every turn of the loop."""
         try:
             await asyncio.sleep(REQUEUE_DELAY_S)
         finally:
-            self._requeue(commands, waiters)
-
-    @staticmethod
-    def _fail(waiters: list[Waiter], error: ServiceError) -> None:
-        for done, _ in waiters:
-            done(error)
+            self._requeue(parcels)
 
     async def close(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _hand_out(parcel: Parcel, answers: list[Result | ForwardedError]) -> None:
+    for number, answer in enumerate(answers, start=parcel.offset):
+        if isinstance(answer, ForwardedError):
+            parcel.asker.failed(number, 1, ServiceError(answer.error, answer.message))
+        else:
+            parcel.asker.answered(number, [answer])
+
+
+def _fail(parcels: list[Parcel], error: ServiceError) -> None:
+    for parcel in parcels:
+        parcel.fail(error)

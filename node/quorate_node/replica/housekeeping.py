@@ -15,6 +15,7 @@ from quorate_node.machine.kv import KeyValueMachine
 from quorate_node.protocol.ready import Role
 from quorate_node.replica.administration import Administration
 from quorate_node.replica.engine import Engine
+from quorate_node.replica.parcel import Parcel
 from quorate_node.replica.service import ServiceError
 from quorate_node.replica.settings import ReplicaSettings
 from quorate_node.store.errors import Backpressure
@@ -97,11 +98,13 @@ class Housekeeping:
     async def _each_moment(self) -> None:
         engine = self._engine
         now_s = asyncio.get_running_loop().time()
-        for done, _ in engine.pending.expire(now_s):
+        for parcel in engine.pending.expire(now_s):
             if engine.soft_state.leader:
-                done(ServiceError("Timeout", "the leader did not take the command within the request's time: it was not carried out"))
+                parcel.fail(
+                    ServiceError("Timeout", "the leader did not take the command within the request's time: it was not carried out")
+                )
             else:
-                done(ServiceError("NoLeader", "no leader was elected within the request's time: the command was not carried out"))
+                parcel.fail(ServiceError("NoLeader", "no leader was elected within the request's time: the command was not carried out"))
         engine.in_flight.expire(now_s)
         engine.reads.expire(now_s)
         engine.reads.retry_lost()
@@ -159,7 +162,7 @@ class Housekeeping:
                 logger.info("expiry is tried again: %s", result.message)
 
         for command in commands:
-            if not engine.pending.add(command, (done, deadline_s)):
+            if not engine.pending.add(Parcel.single(command, done, deadline_s)):
                 done(ServiceError("TooManyRequests", "the queue is full"))
         engine.wake()
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
 import msgspec
 
-from quorate.wire.results import Result
+from quorate.wire.commands import Command
 from quorate_node.machine.interface import Machine, Refused, SnapshotSink
 from quorate_node.protocol.entry import Entry
 from quorate_node.protocol.membership import ChangeKind, Configuration, MembershipChange, SingleChange
@@ -21,8 +21,9 @@ from quorate_node.protocol.ready import Event, EventKind, HardState, Ready, Role
 from quorate_node.replica.administration import Administration, AdministrationCall
 from quorate_node.replica.catch_up import SnapshotFetcher, SnapshotServer
 from quorate_node.replica.engine import Engine, Hooks
-from quorate_node.replica.forward import decode_commands, encode_answers
+from quorate_node.replica.forward import ForwardedAnswers, decode_commands, encode_answers
 from quorate_node.replica.housekeeping import Diverged, Housekeeping
+from quorate_node.replica.parcel import Parcel
 from quorate_node.replica.repair import LogRepair
 from quorate_node.replica.service import ServiceError
 from quorate_node.replica.settings import ReplicaSettings
@@ -311,31 +312,31 @@ class Member:
         engine = self.engine
         if engine.soft_state.role != Role.LEADER:
             raise PeerRefused("NotLeader", "this member does not lead any more; nothing was proposed")
-        loop = asyncio.get_running_loop()
-        answers: list[Result | ServiceError | None] = [None] * len(commands)
-        finished: asyncio.Future[None] = loop.create_future()
-        missing = len(commands)
+        answers = ForwardedAnswers(len(commands))
+        deadline_s = asyncio.get_running_loop().time() + self._settings.request_timeout_ms / 1000
+        for first, run in self._admissible(commands, answers):
+            parcel = Parcel.of(run, answers, deadline_s, first)
+            if not engine.pending.add(parcel):
+                parcel.fail(ServiceError("TooManyRequests", "the leader's queue is full; try again in a moment"))
+        engine.wake()
+        return encode_answers(await answers.all())
 
-        def answer(number: int, outcome: Result | ServiceError) -> None:
-            nonlocal missing
-            answers[number] = outcome
-            missing -= 1
-            if missing == 0 and not finished.done():
-                finished.set_result(None)
+    def _admissible(self, commands: list[Command], answers: ForwardedAnswers) -> Iterator[tuple[int, list[Command]]]:
+        """(number of the first, commands): runs of what may be proposed; the rest is answered with why not.
 
-        deadline_s = loop.time() + self._settings.request_timeout_ms / 1000
+        Asked again here: what another member let through may still be what this release's apply could not bear.
+        """
+        first = 0
         for number, command in enumerate(commands):
             try:
-                # Again: what another member let through may still be what this release's apply could not bear.
                 self.machine.check(command.kind, bytes(command.payload))
             except Refused as refused:
-                answer(number, ServiceError(refused.error, refused.message))
-                continue
-            if not engine.pending.add(command, (lambda outcome, n=number: answer(n, outcome), deadline_s)):  # type: ignore[misc]
-                answer(number, ServiceError("TooManyRequests", "the leader's queue is full; try again in a moment"))
-        engine.wake()
-        await finished
-        return encode_answers([a for a in answers if a is not None])
+                answers.failed(number, 1, ServiceError(refused.error, refused.message))
+                if first < number:
+                    yield first, commands[first:number]
+                first = number + 1
+        if first < len(commands):
+            yield first, commands[first:]
 
     def _answer_digests(self, payload: bytes) -> bytes:
         if payload:

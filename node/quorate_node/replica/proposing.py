@@ -10,7 +10,7 @@ from quorate_node.protocol.ready import Role, SoftState
 from quorate_node.replica.forward import Forwarder
 from quorate_node.replica.linger import Linger
 from quorate_node.replica.log_clock import LogClock
-from quorate_node.replica.proposals import InFlight, Pending, encode_batch
+from quorate_node.replica.proposals import InFlight, Pending, commands_of, encode_batch
 from quorate_node.replica.service import ServiceError
 from quorate_node.replica.settings import ReplicaSettings
 from quorate_node.telemetry.telemetry import Telemetry
@@ -50,10 +50,10 @@ class Proposing:
     def _forward(self, leader_id: int) -> None:
         now_s = self._loop.time()
         while self.pending and self._forwarder.has_room():
-            commands, waiters = self.pending.take()
-            timeout_s = max(max(deadline_s for _, deadline_s in waiters) - now_s, 0.001)
-            self._telemetry.forwards.add(len(commands))
-            self._forwarder.send(leader_id, commands, waiters, timeout_s)
+            parcels = self.pending.take()
+            timeout_s = max(max(parcel.deadline_s for parcel in parcels) - now_s, 0.001)
+            self._telemetry.forwards.add(sum(parcel.count for parcel in parcels))
+            self._forwarder.send(leader_id, parcels, timeout_s)
 
     def _propose(self, applied_index: int) -> None:
         if self.refusal is not None:
@@ -71,24 +71,24 @@ class Proposing:
 
     def _propose_one(self) -> bool:
         raft = self._raft
-        commands, waiters = self.pending.take()
+        parcels = self.pending.take()
+        commands = commands_of(parcels)
         try:
             index = raft.propose(encode_batch(self._clock.read(), commands))
         except ProposalDropped:
             # A transfer is under way, or too much is uncommitted: they wait for the next turn or their deadline.
-            self.pending.put_back(commands, waiters)
+            self.pending.put_back(parcels)
             return False
         self.in_flight.truncated(index, raft.term)
-        self.in_flight.add(index, raft.term, waiters, self._loop.time())
+        self.in_flight.add(index, raft.term, parcels, self._loop.time())
         self._telemetry.proposals.add(len(commands))
         self._telemetry.proposal_batch.observe(len(commands))
         return True
 
     def _refuse_all(self, refusal: ServiceError) -> None:
         while self.pending:
-            _, waiters = self.pending.take()
-            for done, _ in waiters:
-                done(refusal)
+            for parcel in self.pending.take():
+                parcel.fail(refusal)
 
     def completed(self, commands: int) -> None:
         """An entry of so many commands, proposed here, was applied and answered."""

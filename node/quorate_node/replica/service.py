@@ -9,6 +9,7 @@ import msgspec
 
 from quorate.wire.commands import Command
 from quorate.wire.results import Result
+from quorate_node.machine.application_port import Pending as PendingResult
 from quorate_node.machine.interface import Machine
 from quorate_node.protocol.entry import Entry
 
@@ -74,6 +75,18 @@ class MemberInfo(msgspec.Struct, frozen=True):
 
 
 Done = Callable[[Result | ServiceError], None]
+
+
+class Asker(Protocol):
+    """Who waits for many commands: each is answered once, by its number, in runs. Called on the loop's thread."""
+
+    def answered(self, offset: int, results: Sequence[Result | PendingResult]) -> None:
+        """`results[i]` answers command `offset` + i. A `PendingResult` comes later, from the application's machine: set its call-back."""
+        ...
+
+    def failed(self, offset: int, count: int, error: ServiceError) -> None: ...
+
+
 ReadDone = Callable[[ServiceError | None], None]
 
 
@@ -103,6 +116,10 @@ class ReplicaService(Protocol):
         All that is submitted before the loop turns becomes one entry. On a follower it is forwarded, or refused with NotLeader
         when `forward` is False. Without a session a forwarded command that may have been seen is never sent twice.
         """
+        ...
+
+    def submit_many(self, commands: list[Command], asker: Asker, *, forward: bool = True, deadline_s: float | None = None) -> None:
+        """`submit` of commands that came together: they stay in order, and what can be done once for all is."""
         ...
 
     async def execute(self, command: Command, *, forward: bool = True, timeout_s: float | None = None) -> Result:

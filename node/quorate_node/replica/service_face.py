@@ -13,8 +13,9 @@ from quorate_node.protocol.ready import Role
 from quorate_node.replica.administration import AdministrationCall
 from quorate_node.replica.member import Environment, Member
 from quorate_node.replica.ordered_log import OrderedLog
+from quorate_node.replica.parcel import Parcel, Single
 from quorate_node.replica.replica import Replica
-from quorate_node.replica.service import Consistency, Done, MemberInfo, MemberStatus, ReadDone, ServiceError
+from quorate_node.replica.service import Asker, Consistency, Done, MemberInfo, MemberStatus, ReadDone, ServiceError
 from quorate_node.replica.settings import ReplicaSettings
 from quorate_node.replica.status import member_infos, member_status
 from quorate_node.replica.storage import Storage
@@ -66,29 +67,30 @@ class ServiceFace:
         return None
 
     def submit(self, command: Command, done: Done, *, forward: bool = True, deadline_s: float | None = None) -> None:
+        self.submit_many([command], Single(done), forward=forward, deadline_s=deadline_s)
+
+    def submit_many(self, commands: list[Command], asker: Asker, *, forward: bool = True, deadline_s: float | None = None) -> None:
         member = self._replica.member
-        loop = asyncio.get_running_loop()
-        if member is None or self._replica.stopping:
-            refusal = self._refusal()
-            assert refusal is not None
-            loop.call_soon(done, refusal)
-            return
-        engine = member.engine
-        if command.kind == CommandKind.APPLICATION and self._storage.application_waits():
+        refusal = self._refusal() if member is None or self._replica.stopping else self._not_now(member, commands, forward)
+        if member is not None and refusal is None:
+            if deadline_s is None:
+                deadline_s = asyncio.get_running_loop().time() + self._settings.request_timeout_ms / 1000
+            if member.engine.pending.add(Parcel.of(commands, asker, deadline_s)):
+                member.engine.wake()
+                return
+            refusal = ServiceError("TooManyRequests", "the queue of proposals is full; try again in a moment")
+        assert refusal is not None
+        asyncio.get_running_loop().call_soon(asker.failed, 0, len(commands), refusal)
+
+    def _not_now(self, member: Member, commands: list[Command], forward: bool) -> ServiceError | None:
+        if self._storage.application_waits() and any(command.kind == CommandKind.APPLICATION for command in commands):
             text = "the application's machine is not registered yet: its first command would pass it by; try again in a moment"
-            loop.call_soon(done, ServiceError("NotReady", text))
-            return
-        soft = engine.soft_state
+            return ServiceError("NotReady", text)
+        soft = member.engine.soft_state
         if not forward and soft.role != Role.LEADER:
             error = "NotLeader" if soft.leader else "NoLeader"
-            loop.call_soon(done, ServiceError(error, "this member does not lead and was asked not to forward"))
-            return
-        if deadline_s is None:
-            deadline_s = loop.time() + self._settings.request_timeout_ms / 1000
-        if not engine.pending.add(command, (done, deadline_s)):
-            loop.call_soon(done, ServiceError("TooManyRequests", "the queue of proposals is full; try again in a moment"))
-            return
-        engine.wake()
+            return ServiceError(error, "this member does not lead and was asked not to forward")
+        return None
 
     async def execute(self, command: Command, *, forward: bool = True, timeout_s: float | None = None) -> Result:
         loop = asyncio.get_running_loop()

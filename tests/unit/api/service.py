@@ -14,11 +14,11 @@ import msgspec
 
 from quorate.wire.commands import BATCH_FORMAT, Batch, Command
 from quorate.wire.results import Result
-from quorate_node.machine.application_port import Pending
 from quorate_node.machine.kv import KeyValueMachine
 from quorate_node.protocol.entry import Entry
 from quorate_node.protocol.membership import MemberRecord
-from quorate_node.replica.service import Consistency, Done, MemberInfo, MemberStatus, PeerProgress, ReadDone, ServiceError
+from quorate_node.replica.parcel import Single
+from quorate_node.replica.service import Asker, Consistency, Done, MemberInfo, MemberStatus, PeerProgress, ReadDone, ServiceError
 from quorate_node.store.memory_disk import MemoryDisk
 from quorate_node.store.memory_state import MemoryStateStore
 
@@ -47,7 +47,7 @@ class SingleMember:
         self.deadlines: list[float | None] = []
         self.calls: list[tuple[object, ...]] = []
         self.restored: bytes | None = None
-        self._pending: list[tuple[Command, Done]] = []
+        self._pending: list[tuple[list[Command], Asker]] = []
         self._reads: list[ReadDone] = []
 
     def status(self) -> MemberStatus:
@@ -73,16 +73,20 @@ class SingleMember:
     # Writes and reads.
 
     def submit(self, command: Command, done: Done, *, forward: bool = True, deadline_s: float | None = None) -> None:
+        self.submit_many([command], Single(done), forward=forward, deadline_s=deadline_s)
+
+    def submit_many(self, commands: list[Command], asker: Asker, *, forward: bool = True, deadline_s: float | None = None) -> None:
         loop = asyncio.get_running_loop()
-        self.deadlines.append(deadline_s)
+        self.deadlines += [deadline_s] * len(commands)
         if self.refuse_writes is not None:
-            loop.call_soon(done, self.refuse_writes)
+            loop.call_soon(asker.failed, 0, len(commands), self.refuse_writes)
         elif not forward and not self.is_leader():
-            loop.call_soon(done, ServiceError("NotLeader", "this member does not lead and was asked not to forward"))
+            error = ServiceError("NotLeader", "this member does not lead and was asked not to forward")
+            loop.call_soon(asker.failed, 0, len(commands), error)
         else:
             if not self._pending and not self.hold_writes:
                 loop.call_soon(self._commit)
-            self._pending.append((command, done))
+            self._pending.append((commands, asker))
 
     def release(self) -> None:
         self.hold_writes = False
@@ -95,15 +99,16 @@ class SingleMember:
         if not pending:
             return
         log_time_ms = max(self.machine.log_time_ms, int(time.time() * 1000))
-        data = _pack(Batch(BATCH_FORMAT, log_time_ms, [command for command, _ in pending]))
+        data = _pack(Batch(BATCH_FORMAT, log_time_ms, [command for commands, _ in pending for command in commands]))
         entry = Entry(self.machine.applied_index + 1, 3, 0, data)
         results = self.machine.apply([entry])[0]
         self.entries.append(entry)
         self.applied.set()
         self.applied = asyncio.Event()
-        for (_, done), result in zip(pending, results, strict=True):
-            assert not isinstance(result, Pending), "no application is registered here"
-            done(result)
+        at = 0
+        for commands, asker in pending:
+            asker.answered(0, results[at : at + len(commands)])
+            at += len(commands)
 
     async def execute(self, command: Command, *, forward: bool = True, timeout_s: float | None = None) -> Result:
         future: asyncio.Future[Result | ServiceError] = asyncio.get_running_loop().create_future()

@@ -6,14 +6,13 @@ Frames are written straight to the connection from the replica's call-backs: no 
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from struct import Struct
 
 import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from quorate.wire.commands import MAX_INT64, Command, CommandKind, Range
-from quorate.wire.results import RangeResult, Result, StreamFailure
+from quorate.wire.results import Result, StreamFailure
 from quorate.wire.stream import StreamRequest
 from quorate_node.api.http.codec import COMMAND_VERSION, CONSISTENCIES
 from quorate_node.api.http.cold import ColdHandler
@@ -25,6 +24,7 @@ from quorate_node.api.http.problem import Problem, bounded
 from quorate_node.api.http.queries import StreamQuery
 from quorate_node.api.http.reads import is_single_key
 from quorate_node.api.http.stream_reads import KeyReads, RangeRead
+from quorate_node.api.http.stream_writes import StreamWrites
 from quorate_node.machine.interface import Refused
 from quorate_node.replica.service import ServiceError
 from quorate_node.store.errors import StoreError
@@ -124,36 +124,37 @@ class StreamSession:
         self._context.telemetry.api_stream_requests.value += len(requests)
         deadline_s = self._loop.time() + self._timeout_s
         reads: dict[int, KeyReads] = {}
+        writes = StreamWrites(self)
         for request in requests:
             if self._open >= self._open_max:
-                self._send_reads(reads, deadline_s)
+                self._send(writes, reads, deadline_s)
+                writes = StreamWrites(self)
                 await self._wait_for_room()
             self._open += 1
             try:
                 if request.kind == _RANGE:
                     self._read(request, reads, deadline_s)
                 else:
-                    self._write(request, deadline_s)
+                    writes.commands.append(self._command(request))
+                    writes.ids.append(request.id)
             except (Problem, Refused, ServiceError) as refused:
                 self.failed(request.id, refused.error, refused.message)
             except StoreError as error:
                 self.failed(request.id, "StoreUnavailable", f"the state cannot be read: {error}")
-        if reads:
-            self._send_reads(reads, deadline_s)
+        self._send(writes, reads, deadline_s)
         if self._connection.write_paused_since_s:
             await self._connection.drained()
         return True
 
-    def _write(self, request: StreamRequest, deadline_s: float) -> None:
+    def _command(self, request: StreamRequest) -> Command:
         kind = request.kind
         if kind not in CLIENT_KINDS:
             raise Problem("InvalidArgument", f"kind {kind} is not one that a client may send: see quorate.wire.commands")
         if not 0 <= request.acked_below <= request.seq <= MAX_INT64 or not 0 <= request.session <= MAX_INT64:
             raise Problem("InvalidArgument", "session, seq and acked_below: 0 to 2^63-1 each, acked_below at most seq")
         payload = request.payload
-        self.service.machine.check(kind, bytes(payload))
-        command = Command(kind, COMMAND_VERSION, request.session, request.seq, request.acked_below, principal(), 0, payload)
-        self.service.submit(command, partial(self.done, request.id), deadline_s=deadline_s)
+        self.service.machine.check(kind, payload)
+        return Command(kind, COMMAND_VERSION, request.session, request.seq, request.acked_below, principal(), 0, payload)
 
     def _read(self, request: StreamRequest, reads: dict[int, KeyReads], deadline_s: float) -> None:
         try:
@@ -175,7 +176,9 @@ class StreamSession:
         batch.ids.append(request.id)
         batch.keys.append(wanted.key)
 
-    def _send_reads(self, reads: dict[int, KeyReads], deadline_s: float) -> None:
+    def _send(self, writes: StreamWrites, reads: dict[int, KeyReads], deadline_s: float) -> None:
+        if writes.commands:
+            self.service.submit_many(writes.commands, writes, deadline_s=deadline_s)
         for consistency, batch in reads.items():
             self._context.telemetry.api_read_batch.observe(len(batch.keys))
             self.service.read(consistency, batch.ready, deadline_s=deadline_s)
@@ -183,26 +186,15 @@ class StreamSession:
 
     # Answers.
 
-    def done(self, number: int, result: Result | ServiceError) -> None:
-        """`Done` of `ReplicaService.submit`, with the request's id before it."""
-        if isinstance(result, ServiceError):
-            self.failed(number, result.error, result.message)
-            return
-        self._answer(number, result)
-
     def failed(self, number: int, error: str, message: str) -> None:
         leader_id, leader_url = self.service.leader()
-        self._answer(number, StreamFailure(error, bounded(message), leader_id, leader_url))
+        self.answer([(number, StreamFailure(error, bounded(message), leader_id, leader_url))])
 
-    def found(self, number: int, result: RangeResult) -> None:
-        self._answer(number, result)
-
-    def _answer(self, number: int, result: Result | StreamFailure) -> None:
-        answers = self._answers
-        if not answers:
+    def answer(self, completed: list[tuple[int, Result | StreamFailure]]) -> None:
+        if not self._answers:
             self._loop.call_soon(self._flush)
-        answers.append((number, result))
-        self._open -= 1
+        self._answers += completed
+        self._open -= len(completed)
         room = self._room
         if room is not None and self._open <= self._open_max // 2 and not room.done():
             room.set_result(None)

@@ -6,7 +6,7 @@ import asyncio
 from typing import Protocol
 
 from quorate.wire.commands import Range
-from quorate.wire.results import RangeResult
+from quorate.wire.results import RangeResult, Result, StreamFailure
 from quorate_node.machine.interface import Refused, TooLarge
 from quorate_node.replica.service import Consistency, ReplicaService, ServiceError
 from quorate_node.store.errors import StoreError
@@ -15,7 +15,7 @@ from quorate_node.store.errors import StoreError
 class Session(Protocol):
     service: ReplicaService
 
-    def found(self, number: int, result: RangeResult) -> None: ...
+    def answer(self, completed: list[tuple[int, Result | StreamFailure]]) -> None: ...
     def failed(self, number: int, error: str, message: str) -> None: ...
 
 
@@ -50,8 +50,9 @@ class KeyReads:
             session.service.read(self.consistency, self.ready, deadline_s=self.deadline_s)
             return
         revision = machine.revision
-        for number, kv in zip(self.ids, kvs, strict=True):
-            session.found(number, RangeResult(revision, [], 0) if kv is None else RangeResult(revision, [kv], 1))
+        nothing = RangeResult(revision, [], 0)
+        found = [nothing if kv is None else RangeResult(revision, [kv], 1) for kv in kvs]
+        session.answer(list(zip(self.ids, found, strict=True)))
 
     def _fail(self, error: str, message: str) -> None:
         for number in self.ids:
@@ -91,7 +92,7 @@ class RangeRead:
             if self.consistency == Consistency.LEASE and not session.service.lease_holds():
                 self._again()
                 return
-            session.found(self.number, result)
+            session.answer([(self.number, result)])
 
     def _again(self) -> None:
         self.consistency = Consistency.LINEARIZABLE
@@ -109,4 +110,4 @@ class RangeRead:
         except TimeoutError:
             session.failed(self.number, "Timeout", "the range was not read in time; ask for less with `limit`")
         else:
-            session.found(self.number, result)
+            session.answer([(self.number, result)])
