@@ -1,18 +1,15 @@
-"""Group commit: one synced write at a time, in a thread of its own; what arrives during it joins the next."""
+"""Group commit: one synced write at a time, beside the loop; what arrives during it joins the next."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import queue
-import threading
 from collections.abc import Callable, Sequence
 
 from quorate_node.protocol.message import Message
 from quorate_node.protocol.ready import Persist
-from quorate_node.store.errors import NoSpace, StoreError
+from quorate_node.replica.log_sync import DiskLogSync, OpenLogSync
+from quorate_node.store.errors import NoSpace
 from quorate_node.store.interface import LogStore
-from quorate_node.store.kernel_sync import open_kernel_sync
 from quorate_node.telemetry.telemetry import Telemetry
 
 WrittenCallback = Callable[[Sequence[tuple[Persist, list[Message]]]], None]
@@ -20,19 +17,19 @@ FailedCallback = Callable[[BaseException], None]
 Job = list[tuple[Persist, list[Message]]]
 
 NO_SPACE_RETRY_S = 0.2
-CLOSE_WAIT_S = 10.0
-"""For the write under way, when the member stops."""
-CLOSE_POLL_S = 0.002
 
 
 class LogWriter:
-    """Order is kept: a batch is written and reported before the next begins.
-
-    A dedicated thread and a plain queue: an executor's future costs twice the hop (reference figure: 66 us).
-    """
+    """Order is kept: a batch is written and reported before the next begins."""
 
     def __init__(
-        self, log: LogStore, on_written: WrittenCallback, on_failed: FailedCallback, now_s: Callable[[], float], telemetry: Telemetry
+        self,
+        log: LogStore,
+        on_written: WrittenCallback,
+        on_failed: FailedCallback,
+        now_s: Callable[[], float],
+        telemetry: Telemetry,
+        open_log_sync: OpenLogSync = DiskLogSync,
     ) -> None:
         self._log = log
         self._on_written = on_written
@@ -48,10 +45,7 @@ class LogWriter:
         self._closed = False
         self.no_space = False
         self._batches: list[Persist] = []
-        self._jobs: queue.SimpleQueue[list[Persist] | None] = queue.SimpleQueue()
-        self._kernel_sync = open_kernel_sync(self._loop)
-        self._thread = threading.Thread(target=self._run, name="quorate-log-writer", daemon=True)
-        self._thread.start()
+        self._sync = open_log_sync(log, self._finished)
 
     def submit(self, persist: Persist, after: list[Message]) -> None:
         """Queue one Ready's persist and what may leave after it. When the writer is clean, only for what must be synced: see `remember`."""
@@ -80,42 +74,7 @@ class LogWriter:
         if self._hint is not None:
             self._batches.insert(0, self._hint)
             self._hint = None
-        self._write()
-
-    def _write(self) -> None:
-        """By the kernel where log and system can, else in the thread."""
-        if self._kernel_sync is not None:
-            try:
-                descriptor = self._log.begin(self._batches)
-            except StoreError as error:
-                self._loop.call_soon(self._finished, error)
-                return
-            if descriptor is not None:
-                if not self._kernel_sync.sync(descriptor, self._synced):
-                    self._kernel_sync.close()
-                    self._kernel_sync = None
-                    self._loop.call_soon(self._synced, _sync_here(descriptor))
-                return
-        self._jobs.put(self._batches)
-
-    def _synced(self, error_number: int) -> None:
-        outcome: StoreError | None = None
-        try:
-            self._log.synced(error_number)
-        except StoreError as error:
-            outcome = error
-        self._finished(outcome)
-
-    def _run(self) -> None:
-        while (batches := self._jobs.get()) is not None:
-            outcome: BaseException | None = None
-            try:
-                self._log.write(batches)
-            except Exception as error:  # noqa: BLE001 - reported on the loop, where it stops the member or is tried again
-                outcome = error
-            if self._closed:
-                return
-            self._loop.call_soon_threadsafe(self._finished, outcome)
+        self._sync.write(self._batches)
 
     def _finished(self, outcome: BaseException | None) -> None:
         if self._closed:
@@ -145,25 +104,9 @@ class LogWriter:
 
     def _retry(self) -> None:
         if not self._closed:
-            self._write()
+            self._sync.write(self._batches)
 
     async def close(self) -> None:
         """Wait for the write under way; what waits behind it is dropped: it was never acknowledged."""
         self._closed = True
-        self._jobs.put(None)
-        until_s = self._now_s() + CLOSE_WAIT_S
-        if self._kernel_sync is not None:
-            # The log stays locked until its sync is over: closing it before would wait for ever.
-            while self._kernel_sync.busy and self._now_s() < until_s:  # noqa: ASYNC110 - a wait once in a life
-                await asyncio.sleep(CLOSE_POLL_S)
-            self._kernel_sync.close()
-        await asyncio.get_running_loop().run_in_executor(None, self._thread.join, CLOSE_WAIT_S)
-
-
-def _sync_here(descriptor: int) -> int:
-    """Once, when the kernel turns out not to take the request: on the loop, because the batch is already written."""
-    try:
-        os.fdatasync(descriptor)
-    except OSError as error:
-        return error.errno or 1
-    return 0
+        await self._sync.close()
