@@ -200,6 +200,28 @@ class Applied(msgspec.Struct, frozen=True):
     digest: bytes
 
 
+class Promised(msgspec.Struct, frozen=True):
+    """A member's durable term and vote, each time that they changed. `vote` 0: none given in this term."""
+
+    at_ns: int
+    member: str
+    member_id: int
+    term: int
+    vote: int
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """A member's log took an entry (durable or not): it replaces what was there at and above `index`."""
+
+    at_ns: int
+    member: str
+    member_id: int
+    index: int
+    term: int
+    leaf: bytes
+    """`protocol.entry.leaf_hash` of the entry. b"": the log begins anew after a snapshot that ends with this index and term."""
+
+
 class Rules(msgspec.Struct, frozen=True):
     """What the run promised the checkers."""
 
@@ -207,6 +229,10 @@ class Rules(msgspec.Struct, frozen=True):
     """How much any member's clock may have run fast or slow against the history's."""
     clocks_jump: bool = False
     """True: a clock broke its bound on purpose. Lease reads may then be stale and leases end early; all else still holds."""
+    quiet_from_ns: int = NEVER_NS
+    """No fault was injected from here on: what must happen eventually is judged from here, and not at all when it is `NEVER_NS`."""
+    expiry_slack_ms: int = 10_000
+    """How long after its time, in the quiet, a lease may still be seen: elections, and the leader's look at its deadlines."""
 
 
 class History(msgspec.Struct):
@@ -216,14 +242,19 @@ class History(msgspec.Struct):
     watches: list[WatchRecord] = msgspec.field(default_factory=list)
     changes: list[Change] = msgspec.field(default_factory=list)
     """Every change since the cluster began, compacted ones included; empty when nobody could record them."""
+    prefix: bytes = b""
+    """Operations and changes are of keys with this prefix; others had the rest of the store. b"": this is all that happened."""
     committed: list[CommittedEntry] = msgspec.field(default_factory=list)
     """In order of index, without gaps."""
     led: list[Led] = msgspec.field(default_factory=list)
     applied: list[Applied] = msgspec.field(default_factory=list)
+    promised: list[Promised] = msgspec.field(default_factory=list)
+    stored: list[Stored] = msgspec.field(default_factory=list)
     rules: Rules = Rules()
 
 
 _REQUESTS: dict[str, type] = {kind.__name__: kind for kind in get_args(Request)}
+_REST_OF_HISTORY = [field.name for field in msgspec.structs.fields(History) if field.name != "operations"]
 _FIELDS = [field.name for field in msgspec.structs.fields(Operation) if field.name != "request"]
 
 
@@ -233,9 +264,12 @@ class _File(msgspec.Struct):
     operations: list[tuple[str, msgspec.Raw, msgspec.Raw]]
     watches: list[WatchRecord]
     changes: list[Change]
+    prefix: bytes
     committed: list[CommittedEntry]
     led: list[Led]
     applied: list[Applied]
+    promised: list[Promised]
+    stored: list[Stored]
     rules: Rules
 
 
@@ -269,8 +303,8 @@ def save(history: History, path: Path) -> None:
         )
         for operation in history.operations
     ]
-    rest = history.watches, history.changes, history.committed, history.led, history.applied, history.rules
-    path.write_bytes(encode(_File(operations, *rest)))
+    rest = {name: getattr(history, name) for name in _REST_OF_HISTORY}
+    path.write_bytes(encode(_File(operations, **rest)))
 
 
 def load(path: Path) -> History:
@@ -281,4 +315,4 @@ def load(path: Path) -> History:
     for kind, request, raw in file.operations:
         rest = decode(raw, type=_Rest)
         operations.append(Operation(request=decode(request, type=_REQUESTS[kind]), **msgspec.structs.asdict(rest)))
-    return History(operations, file.watches, file.changes, file.committed, file.led, file.applied, file.rules)
+    return History(operations, **{name: getattr(file, name) for name in _REST_OF_HISTORY})
