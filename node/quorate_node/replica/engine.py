@@ -24,6 +24,7 @@ from quorate_node.protocol.raft import Raft, ReadDropped, decode_change
 from quorate_node.protocol.ready import Event, EventKind, Persist, Ready, Role, SoftState
 from quorate_node.replica.forward import Forwarder
 from quorate_node.replica.log_clock import LogClock
+from quorate_node.replica.log_sync import DiskLogSync, OpenLogSync
 from quorate_node.replica.parcel import Parcel
 from quorate_node.replica.proposing import Proposing
 from quorate_node.replica.reads import ReadQueue
@@ -38,6 +39,8 @@ from quorate_node.transport.interface import Transport
 logger = logging.getLogger(__name__)
 
 BACKPRESSURE_RETRY_S = 0.005
+APPLY_DEFER_S = 0.02
+"""How long a follower's apply waits at most for the write that was begun before it."""
 
 
 class Hooks(NamedTuple):
@@ -65,6 +68,7 @@ class Engine:
         now_ms: Callable[[], int],
         instance: int,
         telemetry: Telemetry,
+        open_log_sync: OpenLogSync = DiskLogSync,
     ) -> None:
         self._settings = settings
         self.raft = raft
@@ -76,12 +80,12 @@ class Engine:
         self._telemetry = telemetry
         self._loop = asyncio.get_running_loop()
         self.clock = LogClock(now_ms)
-        self.reads = ReadQueue(settings, instance, self._ask_read, self._loop.time, self._wake_after)
+        self.reads = ReadQueue(settings, instance, self._ask_read, self._loop.time, self._wake_after, telemetry.read_barrier_seconds)
         self.forwarder = Forwarder(transport, settings.forward_batches_max, self._requeue)
         self.proposing = Proposing(settings, raft, self.clock, self.forwarder, telemetry, self._wake_after)
         self.pending = self.proposing.pending
         self.in_flight = self.proposing.in_flight
-        self.writer = LogWriter(log, self._on_written, self._on_failed, self._loop.time, telemetry)
+        self.writer = LogWriter(log, self._on_written, self._on_failed, self._loop.time, telemetry, open_log_sync)
         self._committed: deque[Entry] = deque()
         self._scheduled = False
         self._paused = False
@@ -89,6 +93,7 @@ class Engine:
         self._applying_later = False
         self._announcing = False
         self._linger_timer: asyncio.TimerHandle | None = None
+        self._deferred: asyncio.TimerHandle | None = None
         self.soft_state = SoftState(0, Role.FOLLOWER)
         self.configuration_index = 0
         self._leader_heard_ms = 0
@@ -125,6 +130,7 @@ class Engine:
         if self._paused or self._stopped:
             return
         now_ms = self._now_ms()
+        # failpoint: messages.receive, or return
         raft_step = self.raft.step
         if messages and messages[0].sender == self.soft_state.leader:
             self._leader_heard_ms = now_ms
@@ -141,6 +147,7 @@ class Engine:
             self._on_soft_state(ready.soft_state)
         if ready.install is not None:
             self._paused = True
+            # failpoint: engine.before_install
             self._hooks.install(ready.install, ready)
             return
         self.carry_out(ready)
@@ -158,7 +165,11 @@ class Engine:
                 self.writer.submit(persist or _NOTHING, ready.send_after_persist)
         if ready.committed:
             self._committed.extend(ready.committed)
-            self._apply()
+            if self.soft_state.role == Role.LEADER or self.writer.is_clean():
+                self._apply()
+            elif self._deferred is None:
+                # Nobody waits for a follower's apply, but the leader does for its acknowledgement: what is being written comes first.
+                self._deferred = self._loop.call_later(APPLY_DEFER_S, self._apply_deferred)
         if ready.reads:
             self.reads.confirmed(ready.reads, self.machine.applied_index)
         for event in ready.events:
@@ -184,6 +195,7 @@ class Engine:
         for message in messages:
             if message.type == MessageType.SNAPSHOT:
                 self._hooks.send_snapshot(message)
+        # failpoint: messages.send, or return
         self._transport.send([m for m in messages if m.type != MessageType.SNAPSHOT])
 
     def _on_written(self, job: Sequence[tuple[Persist, list[Message]]]) -> None:
@@ -198,6 +210,8 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - whatever broke stops the member, with its cause
             self._on_failed(error)
             return
+        if self._deferred is not None:
+            self._apply_deferred()
         self._turn()
 
     def _deliver(self, messages: list[Message]) -> None:
@@ -205,6 +219,7 @@ class Engine:
         me = self.raft.id
         now_ms = self._now_ms()
         outgoing = [message for message in messages if message.to != me]
+        # failpoint: engine.after_persist_before_send
         if outgoing:
             self._send(outgoing)
         if len(outgoing) != len(messages):
@@ -223,6 +238,7 @@ class Engine:
             self._telemetry.elections.add()
         if soft.leader and soft.leader != before.leader:
             self._telemetry.leader_changes.add()
+            self._telemetry.timeline.note(self._loop.time(), "leader", f"member {soft.leader} leads in term {self.raft.term}")
         if soft.role == Role.LEADER and before.role != Role.LEADER:
             self.clock.restart_from(self.machine.log_time_ms)
             self.proposing.lead_from = self.raft.last_index
@@ -274,6 +290,17 @@ class Engine:
                 self._on_failed(error)
                 return
 
+    def _apply_deferred(self) -> None:
+        assert self._deferred is not None, "somebody deferred it"
+        self._deferred.cancel()
+        self._deferred = None
+        if self._paused or self._stopped:
+            return
+        try:
+            self._apply()
+        except Exception as error:  # noqa: BLE001 - whatever broke stops the member, with its cause
+            self._on_failed(error)
+
     def _apply_later(self, delay_s: float) -> None:
         self._applying_later = True
         self._loop.call_later(delay_s, self._apply_again)
@@ -304,6 +331,7 @@ class Engine:
                     break
                 run.append(entry)
                 size += len(entry.data)
+            # failpoint: engine.before_apply
             began_s = self._loop.time()
             results = self.machine.apply(run)
             self._telemetry.apply_seconds.observe(self._loop.time() - began_s)
@@ -311,6 +339,7 @@ class Engine:
             for _ in run:
                 committed.popleft()
             self.clock.continue_from(self.machine.log_time_ms)
+            # failpoint: engine.after_apply_before_answer
             self._answer(run, results)
         self.raft.applied(last)
         if self.soft_state.role == Role.LEADER and not self._announcing:
@@ -341,6 +370,7 @@ class Engine:
 
     def _apply_membership(self, entry: Entry) -> None:
         change = _readable_change(entry)
+        # failpoint: engine.before_membership
         configuration = self.raft.apply_membership(change)
         records = msgspec.msgpack.decode(change.context, type=list[MemberRecord]) if change.context else []
         present = {*configuration.voters, *configuration.learners, *configuration.voters_outgoing, *configuration.learners_next}

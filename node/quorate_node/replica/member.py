@@ -23,6 +23,7 @@ from quorate_node.replica.catch_up import SnapshotFetcher, SnapshotServer
 from quorate_node.replica.engine import Engine, Hooks
 from quorate_node.replica.forward import ForwardedAnswers, decode_commands, encode_answers
 from quorate_node.replica.housekeeping import Diverged, Housekeeping
+from quorate_node.replica.log_sync import DiskLogSync, OpenLogSync
 from quorate_node.replica.parcel import Parcel
 from quorate_node.replica.repair import LogRepair
 from quorate_node.replica.service import ServiceError
@@ -44,6 +45,7 @@ class Environment(NamedTuple):
     now_ms: Callable[[], int]
     """Monotonic, and running while the machine is suspended: read leases are measured by it."""
     random: Random
+    open_log_sync: OpenLogSync = DiskLogSync
 
 
 class RaftLog:
@@ -101,7 +103,16 @@ class Member:
             failed=failed,
         )
         self.engine = Engine(
-            settings, raft, storage.log, machine, transport, hooks, environment.now_ms, random.getrandbits(63), telemetry
+            settings,
+            raft,
+            storage.log,
+            machine,
+            transport,
+            hooks,
+            environment.now_ms,
+            random.getrandbits(63),
+            telemetry,
+            environment.open_log_sync,
         )
         self.administration = Administration(settings, self.engine, transport, random, met)
         self.server = SnapshotServer(settings, lambda: self.engine.machine, storage.offer_application, transport, self._on_fetcher_gone)
@@ -209,6 +220,7 @@ class Member:
 
     async def _promote(self, member_id: int) -> None:
         try:
+            # failpoint: promotion.before_propose, awaited
             self.engine.raft.propose_membership(MembershipChange((SingleChange(ChangeKind.ADD_VOTER, member_id),)))
             self.engine.wake()
         except ProposalDropped as dropped:
@@ -229,6 +241,7 @@ class Member:
         """All chunks are here: fill a new state beside the old one, then let the protocol decide whether it is wanted."""
         assert message.snapshot is not None
         await self._storage.prepare_state(sink, application)
+        # failpoint: snapshot.install.prepared, awaited
         self._installing = (message.snapshot, sink)
         self._telemetry.snapshots_installed.add()
         self.engine.step([message])
@@ -243,6 +256,7 @@ class Member:
     async def _install(self, metadata: SnapshotMetadata, ready: Ready) -> None:
         """The state first, then the log: a crash between finds a state beyond the log, and the log starts after it."""
         await self._storage.swap_state(metadata)
+        # failpoint: snapshot.install.after_switch_before_log, awaited
         assert self.machine.applied_index == metadata.index, "the snapshot fetched is the one the protocol was offered"
         self.engine.carry_out(ready)
         while not self.engine.writer.is_clean():  # noqa: ASYNC110 - a drain, once in a life
@@ -263,6 +277,7 @@ class Member:
     def on_lost(self, member_id: int, reason: LostReason) -> None:
         raft = self.engine.raft
         if reason == LostReason.DIED and member_id == self.engine.soft_state.leader != raft.id:
+            # failpoint: leader.died.before_suspicion
             raft.suspect_leader(self._turn_to_campaign() * SUSPICION_STEP_TICKS + self._environment.random.randint(0, 1))
             self.engine.wake()
         self.on_unreachable(member_id)
@@ -308,6 +323,7 @@ class Member:
             raise PeerRefused("MalformedBody", f"request of kind {kind}: {error}") from error
 
     async def _answer_forward(self, payload: bytes) -> bytes:
+        # failpoint: forward.serve, awaited
         commands = decode_commands(payload)
         engine = self.engine
         if engine.soft_state.role != Role.LEADER:
@@ -365,6 +381,7 @@ class Member:
 
         self.engine.reads.add(done, loop.time() + self._settings.request_timeout_ms / 1000)
         self.engine.wake()
+        # failpoint: recovery.serve.before_confirmation, awaited
         await confirmed
         if self.engine.soft_state.role != Role.LEADER:
             raise PeerRefused("NotLeader", "leadership was lost while a quorum was asked")
