@@ -19,7 +19,7 @@ from quorate_node.machine.application.log_reader import LogCommandReader
 from quorate_node.machine.application.settings import ApplicationSettings
 from quorate_node.machine.kv import KeyValueMachine
 from quorate_node.replica.member import Environment
-from quorate_node.replica.metrics import publish
+from quorate_node.replica.metrics import publish, publish_transport
 from quorate_node.replica.replica import Replica
 from quorate_node.replica.service_face import ServiceFace
 from quorate_node.replica.storage import Storage
@@ -70,7 +70,8 @@ class Node:
             may_bootstrap=bool(token),
         )
         self.service = ServiceFace(self.replica, config.replica, self._storage, environment)
-        publish(telemetry, self.replica, self._storage)
+        publish(telemetry, self.replica, self._storage, self.service)
+        publish_transport(telemetry, self._transport)
         self._api = ApiServer(self.service, config.api, telemetry)
         self._peer_runner: web.AppRunner | None = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from quorate.wire.commands import Command, CommandKind, Put
@@ -33,6 +34,16 @@ def apply_entry(stage: Stage, prepared: Prepared) -> Results:
     return results
 
 
+def tally(counts: dict[int, int], applied: Sequence[Prepared]) -> None:
+    """Add the commands of `applied` to `counts` by kind; a run of plain puts is one step, however long it is."""
+    for prepared in applied:
+        if prepared.all_plain:
+            counts[CommandKind.PUT] = counts.get(CommandKind.PUT, 0) + len(prepared.commands)
+        else:
+            for command in prepared.commands:
+                counts[command.kind] = counts.get(command.kind, 0) + 1
+
+
 def _apply_mixed(stage: Stage, prepared: Prepared, results: Results) -> None:
     run: list[Put] = []
     for position, (command, request) in enumerate(zip(prepared.commands, prepared.requests, strict=True)):
@@ -47,7 +58,7 @@ def _apply_mixed(stage: Stage, prepared: Prepared, results: Results) -> None:
         results.append(_apply_command(stage, command, request))
         if command.kind in _FOR_APPLICATION and stage.application is not None and len(stage.for_application) == given:
             # A duplicate or a refusal: the log alone does not say so, and a replay would hand it to the application's machine.
-            mark_refused(stage.batch, stage.families["meta"], stage.index, position)
+            mark_refused(stage.batch, "meta", stage.index, position)
     if run:
         apply_puts(stage, run, results)
 

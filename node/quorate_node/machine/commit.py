@@ -35,13 +35,13 @@ def finish(stage: Stage, seal: Seal, last: Entry, configuration: Configuration) 
         configuration,
         stage.application,
     )
-    stage.batch.put(STATE_KEY, encode_state(state), stage.families["meta"])
+    stage.batch.put(STATE_KEY, encode_state(state), "meta")
     return state
 
 
 def absorb(committed: Committed, stage: Stage, seal: Seal, state: MachineState, size_bytes: int) -> None:
     """The store has taken the batch: what the stage held is the state now. `size_bytes`: of the entries it came from."""
-    committed.cache.written({key: record for _, key, record, _ in stage.changes}, size_bytes)
+    committed.cache.written(stage.batch.writes["current"], size_bytes)
     granted = [(lease.deadline_ms, number) for number, lease in stage.leases.items() if lease and number not in committed.leases]
     opened = [(one.deadline_ms, number) for number, one in stage.sessions.items() if one and number not in committed.sessions]
     _lay_over(committed.leases, stage.leases)

@@ -13,7 +13,7 @@ from quorate_node.machine.metadata import MachineState, read_state
 from quorate_node.machine.record_cache import RecordCache
 from quorate_node.machine.records import PAIR, SESSION, U64
 from quorate_node.protocol.membership import MemberRecord
-from quorate_node.store.interface import STATE_FAMILIES, StateStore
+from quorate_node.store.interface import StateStore
 
 
 class Lease(NamedTuple):
@@ -49,7 +49,6 @@ class Committed:
         """Read everything that is kept in memory from `store`, on open and when a snapshot has replaced the store."""
         self.store = store
         self.loads += 1
-        self.families = {name: store.family(name) for name in STATE_FAMILIES}
         self.cache = RecordCache(store.getter("current"), self._cache_bytes_max)
         self.get_history = store.getter("history")
         self.get_reply = store.getter("replies")

@@ -11,7 +11,7 @@ from quorate.wire.commands import Command, Range
 from quorate.wire.results import KeyValue, LeaseListResult, LeaseResult, RangeResult
 from quorate_node.machine import commit
 from quorate_node.machine.application_port import ApplicationPort, NoApplication
-from quorate_node.machine.batch import Results, apply_entry
+from quorate_node.machine.batch import Results, apply_entry, tally
 from quorate_node.machine.committed import Committed
 from quorate_node.machine.digest import DigestRing, Seal
 from quorate_node.machine.expiry import expiry_commands
@@ -56,8 +56,11 @@ class KeyValueMachine:
         self._reads = Reads(committed, limits)
         self._ring = DigestRing(limits.digests_kept)
         self._callbacks: list[Callable[[int], None]] = []
+        self._quiet_since = -1
         self.hub = WatchHub(limits, HistoryReader(committed.store), committed.state.revision, committed.state.compacted_revision)
         self.purge = Purge(committed.store, limits.purge_chunk_events)
+        self.commands_applied: dict[int, int] = {}
+        """Commands applied since the start, by kind."""
         self.members = committed.members
         self._show(committed.state)
 
@@ -97,6 +100,14 @@ class KeyValueMachine:
         """The whole record of how far the machine is: counts, digest, frontier, application."""
         return self._committed.state
 
+    @property
+    def leases_alive(self) -> int:
+        return len(self._committed.leases)
+
+    @property
+    def sessions_alive(self) -> int:
+        return len(self._committed.sessions)
+
     def set_application(self, application: ApplicationPort) -> None:
         """Put the application's host behind the machine; before the first `apply`."""
         self._committed.application = application
@@ -121,6 +132,7 @@ class KeyValueMachine:
             results.append(apply_entry(stage, one))
             seal.add(one.entry, stage.log_time_ms, stage.revision, stage.effects)
         self._commit(stage, seal, commit.finish(stage, seal, entries[-1], self.configuration), sum([len(entry.data) for entry in entries]))
+        tally(self.commands_applied, prepared)
         return results
 
     def apply_membership(self, entry: Entry, configuration: Configuration, put: Sequence[MemberRecord], removed: Sequence[int]) -> None:
@@ -168,9 +180,15 @@ class KeyValueMachine:
     def background_step(self) -> bool:
         """One bounded piece of work off the hot path; True while there is more, to be called until False after `wake` and on start.
 
-        Raises `NoSpace` and `StoreFailed`; back-pressure is only more to do later.
+        With nothing left to purge, and nothing applied since the call before, what the store holds back in memory is written out.
+        Raises `NoSpace`, `StoreFailed`, and `Backpressure`: then there is more to do later.
         """
-        return self.purge.step(self.compacted_revision)
+        if self.purge.step(self.compacted_revision):
+            return True
+        if self._quiet_since == self.applied_index:
+            self._committed.store.write_out()
+        self._quiet_since = self.applied_index
+        return False
 
     # Reads.
 

@@ -22,9 +22,8 @@ def apply_puts(stage: Stage, puts: list[Put], results: list[Result | Pending]) -
     assert not stage.has_sorted_keys, "once keys are sorted, puts go through write_key"
     pack_header, unpack_header, pack_event = HEADER.pack, HEADER.unpack_from, EVENT.pack
     pack_revision_key, pack_u64 = REVISION_KEY.pack, U64.pack
-    batch_put = stage.batch.put
-    families = stage.families
-    current_family, history_family, revisions_family = families["current"], families["history"], families["revisions"]
+    writes = stage.batch.writes
+    written, superseded, events = writes["current"], writes["history"], writes["revisions"]
     current, effects = stage.current, stage.effects
     changed, answered = stage.changes.append, results.append
     revision, created = stage.revision, 0
@@ -40,14 +39,14 @@ def apply_puts(stage: Stage, puts: list[Put], results: list[Result | Pending]) -
             create, previous_mod, version, lease = unpack_header(old)
             record = pack_header(create, revision, version + 1, 0) + put.value
             history_key = key.replace(b"\x00", b"\x00\xff") + b"\x00\x00" + pack_u64(previous_mod)
-            batch_put(history_key, pack_u64(revision) + old, history_family)
+            superseded[history_key] = pack_u64(revision) + old
             if lease:
                 stage.detach(lease, key)
         current[key] = record
         revision_key = pack_revision_key(revision, 0)
         event = pack_event(previous_mod, PUT, len(key), len(record)) + key
-        batch_put(key, record, current_family)
-        batch_put(revision_key, event, revisions_family)
+        written[key] = record
+        events[revision_key] = event
         effects += (revision_key, event, record)
         changed((revision, key, record, old))
         answered(PutResult(revision))

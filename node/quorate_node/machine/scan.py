@@ -9,6 +9,7 @@ from typing import Protocol
 from quorate_node.machine.records import U64, escape, mod_revision, split_history_key
 from quorate_node.machine.stage import Stage
 from quorate_node.store.interface import StateReader
+from quorate_node.store.laid_over import lay_over
 
 Pairs = Iterator[tuple[bytes, bytes]]
 TICK = b""
@@ -70,9 +71,7 @@ class StageSource:
     def items(self, start: bytes, end: bytes | None) -> Pairs:
         overlay = self._stage.overlay(start, end)
         stored = self._stage.committed.store.items("current", start, end)
-        for key, record in _laid_over(stored, overlay):
-            if record is not None:
-                yield key, record
+        return lay_over(stored, overlay)
 
     def keys(self, start: bytes, end: bytes | None) -> Iterator[bytes]:
         return (key for key, _ in self.items(start, end))
@@ -91,21 +90,6 @@ class StageSource:
                 history_key = escape(key) + U64.pack(mod_revision(old))
                 if start <= history_key and (end is None or history_key < end):
                     yield history_key, revision, old
-
-
-def _laid_over(stored: Pairs, overlay: Iterator[tuple[bytes, bytes | None]]) -> Iterator[tuple[bytes, bytes | None]]:
-    """Merge by key; where both have it, the overlay's pair alone."""
-    pair = next(stored, None)
-    for over_key, over_record in overlay:
-        while pair is not None and pair[0] < over_key:
-            yield pair
-            pair = next(stored, None)
-        if pair is not None and pair[0] == over_key:
-            pair = next(stored, None)
-        yield over_key, over_record
-    while pair is not None:
-        yield pair
-        pair = next(stored, None)
 
 
 def get_at(source: Source, key: bytes, revision: int) -> bytes | None:

@@ -58,7 +58,6 @@ class Stage:
     def __init__(self, committed: Committed) -> None:
         self.committed = committed
         self.batch = committed.store.batch()
-        self.families = committed.families
         state = committed.state
         self.revision = state.revision
         self.compacted_revision = state.compacted_revision
@@ -123,12 +122,12 @@ class Stage:
         """The one way a key changes: current value, superseded version, event, lease, count and digest together."""
         old = self.record(key)
         assert record is not None or old is not None, "only a key that is there is deleted"
-        families, batch = self.families, self.batch
+        writes = self.batch.writes
         previous_mod = 0
         if old is not None:
             previous_mod = mod_revision(old)
             assert previous_mod < revision, "a key changes at most once a revision"
-            batch.put(escape(key) + U64.pack(previous_mod), U64.pack(revision) + old, families["history"])
+            writes["history"][escape(key) + U64.pack(previous_mod)] = U64.pack(revision) + old
             if lease := lease_of(old):
                 self.detach(lease, key)
         else:
@@ -136,16 +135,15 @@ class Stage:
         revision_key = REVISION_KEY.pack(revision, self.sub)
         if record is None:
             self.key_count -= 1
-            batch.delete(key, families["current"])
             event = event_record(previous_mod, DELETE, key, 0)
             self.effects += (revision_key, event)
         else:
-            batch.put(key, record, families["current"])
             event = event_record(previous_mod, PUT, key, len(record))
             self.effects += (revision_key, event, record)
             if lease := lease_of(record):
                 self.attach(lease, key)
-        batch.put(revision_key, event, families["revisions"])
+        writes["current"][key] = record
+        writes["revisions"][revision_key] = event
         self._remember(key, record)
         self.changes.append((revision, key, record, old))
         self.sub += 1
@@ -153,11 +151,11 @@ class Stage:
     # Leases. Which keys a lease holds follows from the records, so it is no effect of its own.
 
     def attach(self, lease: int, key: bytes) -> None:
-        self.batch.put(U64.pack(lease) + key, b"", self.families["lease_keys"])
+        self.batch.put(U64.pack(lease) + key, b"", "lease_keys")
         self.lease_keys.setdefault(lease, {})[key] = True
 
     def detach(self, lease: int, key: bytes) -> None:
-        self.batch.delete(U64.pack(lease) + key, self.families["lease_keys"])
+        self.batch.delete(U64.pack(lease) + key, "lease_keys")
         self.lease_keys.setdefault(lease, {})[key] = False
 
     def keys_of_lease(self, lease: int) -> list[bytes]:
@@ -202,7 +200,7 @@ class Stage:
     def forget_reply(self, session: int, seq: int) -> None:
         """No effect of its own: what is forgotten follows from the session's `acked_below`, or from its end."""
         self.replies[session, seq] = None
-        self.batch.delete(PAIR.pack(session, seq), self.families["replies"])
+        self.batch.delete(PAIR.pack(session, seq), "replies")
 
     # Members and everything else.
 
@@ -217,10 +215,7 @@ class Stage:
 
     def write(self, family: str, key: bytes, value: bytes | None) -> None:
         """A write outside the keys: into the batch and into the digest."""
-        if value is None:
-            self.batch.delete(key, self.families[family])
-        else:
-            self.batch.put(key, value, self.families[family])
+        self.batch.writes[family][key] = value
         self.effect(family, key, value)
 
     def effect(self, family: str, key: bytes, value: bytes | None) -> None:
@@ -229,12 +224,9 @@ class Stage:
         self.effects += (_EFFECT.pack(_FAMILY_TAG[family], len(key), length), key, value or b"")
 
     def finish_sessions(self) -> None:
-        family = self.families["sessions"]
+        written = self.batch.writes["sessions"]
         for number, session in self.sessions.items():
-            if session is None:
-                self.batch.delete(U64.pack(number), family)
-            else:
-                self.batch.put(U64.pack(number), SESSION.pack(*session), family)
+            written[U64.pack(number)] = None if session is None else SESSION.pack(*session)
 
     def submit(self) -> None:
         """After the write: give the application, in log order, what this call holds for it. Raises `ApplicationFailed`."""

@@ -227,10 +227,12 @@ class Administration:
                 applied.set_result(None)
 
         until_s = loop.time() + self._settings.request_timeout_ms / 1000
+        # failpoint: membership.before_propose
         index = await self._propose(change, until_s)
         engine.in_flight.truncated(index, engine.raft.term)
         engine.in_flight.add(index, engine.raft.term, [Parcel.without_command(done, until_s)])
         engine.wake()
+        # failpoint: membership.before_applied, awaited
         await applied
 
     async def _propose(self, change: MembershipChange, until_s: float) -> int:
@@ -273,6 +275,7 @@ class Administration:
         configuration = engine.machine.configuration
         if target not in configuration.voters or target in configuration.witnesses:
             raise ServiceError("InvalidArgument", f"member {target} cannot lead: it is no voter, or only a witness")
+        # failpoint: transfer.before_request
         engine.raft.transfer_leadership(target)
         engine.wake()
         loop = asyncio.get_running_loop()

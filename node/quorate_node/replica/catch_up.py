@@ -102,6 +102,7 @@ class SnapshotServer:
             served = self._served[source.metadata.index] = _Served(source, self._offer_application(source.metadata.index), now_s)
         served.used_s = now_s
         self._followers[message.to] = served.source.metadata.index
+        # failpoint: snapshot.offer, or return
         message.snapshot = served.source.metadata
         self._transport.send([message])
 
@@ -112,9 +113,11 @@ class SnapshotServer:
         return self._served[max(self._served)]
 
     async def manifest(self, payload: bytes) -> bytes:
+        # failpoint: snapshot.serve.manifest, awaited
         return await self._find(msgspec.msgpack.decode(payload, type=ChunkRequest).index).source.prepare()
 
     async def chunk(self, payload: bytes) -> bytes:
+        # failpoint: snapshot.serve.chunk, awaited
         request = msgspec.msgpack.decode(payload, type=ChunkRequest)
         return await self._find(request.index).source.chunk(request.number)
 
@@ -180,6 +183,7 @@ class SnapshotFetcher:
         index = message.snapshot.index
         try:
             sink = await self._fetch_all(message.sender, index)
+            # failpoint: snapshot.fetch.complete, awaited
             application = await self._fetch_application(message.sender, index)
             await self._finished(message, sink, application)
         except (PeerFailure, PeerRefused) as error:
@@ -199,6 +203,7 @@ class SnapshotFetcher:
             for number in numbers:
                 payload = msgspec.msgpack.encode(ChunkRequest(index, number))
                 data = await self._ask(sender, RequestKind.SNAPSHOT_CHUNK, payload, self._settings.request_peer_timeout_ms / 1000)
+                # failpoint: snapshot.fetch.before_write, awaited
                 await asyncio.get_running_loop().run_in_executor(None, sink.write, number, data)
                 self.progress = (self.progress[0] + 1, total)
 

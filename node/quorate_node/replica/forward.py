@@ -93,7 +93,9 @@ class Forwarder:
     async def _carry(self, leader_id: int, parcels: list[Parcel], timeout_s: float) -> None:
         try:
             commands = commands_of(parcels)
+            # failpoint: forward.before_send, awaited
             payload = await self._transport.request(leader_id, RequestKind.FORWARD, _encode(commands), timeout_s)
+            # failpoint: forward.after_answer, awaited
             answers = _decode_answers(payload)
             if len(answers) != len(commands):
                 raise PeerFailure(f"the leader answered {len(answers)} of {len(commands)} commands", sent=True)

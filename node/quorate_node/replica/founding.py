@@ -34,10 +34,12 @@ class _Founder:
 
     async def begin_log(self, storage: Storage) -> None:
         await storage.reset_log(SnapshotMetadata(0, 0, Configuration()))
+        # failpoint: bootstrap.after_reset_before_entry, awaited
         await storage.write_log(Persist(HardState(FIRST_TERM, 0, 1), [self.entry], None, True))
 
     async def commit(self, storage: Storage, token: bytes) -> None:
         storage.save("tokens", msgspec.msgpack.encode([token] if token else []))
+        # failpoint: bootstrap.after_entry_before_identity, awaited
         await storage.adopt(self.cluster_id, self.member_id)
 
 
@@ -59,6 +61,8 @@ async def restore_cluster(
     founder = _Founder(settings, random)
     configuration = Configuration(voters=(founder.member_id,))
     await storage.restore_state(snapshot, founder.cluster_id, founder.entry, configuration, founder.record)
+    # failpoint: restore.after_state_before_log, awaited
     await founder.begin_log(storage)
     await storage.compact_log(founder.entry.index, configuration)
+    # failpoint: restore.after_log_before_identity, awaited
     await founder.commit(storage, token)

@@ -72,6 +72,8 @@ class Housekeeping:
         self._expiring = False
         self._handing_over = False
         self.alarms: dict[str, str] = {}
+        self.divergences = 0
+        """Times that the comparison of state hashes found a difference."""
 
     def start(self) -> None:
         create = asyncio.get_running_loop().create_task
@@ -133,6 +135,7 @@ class Housekeeping:
         self._handing_over = True
         logger.warning("handing leadership over: %s", reason)
         try:
+            # failpoint: stall.before_hand_over, awaited
             await self._administration.hand_over()
         except ServiceError as error:
             logger.warning("leadership was not handed over: %s", error.message)
@@ -149,6 +152,7 @@ class Housekeeping:
             commands.append(registration)
         if not commands:
             return
+        # failpoint: expiry.before_propose, or return
         self._expiring = True
         deadline_s = asyncio.get_running_loop().time() + self._settings.request_timeout_ms / 1000
         remaining = len(commands)
@@ -193,8 +197,11 @@ class Housekeeping:
             target = min(applied - 1, applied if floor is None else floor)  # few but large entries: bytes, not counts, made it due
         if target <= log.first_index():
             return
+        # failpoint: compaction.before, awaited, or return
         await self._storage.flush_state()
+        # failpoint: compaction.after_flush, awaited
         await asyncio.get_running_loop().run_in_executor(None, log.compact, target, configuration)
+        # failpoint: compaction.after_log, awaited
         self._storage.compacted(target)
         logger.info("log compacted up to index %d", target)
 
@@ -203,6 +210,7 @@ class Housekeeping:
         engine = self._engine
         if engine.soft_state.role != Role.LEADER:
             return
+        # failpoint: digests.before_compare, or return
         mine = dict(engine.machine.digests())
         configuration = engine.machine.configuration
         others = [m for m in (*configuration.voters, *configuration.learners) if m != engine.raft.id and m not in configuration.witnesses]
@@ -217,6 +225,7 @@ class Housekeeping:
             seen = [vote[index] for vote in votes if index in vote]
             if len(set(seen)) <= 1:
                 continue
+            self.divergences += 1
             right = max(sorted(set(seen)), key=seen.count)
             if seen.count(right) * 2 <= len(seen):
                 self.alarms["Diverged"] = f"members hold different states at index {index} and no majority says which is right"
@@ -254,6 +263,7 @@ class Housekeeping:
         if low >= high:
             self._scrubbed = 0
             return
+        # failpoint: scrub.before, awaited
         damaged = await asyncio.get_running_loop().run_in_executor(None, engine.log.scrub, low, high)
         self._scrubbed = high
         if damaged:

@@ -76,6 +76,7 @@ class Joiner:
             if clusters:
                 answer = await self._join(clusters)
                 if answer is not None:
+                    # failpoint: join.after_answer, awaited
                     return answer
             elif self._may_bootstrap and self.refusal_to_bootstrap(found, self.token_hash) is None:
                 return None
@@ -97,6 +98,7 @@ class Joiner:
     async def _probe(self, url: str) -> Peer:
         try:
             timeout_s = self._settings.request_peer_timeout_ms / 1000
+            # failpoint: join.before_probe, awaited
             payload = await self._transport.request_url(url, RequestKind.PROBE, b"", timeout_s)
             return Peer(url, msgspec.msgpack.decode(payload, type=ProbeAnswer))
         except (PeerFailure, PeerRefused, msgspec.MsgspecError) as failure:
@@ -123,6 +125,7 @@ class Joiner:
         for peer in clusters:
             try:
                 timeout_s = 2 * settings.request_peer_timeout_ms / 1000
+                # failpoint: join.before_request, awaited
                 payload = await self._transport.request_url(peer.url, RequestKind.JOIN, request, timeout_s)
                 return msgspec.msgpack.decode(payload, type=JoinAnswer)
             except (PeerFailure, PeerRefused, msgspec.MsgspecError) as failure:

@@ -20,13 +20,16 @@ _encode = msgspec.msgpack.Encoder().encode
 class Pending:
     """Commands that are in no entry yet, in order of arrival. Bounded by count and by bytes."""
 
-    __slots__ = ("_bytes", "_count", "_parcels", "_settings")
+    __slots__ = ("_bytes", "_count", "_parcels", "_settings", "refused_by_bytes", "refused_by_count")
 
     def __init__(self, settings: ReplicaSettings) -> None:
         self._settings = settings
         self._parcels: deque[Parcel] = deque()
         self._count = 0
         self._bytes = 0
+        self.refused_by_count = 0
+        self.refused_by_bytes = 0
+        """Parcels that found the queue full, by the limit that they met."""
 
     def __len__(self) -> int:
         """Commands, not parcels."""
@@ -36,7 +39,11 @@ class Pending:
         """False when the queue is full; then nothing of the parcel was taken."""
         settings = self._settings
         count, size_bytes = self._count + parcel.count, self._bytes + parcel.size_bytes
-        if count > settings.pending_commands_max or size_bytes > settings.pending_bytes_max:
+        if count > settings.pending_commands_max:
+            self.refused_by_count += 1
+            return False
+        if size_bytes > settings.pending_bytes_max:
+            self.refused_by_bytes += 1
             return False
         self._parcels.append(parcel)
         self._count, self._bytes = count, size_bytes

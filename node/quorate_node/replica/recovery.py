@@ -19,29 +19,39 @@ from quorate_node.protocol.ready import Persist
 from quorate_node.replica.repair import LogRepair
 from quorate_node.replica.settings import ReplicaSettings
 from quorate_node.replica.storage import Storage
+from quorate_node.telemetry.telemetry import Telemetry
 from quorate_node.transport.interface import PeerFailure, PeerRefused, RequestKind, Transport
 
 logger = logging.getLogger(__name__)
 
 
 async def recover_log(
-    settings: ReplicaSettings, storage: Storage, transport: Transport, peers: Sequence[int], applied: SnapshotMetadata
+    settings: ReplicaSettings,
+    storage: Storage,
+    transport: Transport,
+    peers: Sequence[int],
+    applied: SnapshotMetadata,
+    telemetry: Telemetry,
 ) -> None:
     """Return when the log is whole. Waits for peers for as long as it takes: to start without is to forget what was promised.
 
     `applied`: what the state durably holds; entries up to there are not needed by this member itself.
     """
-    repair = LogRepair(settings, storage.log, transport)
+    repair = LogRepair(settings, storage.log, transport, telemetry)
+    repair.found(storage.log.damaged())
     while damaged := storage.log.damaged():
         logger.warning("log entries %s are damaged; repairing from peers before taking part", damaged)
         if await repair.damaged(damaged, peers):
             continue
         if damaged[0][0] <= applied.index:
             # Nobody has them, and the state has outlived them: the log starts after it.
+            # failpoint: recovery.before_rebase, awaited
             await storage.rebase_log(applied)
             continue
         end = await _confirmed_end(settings, transport, peers)
+        # failpoint: recovery.after_confirmed_end, awaited
         if end is not None and await _refetch(repair, storage, damaged[0][0], *end):
+            repair.repaired(sum(high - low for low, high in damaged))
             return
         await asyncio.sleep(settings.join_retry_ms / 1000)
 
@@ -71,6 +81,7 @@ async def _refetch(repair: LogRepair, storage: Storage, low: int, leader: int, l
     if not entries:
         storage.log.forget_tail(low)  # The leader's log ends before the damage: what was here was never committed.
         return True
+    # failpoint: recovery.refetch.before_write, awaited
     await storage.write_log(Persist(None, entries, None, True))
     logger.info("log entries from %d to %d were fetched anew from member %d", low, last_index, leader)
     return True

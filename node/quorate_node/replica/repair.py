@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 
@@ -11,6 +12,7 @@ from quorate_node.protocol.entry import Entry
 from quorate_node.replica.settings import ReplicaSettings
 from quorate_node.store.errors import ChainMismatch, Compacted, Damaged, StoreError, Unavailable
 from quorate_node.store.interface import LogStore
+from quorate_node.telemetry.telemetry import Telemetry
 from quorate_node.transport.interface import PeerFailure, PeerRefused, RequestKind, Transport
 
 logger = logging.getLogger(__name__)
@@ -24,10 +26,11 @@ class LogRangeRequest(msgspec.Struct, array_like=True, frozen=True):
 
 
 class LogRepair:
-    def __init__(self, settings: ReplicaSettings, log: LogStore, transport: Transport) -> None:
+    def __init__(self, settings: ReplicaSettings, log: LogStore, transport: Transport, telemetry: Telemetry) -> None:
         self._settings = settings
         self._log = log
         self._transport = transport
+        self._telemetry = telemetry
 
     def answer(self, payload: bytes) -> bytes:
         """Serve a peer from this log; never an entry that is damaged here."""
@@ -48,10 +51,12 @@ class LogRepair:
         return whole
 
     async def _range(self, low: int, high: int, peers: Sequence[int]) -> bool:
+        first = low
         for peer in peers:
             at = low
             while at < high:
                 entries = await self.fetch(peer, at, high)
+                # failpoint: recovery.repair.after_fetch, awaited
                 if not entries:
                     break
                 try:
@@ -62,9 +67,18 @@ class LogRepair:
                 at = entries[-1].index + 1
             if at >= high:
                 logger.info("log entries [%d, %d) were repaired from member %d", low, high, peer)
+                self.repaired(high - first)
                 return True
             low = at
         return False
+
+    def found(self, ranges: Sequence[tuple[int, int]]) -> None:
+        """Count what was found damaged, once, however often its repair is tried."""
+        self._telemetry.damaged_entries.add(sum(high - low for low, high in ranges))
+
+    def repaired(self, entries: int) -> None:
+        self._telemetry.repaired_entries.add(entries)
+        self._telemetry.timeline.note(asyncio.get_running_loop().time(), "repair", f"{entries} log entries were repaired from peers")
 
     async def fetch(self, peer: int, low: int, high: int) -> list[Entry]:
         """Entries from `low` on, in order, possibly fewer; none when the peer has not got them or does not answer."""

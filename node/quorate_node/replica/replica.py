@@ -16,6 +16,7 @@ from quorate_node.protocol.ready import Role
 from quorate_node.replica.administration import AdministrationCall
 from quorate_node.replica.admission import Admission
 from quorate_node.replica.founding import found_cluster, restore_cluster
+from quorate_node.replica.housekeeping import Diverged
 from quorate_node.replica.joining import JoinAnswer, Joiner, JoinRequest, ProbeAnswer, token_hash
 from quorate_node.replica.member import Environment, Member
 from quorate_node.replica.recovery import recover_log
@@ -104,6 +105,7 @@ class Replica:
         else:
             await self._storage.clear_state()
             await self._storage.adopt(answer.cluster_id, answer.member_id)
+            # failpoint: join.after_identity, awaited
             self._remember_token(answer.token_hash)
             others = {member_id: url for member_id, url in answer.peers.items() if member_id != answer.member_id}
             self._storage.save("peers", msgspec.msgpack.encode(others))
@@ -114,7 +116,9 @@ class Replica:
     async def _work(self) -> None:
         if self._member is not None:
             return
+        # failpoint: member.start.before_machine, awaited
         machine = await self._storage.open_machine()
+        # failpoint: member.start.after_machine, awaited
         known = self._known_peers()
         if known:
             # The state may be older than the last membership: it is not synced, this record is.
@@ -122,7 +126,8 @@ class Replica:
         if self._storage.log.damaged():
             self._repairing = True
             applied = SnapshotMetadata(machine.applied_index, machine.applied_term, machine.configuration, machine.chain)
-            await recover_log(self._settings, self._storage, self._transport, sorted(known), applied)
+            # failpoint: recovery.before, awaited
+            await recover_log(self._settings, self._storage, self._transport, sorted(known), applied, self._telemetry)
             self._repairing = False
         member = Member(
             self._settings,
@@ -173,6 +178,9 @@ class Replica:
         """The member stops: what is wrong with it would spread if it went on."""
         if self.stopped_because is None:
             self.stopped_because = error
+            self._telemetry.timeline.note(asyncio.get_running_loop().time(), "stopped", str(error))
+            if isinstance(error, Diverged):
+                self._telemetry.divergences.add()
             logger.critical("this member stops: %s", error, exc_info=error)
             self.stopped.set()
 
@@ -186,6 +194,7 @@ class Replica:
         if self._life is not None:
             self._life.cancel()
             await asyncio.gather(self._life, return_exceptions=True)
+        # failpoint: shutdown.before_close, awaited
         await self._transport.close()
         if member is not None:
             error = ServiceError("ShuttingDown", "this member stopped; the command may still take effect")
@@ -213,9 +222,11 @@ class Replica:
         engine = member.engine
         if engine.soft_state.role == Role.LEADER and member.administration.best_successor():
             try:
+                # failpoint: shutdown.before_transfer, awaited
                 await member.administration.hand_over()
             except ServiceError as error:
                 logger.warning("leadership was not handed over before stopping: %s", error.message)
+        # failpoint: shutdown.after_transfer, awaited
         while len(engine.in_flight) or len(engine.pending) or len(engine.reads):  # noqa: ASYNC110 - a drain, once in a life
             await asyncio.sleep(self._settings.tick_ms / 1000)
 
@@ -242,6 +253,7 @@ class Replica:
             stored = self._storage.load("announced")
             self._announced = msgspec.msgpack.decode(stored, type=int) if stored else 0
         if commit > self._announced:
+            # failpoint: handshake.before_announced
             self._storage.save("announced", msgspec.msgpack.encode(commit))
             self._announced = commit
         return self._announced
@@ -295,6 +307,7 @@ class Replica:
             member_id = await member.administration.call(call)
         except ServiceError as error:
             raise PeerRefused(error.error, error.message) from error
+        # failpoint: join.serve.after_change, awaited
         peers = {record.member_id: record.peer_url for record in member.machine.members.values()}
         peers[member_id] = request.peer_url
         return msgspec.msgpack.encode(JoinAnswer(self.cluster_id, member_id, tokens[0] if tokens else b"", peers))

@@ -76,6 +76,7 @@ class Storage:
     async def adopt(self, cluster_id: int, member_id: int) -> None:
         """From now on this directory is that member; durable on return."""
         identity = Identity(cluster_id, member_id, self._name)
+        # failpoint: identity.before_write, awaited
         await asyncio.get_running_loop().run_in_executor(None, self._stores.directory.set_identity, identity)
 
     # --- log ---------------------------------------------------------------------------------------------------
@@ -85,6 +86,7 @@ class Storage:
         return self._stores.log
 
     async def reset_log(self, metadata: SnapshotMetadata) -> None:
+        # failpoint: log.reset.before_write, awaited
         await asyncio.get_running_loop().run_in_executor(None, self.log.reset, metadata)
 
     async def rebase_log(self, applied: SnapshotMetadata) -> None:
@@ -127,11 +129,13 @@ class Storage:
         built = self._stores.build_state()
         try:
             await sink.install(built)
+            # failpoint: restore.after_install, awaited
             restore_into_new_cluster(built, (), Configuration())
             self._open_machine(built, cluster_id).apply_membership(first, configuration, [record], [])
         except BaseException:
             built.close()
             raise
+        # failpoint: restore.before_switch, awaited
         await asyncio.get_running_loop().run_in_executor(None, self._stores.switch_state, built)
         sink.discard()
 
@@ -164,6 +168,7 @@ class Storage:
             registered, _ = read_state(built)
             await self._application.install(metadata.index, registered.application, self._application_file)
         machine.replace_store(built)  # First: the old one is closed by the switch, and reads go on meanwhile.
+        # failpoint: snapshot.install.before_switch, awaited
         await asyncio.get_running_loop().run_in_executor(None, self._stores.switch_state, built)
 
     async def flush_state(self) -> None:
@@ -184,6 +189,9 @@ class Storage:
         settings = self._stores.settings
         needed = settings.effective_reserve_bytes() + settings.headroom_bytes
         return f"free space on the data volume is below {needed} bytes (store.reserve_bytes and store.headroom_bytes)"
+
+    def free_bytes(self) -> int:
+        return self._stores.free_bytes()
 
     def alarms(self) -> Sequence[str]:
         damaged = self.log.damaged()

@@ -57,6 +57,7 @@ class WitnessMachine:
         state = WitnessState(self.applied_index, self.applied_term, self.chain, self.configuration, members)
         batch = self._store.batch()
         batch.put(STATE_KEY, msgspec.msgpack.encode(state), self._family)
+        # failpoint: witness.before_save
         self._store.write(batch)
         for callback in self._callbacks:
             callback(self.applied_index)

@@ -232,7 +232,9 @@ class ChainedLog(StoredView):
         try:
             if self._unsynced is not None:
                 os.fdatasync(self._unsynced)  # A repair on the loop's thread, in between: never behind what may not be on the disk.
+            # failpoint: log.write.before_commit
             self._backend.commit(batch)
+            # failpoint: log.write.after_commit
         except (NoSpace, StoreFailed) as error:
             self._note(error)
             raise
@@ -272,6 +274,7 @@ class ChainedLog(StoredView):
                 raise Compacted(f"index {index} was compacted before; the log begins at {floor + 1}")
             self._ready_to_write()
             self._rebase(SnapshotMetadata(index, self.term(index), configuration, self.chain(index)))
+        # failpoint: log.compact.after_marker
         self._backend.reclaim(index)
 
     def rebase(self, snapshot: SnapshotMetadata) -> None:
@@ -340,6 +343,7 @@ class ChainedLog(StoredView):
             else:
                 self._repairs.setdefault(damage[1], first)
             marker = self._tail._replace(sequence=self._tail.sequence + 1, hard_state_sequence=self._slot.sequence)
+            # failpoint: log.repair.before_commit
             self._commit(LogBatch(encode_marker(marker), records))
             self._tail = marker
             with self._lock:
@@ -372,6 +376,7 @@ class ChainedLog(StoredView):
             marker = Marker(
                 self._tail.sequence + 1, index - 1, chain, min(self._tail.commit, index - 1), self._tail.anchor_index, self._slot.sequence
             )
+            # failpoint: log.forget_tail.before_commit
             self._commit(LogBatch(encode_marker(marker), [], (index, self._tail.last_index + 1)))
             self._tail = marker
             self._end_found(index)

@@ -172,6 +172,7 @@ class DataDirectory:
             raise DirectoryDamaged(f"{self.path / 'boot'} is missing: remove this member and start it with an empty data directory")
         self.boot_counter = (_decode(self.path / "boot", boot, int) if boot is not None else 0) + 1
         write_durably(self.path / "boot", msgspec.json.encode(self.boot_counter))
+        # failpoint: directory.open.after_boot_count
         self._remove_other_generations()
 
     def created(self) -> None:
@@ -180,6 +181,7 @@ class DataDirectory:
             sync_directory(self.path)
             # An older release, which knows only version 1, must refuse a log that it would take for lost.
             version = 1 if self.log_kind == "rocksdb" else 2
+            # failpoint: directory.create.before_format
             write_durably(self.path / "format", msgspec.json.encode(_Format(version, self.log_kind)))
 
     def set_identity(self, identity: Identity) -> None:
@@ -223,6 +225,7 @@ class DataDirectory:
             raise StoreError(f"{self.state_path(generation)} does not exist: build the new state before switching to it")
         # Its own name must be durable before a pointer says so.
         sync_directory(self.path)
+        # failpoint: state.switch.before_pointer
         write_durably(self.path / "state-pointer", msgspec.json.encode(generation))
 
     def remove_state(self, generation: int) -> None:

@@ -36,11 +36,14 @@ def write_durably(path: Path, payload: bytes) -> None:
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
     try:
         _write_all(descriptor, _FRAME.pack(_MAGIC, len(payload), zlib.crc32(payload)) + payload)
+        # failpoint: record.write.before_sync
         # Renaming before this sync may leave an empty file under the final name after power loss.
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+    # failpoint: record.write.before_rename
     temporary.replace(path)
+    # failpoint: record.write.before_directory_sync
     sync_directory(path.parent)
 
 

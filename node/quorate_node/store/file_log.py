@@ -138,7 +138,9 @@ class FileLogBackend:
         first_in_segment = segment.end == DATA_START
         header, header_bytes, body, lengths = encode_batch(batch, segment.nonce, self._previous_end if first_in_segment else 0)
         try:
+            # failpoint: log.file.before_write
             write(segment.file, (header_bytes, body), segment.end)
+            # failpoint: log.file.after_write
         except OSError as error:
             # Never synced again: the kernel may have dropped what it could not write, and the next sync would say it is fine. After a
             # full disk the log is opened anew, which *writes* this batch again if it is found there.
@@ -154,6 +156,7 @@ class FileLogBackend:
 
     def _roll(self, previous: Segment, size_bytes: int) -> Segment:
         """Go on in the next segment; raises `NoSpace` or `StoreFailed` when there can be none."""
+        # failpoint: log.file.before_roll
         segment = self.pool.take(DATA_START + size_bytes)
         self._previous_end = previous.end
         self._roll_due = False

@@ -98,8 +98,11 @@ class HardStateFile:
             raise StoreFailed(f"{self.path}: a sync failed before; this member must stop")
         copy = encode_slot(slot).ljust(BLOCK_BYTES, b"\0")
         try:
+            # failpoint: hard_state.save.before_write
             written = os.pwrite(self._descriptor, copy * COPIES, slot.sequence % SLOTS * SLOT_BYTES)
+            # failpoint: hard_state.save.before_sync
             os.fdatasync(self._descriptor)
+            # failpoint: hard_state.save.after_sync
         except OSError as error:
             # After a failed sync the kernel may have dropped the page: a second fdatasync would claim success for nothing.
             self._failed = True

@@ -43,6 +43,7 @@ class KernelSyncedLog(ChainedLog):
         batch, marker = self._encode(staged, max(self._tail.commit, hard_state.commit if hard_state is not None else 0))
         try:
             descriptor = self._backend.commit_unsynced(batch)
+            # failpoint: log.begin.after_write
         except (NoSpace, StoreFailed) as error:
             self._note(error)
             raise
@@ -56,6 +57,7 @@ class KernelSyncedLog(ChainedLog):
         """The sync that `begin` asked for is over. Raises `StoreFailed` when it failed: nothing more may be written then."""
         self._unsynced = None
         try:
+            # failpoint: log.synced.before_report
             if error_number:
                 failed = StoreFailed(f"the log could not be synced: {os.strerror(error_number)}")
                 self._note(failed)

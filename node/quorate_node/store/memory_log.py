@@ -89,7 +89,9 @@ class MemoryHardState:
     def save(self, slot: HardStateSlot) -> None:
         if self._disk.power_cycles != self._power_cycle:
             raise StoreFailed("the simulated machine lost power: this store is dead")
+        # failpoint: hard_state.save.before_write
         self._disk.save_hard_state(slot)
+        # failpoint: hard_state.save.after_sync
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from quorate_node.store.buffered_state import BufferedStateStore
 from quorate_node.store.directory import DataDirectory, Directory, Identity
 from quorate_node.store.errors import StoreError
 from quorate_node.store.file_log import FileLogBackend
@@ -41,10 +42,10 @@ class Stores:
         if isinstance(self.directory, DataDirectory):
             self.directory.remove_state(self.generation + 1)
             path = self.directory.state_path(self.generation + 1)
-            return RocksStateStore(path, self.settings)
+            return BufferedStateStore(RocksStateStore(path, self.settings), self.settings)
         assert self.disk is not None, "a store without a directory has a memory disk"
         self.disk.state.pop(_memory_generation(self.generation + 1), None)
-        return MemoryStateStore(self.disk, _memory_generation(self.generation + 1))
+        return BufferedStateStore(MemoryStateStore(self.disk, _memory_generation(self.generation + 1)), self.settings)
 
     def switch_state(self, built: StateStore) -> None:
         """Use `built` (from `build_state`, flushed) from now on, atomically and durably; the old one is closed and deleted."""
@@ -55,6 +56,7 @@ class Stores:
         else:
             assert self.disk is not None, "a store without a directory has a memory disk"
             self.disk.state_generation = previous + 1
+        # failpoint: state.switch.after_pointer
         self.generation, self.state = previous + 1, built
         old.close()
         if isinstance(self.directory, DataDirectory):
@@ -65,6 +67,10 @@ class Stores:
     def space_available(self) -> bool:
         """False: refuse proposals (never applies) until space is back."""
         return self.log.space_available()
+
+    def free_bytes(self) -> int:
+        """Free space of the data directory's file system; 0 for the memory kind, which has none."""
+        return self.directory.space.free_bytes() if isinstance(self.directory, DataDirectory) else 0
 
     def close(self) -> None:
         self.state.close()
@@ -96,7 +102,7 @@ def open_store(
         hard_state = HardStateFile(directory.hard_state_path(), create=directory.fresh)
         log = KernelSyncedLog(_log_backend(directory, settings), hard_state, settings)
         generation = directory.state_generation()
-        state = RocksStateStore(directory.state_path(generation), settings)
+        state = BufferedStateStore(RocksStateStore(directory.state_path(generation), settings), settings)
         directory.created()
     except BaseException:
         directory.close()
@@ -114,7 +120,7 @@ def _log_backend(directory: DataDirectory, settings: StoreSettings) -> LogBacken
 def _open_memory(disk: MemoryDisk, settings: StoreSettings, expected_identity: Identity | None) -> Stores:
     directory = MemoryDirectory(disk, settings, expected_identity)
     log = KernelSyncedLog(MemoryLogBackend(disk), MemoryHardState(disk), settings)
-    state = MemoryStateStore(disk, _memory_generation(disk.state_generation))
+    state = BufferedStateStore(MemoryStateStore(disk, _memory_generation(disk.state_generation)), settings)
     return Stores(directory, log, state, settings, disk.state_generation, disk)
 
 

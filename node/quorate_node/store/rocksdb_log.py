@@ -53,6 +53,7 @@ class RocksLogBackend:
 
     def commit(self, batch: LogBatch) -> None:
         self._space.require()
+        # failpoint: log.rocksdb.before_write
         deadline_s = time.monotonic() + self._settings.log_stall_wait_ms_max / 1000
         while not self._try_write(batch):
             if time.monotonic() >= deadline_s:
@@ -62,6 +63,7 @@ class RocksLogBackend:
                 )
             time.sleep(self._settings.log_stall_poll_ms / 1000)
         try:
+            # failpoint: log.rocksdb.before_sync
             self._database.flush_wal(True)
         except Exception as error:
             # Never tried again: the kernel may have dropped what it could not write, and the next sync would say it is fine.

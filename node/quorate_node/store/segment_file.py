@@ -142,6 +142,7 @@ def prepare_segment(directory: Path, sequence: int, size_bytes: int, stopping: C
     try:
         if os.fstat(file.number).st_size > size_bytes:
             os.ftruncate(file.number, size_bytes)
+        # failpoint: segment.prepare.before_allocate
         os.posix_fallocate(file.number, 0, size_bytes)
         # Zeros also over what a spare file held: where a write was torn is told by the zeros after it.
         write_zeros(file, 0, size_bytes, stopping)
@@ -154,7 +155,9 @@ def prepare_segment(directory: Path, sequence: int, size_bytes: int, stopping: C
         raise
     path = segment_path(directory, sequence)
     assert not path.exists(), "a segment is never made over another one"
+    # failpoint: segment.prepare.before_rename
     preparing.rename(path)
+    # failpoint: segment.prepare.before_directory_sync
     sync_directory(directory)
     return Segment(path, file, sequence, nonce, size_bytes)
 

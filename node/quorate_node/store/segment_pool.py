@@ -87,6 +87,7 @@ class SegmentPool:
             segment.path.rename(spare)
         else:
             segment.path.unlink()
+        # failpoint: segment.recycle.before_directory_sync
         # One by one, oldest first: after power loss what is left of the log has no hole.
         sync_directory(self._directory)
 

@@ -13,13 +13,13 @@ from quorate_node.machine.application.items import Place
 from quorate_node.machine.records import LOCAL_PREFIX
 
 if TYPE_CHECKING:
-    from quorate_node.store.interface import Family, StateBatch, StateReader
+    from quorate_node.store.interface import StateBatch, StateReader
 
 _PREFIX = LOCAL_PREFIX + b"application/refused/"
 _PLACE = Struct(">QI")
 
 
-def mark_refused(batch: StateBatch, meta: Family, index: int, position: int) -> None:
+def mark_refused(batch: StateBatch, meta: str, index: int, position: int) -> None:
     """The command at `position` of entry `index` is not given to the application's machine."""
     batch.put(_PREFIX + _PLACE.pack(index, position), b"", meta)
 
@@ -33,6 +33,6 @@ def refused_places(reader: StateReader, from_index: int, to_index: int) -> set[P
     return places
 
 
-def forget_refused(batch: StateBatch, meta: Family, up_to_index: int) -> None:
+def forget_refused(batch: StateBatch, meta: str, up_to_index: int) -> None:
     """The log up to `up_to_index` is gone: nobody asks any more."""
     batch.delete_range(_PREFIX, _PREFIX + _PLACE.pack(up_to_index + 1, 0), meta)

@@ -52,11 +52,13 @@ class Installation:
                 raise Refused("InvalidArgument", f"snapshot chunk {number} is not canonical: {error}") from error
         if whole.digest() != self._manifest.whole_hash:
             raise Refused("InvalidArgument", "the snapshot's whole hash is not that of its chunks: discard it and take another peer's")
+        # failpoint: snapshot.install.before_meta, awaited
         # Last: with `meta` comes the applied index, and only now is there a state that it is true of.
         batch = self._store.batch()
         for key, value in self._meta:
             batch.put(key, value, self._families[_META])
         await self._write(batch)
+        # failpoint: snapshot.install.before_flush, awaited
         await asyncio.to_thread(self._store.flush)
 
     async def _write_chunk(self, chunk: bytes) -> None:

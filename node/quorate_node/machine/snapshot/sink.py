@@ -115,6 +115,7 @@ def write_file_durably(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        # failpoint: snapshot.chunk.before_rename
         part.replace(path)
         sync_directory(path.parent)
     except OSError as error:

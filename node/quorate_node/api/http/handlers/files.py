@@ -37,6 +37,7 @@ async def snapshot(request: web.Request) -> web.StreamResponse:
     try:
         await response.write(first)
         async for chunk in chunks:
+            # failpoint: api.snapshot.before_piece, awaited
             await response.write(chunk)
     except BaseException:
         if request.transport is not None:
@@ -51,6 +52,7 @@ async def bootstrap(request: web.Request) -> web.StreamResponse:
     body = _bootstrap.decode(await read_body(request))
     service = context_of(request).service
     cluster_id = await service.bootstrap(_token(body.token))
+    # failpoint: api.bootstrap.before_answer, awaited
     return answer(ClusterAnswer(str(cluster_id), str(service.status().member_id)))
 
 
