@@ -64,6 +64,7 @@ class ReadQueue:
             self._start_after(wait_s)
             return
         context = _CONTEXT.pack(self._instance, self._next_round)
+        # failpoint: read.before_round
         if not self._ask(context):
             return
         self._next_round += 1
@@ -93,6 +94,7 @@ class ReadQueue:
                 self._serve(waiters)
 
     def _serve(self, waiters: list[ReadWaiter]) -> None:
+        # failpoint: read.before_serve
         self._waiting_count -= len(waiters)
         for done, _ in waiters:
             done(None)

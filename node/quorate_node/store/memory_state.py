@@ -132,6 +132,7 @@ class MemoryStateStore(_Reader):
     def write(self, batch: MemoryBatch) -> None:
         if batch.consumed:
             raise BatchSpent("the batch was used up by an earlier write: build it anew")
+        # failpoint: state.write.before
         if self.stalled:
             raise Backpressure("the simulated state would stall; try again in a moment")
         batch.consumed = True
@@ -145,6 +146,7 @@ class MemoryStateStore(_Reader):
     def flush(self) -> None:
         if self._disk.power_cycles != self._power_cycle:
             raise StoreFailed("the simulated machine lost power: this store is dead")
+        # failpoint: state.flush.before
         self._disk.state[self._generation] = {name: family.share() for name, family in self._families.items()}
         self._unflushed_bytes = 0
 

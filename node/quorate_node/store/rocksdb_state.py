@@ -107,6 +107,7 @@ class RocksStateStore:
         return WriteBatch(raw_mode=True)
 
     def write(self, batch: WriteBatch) -> None:
+        # failpoint: state.write.before
         if self._stopped("rocksdb.is-write-stopped") or self._stopped("rocksdb.actual-delayed-write-rate"):
             # Asked first, because a refused write has used its batch up: so it can nearly always be tried again as it is.
             raise Backpressure("the state would stall: its flushes or compactions do not keep up; try again in a moment")
@@ -127,6 +128,7 @@ class RocksStateStore:
         family would be ahead of the others. A checkpoint is the call that flushes all of them in one step: take one and drop it.
         """
         with self._flush_lock:
+            # failpoint: state.flush.before
             path = self._flush_path()
             shutil.rmtree(path, ignore_errors=True)
             try:

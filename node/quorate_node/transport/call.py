@@ -25,6 +25,7 @@ async def call_url(
             dialled = await dial(context, session, url, ConnectionClass.CALL)
             try:
                 sent = True
+                # failpoint: transport.call.before_send, awaited
                 await dialled.web_socket.send_bytes(frame)
                 return await _answer(context, dialled.web_socket, url)
             finally:

@@ -56,6 +56,7 @@ async def dial(
     context.counters.dials += 1
     settings = context.settings
     try:
+        # failpoint: transport.dial, awaited
         async with asyncio.timeout(settings.dial_timeout_s):
             web_socket = await _connect(context, session, url, connection_class)
         try:
@@ -113,6 +114,7 @@ async def _greet(
 ) -> Hello:
     identity = context.receiver.identity()
     await web_socket.send_bytes(encode_hello(connection_class, context.settings.advertised_url, identity))
+    # failpoint: transport.handshake.after_hello, awaited
     answer = await web_socket.receive()
     if answer.type is aiohttp.WSMsgType.CLOSE:
         if answer.data == CLOSE_TRY_AGAIN:

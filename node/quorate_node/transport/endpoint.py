@@ -91,6 +91,7 @@ class PeerEndpoint:
                 self._judge_duplicate(hello)
                 judge_hello(context, hello, certificate, connection_class)
                 own = encode_hello(connection_class, settings.advertised_url, context.receiver.identity())
+                # failpoint: transport.handshake.before_answer, awaited
                 await web_socket.send_bytes(own)
                 return hello
         except HandshakeRefused as refusal:

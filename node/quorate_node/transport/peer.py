@@ -67,6 +67,7 @@ class Peer:
                 if delay_s:
                     await self._context.sleep(delay_s)
                 if await process_is_gone(address, self._context.settings.probe_timeout_s):
+                    # failpoint: transport.death.before_report
                     self._context.counters.deaths += self._reported is not LostReason.DIED
                     self._lost(LostReason.DIED, "its process is gone: end of stream, and a reconnect was refused")
                     return
