@@ -117,14 +117,14 @@ class Member:
         self.administration = Administration(settings, self.engine, transport, random, met)
         self.server = SnapshotServer(settings, lambda: self.engine.machine, storage.offer_application, transport, self._on_fetcher_gone)
         self.fetcher = SnapshotFetcher(settings, transport, storage.staging, machine.open_sink, self._on_fetched)
-        self.repair = LogRepair(settings, storage.log, transport)
+        self.repair = LogRepair(settings, storage.log, transport, telemetry)
         self.housekeeping = Housekeeping(
             settings,
             self.engine,
             self.administration,
             transport,
             storage,
-            lambda ranges: self.repair.damaged(ranges, self._peer_ids()),
+            self._repair,
             failed,
         )
         self._installing: tuple[SnapshotMetadata, SnapshotSink] | None = None
@@ -132,6 +132,8 @@ class Member:
         self._ticker: asyncio.TimerHandle | None = None
         self._last_tick_s = 0.0
         self.leader_changed: Callable[[SoftState], None] | None = None
+        self.divergences_told = 0
+        """Times that a leader told this member that its state differs."""
 
     @property
     def machine(self) -> Machine:
@@ -189,10 +191,17 @@ class Member:
         witnesses = self.machine.configuration.witnesses
         return [m for m in self.machine.members if m != self.engine.raft.id and m not in witnesses]
 
+    async def _repair(self, ranges: list[tuple[int, int]]) -> bool:
+        self.repair.found(ranges)
+        return await self.repair.damaged(ranges, self._peer_ids())
+
     def _on_leader_changed(self, soft: SoftState) -> None:
         logger.info("member %d is %s in term %d, leader %d", self.engine.raft.id, soft.role.name, self.engine.raft.term, soft.leader)
         if self.leader_changed is not None:
             self.leader_changed(soft)
+
+    def _note(self, kind: str, text: str) -> None:
+        self._telemetry.timeline.note(asyncio.get_running_loop().time(), kind, text)
 
     def _on_membership(self, configuration: Configuration) -> None:
         logger.info(
@@ -201,6 +210,8 @@ class Member:
             [f"{v}" for v in configuration.voters],
             [f"{v}" for v in configuration.learners],
         )
+        text = f"at index {self.engine.configuration_index}: voters {configuration.voters}, learners {configuration.learners}"
+        self._note("membership", text)
         self.engine.raft.set_priorities({record.member_id: record.priority for record in self.machine.members.values()})
         self._on_peers(configuration)
         if configuration.voters == (self.engine.raft.id,) and not self.engine.soft_state.leader:
@@ -251,6 +262,7 @@ class Member:
 
     def _on_install(self, metadata: SnapshotMetadata, ready: Ready) -> None:
         self._installing = None
+        self._note("snapshot", f"restored from a snapshot at index {metadata.index}")
         self._spawn(self._install(metadata, ready))
 
     async def _install(self, metadata: SnapshotMetadata, ready: Ready) -> None:
@@ -360,6 +372,7 @@ class Member:
                 own = self.machine.digest(index)
                 if own is not None and own != right:
                     text = f"the state at index {index} differs from the majority's: give this member an empty data directory"
+                    self.divergences_told += 1
                     self._failed(Diverged(text))
         return msgspec.msgpack.encode(dict(self.machine.digests()))
 

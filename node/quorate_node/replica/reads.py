@@ -12,6 +12,7 @@ from quorate_node.protocol.ready import ReadState
 from quorate_node.replica.linger import Linger
 from quorate_node.replica.service import ReadDone, ServiceError
 from quorate_node.replica.settings import ReplicaSettings
+from quorate_node.telemetry.instruments import Histogram
 
 ReadWaiter = tuple[ReadDone, float]
 """Whom to tell, and until when (loop time, seconds)."""
@@ -27,6 +28,7 @@ class ReadQueue:
         ask: Callable[[bytes], bool],
         now_s: Callable[[], float],
         start_after: Callable[[float], None],
+        barrier_seconds: Histogram | None = None,
     ) -> None:
         """`ask(context)` starts a quorum round; False when there is no leader to ask. `instance` tells this process's contexts
         from those of its earlier lives, whose late answers must not be taken for ours. `start_after(seconds)` has `start` called."""
@@ -43,6 +45,9 @@ class ReadQueue:
         self._ready: list[tuple[int, list[ReadWaiter]]] = []
         """Confirmed at an index that is not applied yet."""
         self._waiting_count = 0
+        self._barrier_seconds = barrier_seconds
+        self.refused = 0
+        """Reads that found the queue full."""
 
     def __len__(self) -> int:
         return self._waiting_count
@@ -50,6 +55,7 @@ class ReadQueue:
     def add(self, done: ReadDone, deadline_s: float) -> bool:
         """False when the queue is full."""
         if self._waiting_count >= self._settings.pending_reads_max:
+            self.refused += 1
             return False
         self._waiting_count += 1
         self._gathering.append((done, deadline_s))
@@ -74,9 +80,11 @@ class ReadQueue:
     def confirmed(self, states: list[ReadState], applied_index: int) -> None:
         for state in states:
             waiters = self._rounds.pop(state.context, None)
-            self._began_s.pop(state.context, None)
+            began_s = self._began_s.pop(state.context, None)
             if waiters is None:
                 continue
+            if began_s is not None and self._barrier_seconds is not None:
+                self._barrier_seconds.observe(self._now_s() - began_s)
             self._linger.completed(len(waiters), len(self._gathering))
             if state.index <= applied_index:
                 self._serve(waiters)

@@ -16,7 +16,6 @@ from quorate_node.protocol.ready import Role
 from quorate_node.replica.administration import AdministrationCall
 from quorate_node.replica.admission import Admission
 from quorate_node.replica.founding import found_cluster, restore_cluster
-from quorate_node.replica.housekeeping import Diverged
 from quorate_node.replica.joining import JoinAnswer, Joiner, JoinRequest, ProbeAnswer, token_hash
 from quorate_node.replica.member import Environment, Member
 from quorate_node.replica.recovery import recover_log
@@ -179,8 +178,6 @@ class Replica:
         if self.stopped_because is None:
             self.stopped_because = error
             self._telemetry.timeline.note(asyncio.get_running_loop().time(), "stopped", str(error))
-            if isinstance(error, Diverged):
-                self._telemetry.divergences.add()
             logger.critical("this member stops: %s", error, exc_info=error)
             self.stopped.set()
 

@@ -45,12 +45,11 @@ API = (
 )
 REPLICA = (
     Definition("proposals", "quorate_proposals_total", _C, "Commands proposed by this member."),
-    Definition("proposals_failed", "quorate_proposals_failed_total", _C, "Commands that were not carried out, by error.", ("error",)),
     Definition("proposals_pending", "quorate_proposals_pending", _G, "Commands proposed and not yet applied."),
     Definition("proposal_batch", "quorate_proposal_batch_commands", _H, "Commands of one log entry.", (), COUNTS),
     Definition("forwards", "quorate_forwards_total", _C, "Commands forwarded to the leader."),
-    Definition("reads", "quorate_reads_total", _C, "Reads, by consistency.", ("consistency",)),
-    Definition("read_barrier_seconds", "quorate_read_barrier_duration_seconds", _H, "Time a read waits to be consistent.", (), SECONDS),
+    Definition("reads", "quorate_reads_total", _C, "Rounds of reads that asked to be consistent, by consistency; reads that arrive together share one.", ("consistency",)),
+    Definition("read_barrier_seconds", "quorate_read_barrier_duration_seconds", _H, "Time of one quorum round for reads.", (), SECONDS),
     Definition("commit_seconds", "quorate_commit_duration_seconds", _H, "Time from a proposal to its commit.", (), SECONDS),
     Definition("apply_seconds", "quorate_apply_duration_seconds", _H, "Time to apply a batch of entries.", (), SECONDS),
     Definition("commit_index", "quorate_commit_index", _G, "Highest committed index this member knows."),
@@ -62,8 +61,8 @@ REPLICA = (
     Definition("elections", "quorate_elections_total", _C, "Elections this member began."),
     Definition("snapshots_sent", "quorate_snapshots_sent_total", _C, "Snapshots sent to members that were behind."),
     Definition("snapshots_installed", "quorate_snapshots_installed_total", _C, "Snapshots installed by this member."),
-    Definition("divergences", "quorate_divergences_total", _C, "Times the state hash differed from other members'."),
-    Definition("replica_limit_hits", "quorate_replica_limit_hits_total", _C, "Times a limit was hit, by the name of its setting.",
+    Definition("divergences", "quorate_divergences_total", _C, "Times a state hash was found to differ between members."),
+    Definition("replica_limit_hits", "quorate_replica_limit_hits_total", _C, "Times a queue was full, by the name of its setting.",
                ("limit",)),
 )
 MACHINE = (
@@ -87,12 +86,11 @@ STORE = (
 )
 TRANSPORT = (
     Definition("peer_connected", "quorate_peer_connected", _G, "1 when connected to the peer.", ("peer",)),
-    Definition("peer_sent_bytes", "quorate_peer_sent_bytes_total", _C, "Bytes sent to the peer.", ("peer",)),
-    Definition("peer_received_bytes", "quorate_peer_received_bytes_total", _C, "Bytes received from the peer.", ("peer",)),
-    Definition("peer_dropped", "quorate_peer_dropped_messages_total", _C, "Messages dropped because the peer's queue was full.", ("peer",)),
-    Definition("peer_handshakes_refused", "quorate_peer_handshakes_refused_total", _C, "Handshakes refused, by reason.", ("reason",)),
-    Definition("peer_round_trip_seconds", "quorate_peer_round_trip_seconds", _H, "Round trip of a heartbeat to the peer.",
-               ("peer",), SECONDS),
+    Definition("peer_sent_bytes", "quorate_peer_sent_bytes_total", _C, "Bytes sent to other members."),
+    Definition("peer_received_bytes", "quorate_peer_received_bytes_total", _C, "Bytes received from other members."),
+    Definition("peer_dropped", "quorate_peer_dropped_messages_total", _C, "Messages to other members that were dropped, by reason.",
+               ("reason",)),
+    Definition("peer_handshakes_refused", "quorate_peer_handshakes_refused_total", _C, "Handshakes refused, by whom: us or the peer.", ("by",)),
 )
 PROCESS = (
     Definition("loop_lag_seconds", "quorate_event_loop_lag_seconds", _H, "How late the event loop ran a timer.", (), SECONDS),

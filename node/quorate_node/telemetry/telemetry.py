@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR, CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -32,7 +32,6 @@ class Telemetry:
     api_streams: Gauge
     api_stream_requests: Counter
     proposals: Counter
-    proposals_failed: LabelledCounter
     proposals_pending: Gauge
     proposal_batch: Histogram
     forwards: Counter
@@ -67,11 +66,10 @@ class Telemetry:
     damaged_entries: Counter
     repaired_entries: Counter
     peer_connected: LabelledGauge
-    peer_sent_bytes: LabelledCounter
-    peer_received_bytes: LabelledCounter
+    peer_sent_bytes: Counter
+    peer_received_bytes: Counter
     peer_dropped: LabelledCounter
     peer_handshakes_refused: LabelledCounter
-    peer_round_trip_seconds: LabelledHistogram
     loop_lag_seconds: Histogram
     log_lines_suppressed: Counter
     notable_events: LabelledCounter
@@ -83,6 +81,8 @@ class Telemetry:
             self.instruments[definition.attribute] = instrument
             setattr(self, definition.attribute, instrument)
         self.timeline = Timeline(self.notable_events)
+        self.samplers: list[Callable[[], None]] = []
+        """Called before each exposition: they take over numbers that others keep anyway, so that counting twice costs nothing."""
         self.registry = CollectorRegistry(auto_describe=False)
         self.registry.register(_NodeCollector(self.instruments))
         for collector in (PROCESS_COLLECTOR, PLATFORM_COLLECTOR, GC_COLLECTOR):
@@ -90,6 +90,8 @@ class Telemetry:
 
     def exposition(self) -> bytes:
         """The body of `/metrics`, in Prometheus' text format 0.0.4."""
+        for sample in self.samplers:
+            sample()
         return generate_latest(self.registry)
 
 
