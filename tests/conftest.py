@@ -8,6 +8,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from quorate_node.failpoints.loader import instrument
+
+# Every test in this process reaches the failpoints, which do nothing until a test sets one. Before anything else of the node is imported.
+instrument()
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 # No deadline: two busy cores make a single example late without anything being wrong. CI draws the same examples every time, so that a

@@ -61,11 +61,26 @@ def _run(loaded: Loaded) -> int:
     telemetry = Telemetry()
     configure_logging(config.logging.level, config.logging.format, suppressed=telemetry.log_lines_suppressed)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    if "QUORATE_FAILPOINTS" in os.environ and not _start_failpoints():
+        return EXIT_CONFIGURATION
     try:
         return uvloop.run(_live(config, telemetry))
     except (StoreError, TlsError, OSError) as error:
         logger.critical("cannot start: %s", error)
         return EXIT_UNUSABLE
+
+
+def _start_failpoints() -> bool:
+    """For tests of faults alone, and not even imported otherwise. False: they are not sound, as was said."""
+    from quorate_node.failpoints.environment import start
+    from quorate_node.failpoints.errors import FailpointMisuse
+
+    try:
+        start(os.environ)
+    except (FailpointMisuse, OSError) as error:
+        sys.stderr.write(f"quorate-node: the failpoints cannot be set: {error}\n")
+        return False
+    return True
 
 
 async def _live(config: NodeConfig, telemetry: Telemetry) -> int:

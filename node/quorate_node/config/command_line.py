@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from enum import Enum
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Action(Enum):
@@ -37,6 +38,19 @@ SHORT: dict[str, tuple[str, str]] = {
 }
 
 
+class _ListFailpoints(argparse.Action):
+    """As `--version`: prints and ends."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(nargs=0, **options)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from quorate_node.failpoints.document import listing
+
+        sys.stdout.write(listing())
+        parser.exit()
+
+
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="quorate-node",
@@ -51,6 +65,7 @@ def parser() -> argparse.ArgumentParser:
     action = made.add_mutually_exclusive_group()
     action.add_argument("--check", action="store_true", help="say whether the configuration is sound, and end")
     action.add_argument("--print-config", action="store_true", help="print every setting with its origin, secrets left out, and end")
+    made.add_argument("--list-failpoints", action=_ListFailpoints, help="print the places where QUORATE_FAILPOINTS can act, and end")
     made.add_argument("--version", action="version", version=f"quorate-node {version('quorate')}")
     return made
 

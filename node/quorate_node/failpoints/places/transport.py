@@ -1,0 +1,26 @@
+"""Failpoints of the wire between members."""
+
+from __future__ import annotations
+
+from quorate_node.failpoints.places import Places
+
+PLACES: Places = {
+    "transport.dial": ("transport/dial.py", "a peer is about to be dialled", "`error(ConnectionResetError)`: nobody is reached"),
+    "transport.handshake.after_hello": ("transport/dial.py", "this side has greeted and waits", "handshakes that overtake each other"),
+    "transport.handshake.before_answer": (
+        "transport/endpoint.py",
+        "a peer was admitted and not answered",
+        "a member that is remembered and never connected",
+    ),
+    "transport.send": ("transport/link.py", "a frame of messages is about to be written", "`skip` loses it on one link", "skip"),
+    "transport.receive": ("transport/accepted.py", "a frame of messages has come", "`skip` loses it on one link", "skip"),
+    "transport.request.after_send": ("transport/link.py", "a request has left, its answer is awaited", "requests that time out"),
+    "transport.request.before_answer": (
+        "transport/accepted.py",
+        "a request was carried out and not answered",
+        "`skip`: an answer that is lost",
+        "skip",
+    ),
+    "transport.call.before_send": ("transport/call.py", "a probe or a join is about to be sent", "an empty member that is not heard"),
+    "transport.death.before_report": ("transport/peer.py", "a peer's process is found dead, nobody was told", "late suspicion"),
+}
