@@ -1,0 +1,42 @@
+"""A member's own clock: it runs fast or slow, stands still while the machine sleeps, and may be set forward by a fault."""
+
+from __future__ import annotations
+
+MILLION = 1_000_000
+
+
+class Clock:
+    """Maps virtual time (integer nanoseconds, common to all) to what one machine's clock shows, and back.
+
+    Never decreases: what it stands for (CLOCK_MONOTONIC, CLOCK_BOOTTIME) does not either.
+    """
+
+    def __init__(self, offset_ns: int = 0, drift_ppm: int = 0) -> None:
+        """`drift_ppm` parts in a million: 50,000 runs 5 % fast."""
+        assert drift_ppm > -MILLION, "a clock that stands still or runs backwards is no monotonic one"
+        self._base_virtual_ns = 0
+        self._base_local_ns = offset_ns
+        self._rate = MILLION + drift_ppm
+
+    def local(self, virtual_ns: int) -> int:
+        return self._base_local_ns + (virtual_ns - self._base_virtual_ns) * self._rate // MILLION
+
+    def virtual(self, local_ns: int) -> int:
+        """The first virtual time at which this clock shows at least `local_ns`."""
+        return self._base_virtual_ns - (self._base_local_ns - local_ns) * MILLION // self._rate
+
+    def set_drift(self, virtual_ns: int, drift_ppm: int) -> None:
+        """From now on; what it shows now stays."""
+        assert drift_ppm > -MILLION
+        self._rebase(virtual_ns)
+        self._rate = MILLION + drift_ppm
+
+    def jump(self, virtual_ns: int, forward_ns: int) -> None:
+        """A broken clock: no bound on drift holds over this moment."""
+        assert forward_ns >= 0, "a monotonic clock is never set back"
+        self._rebase(virtual_ns)
+        self._base_local_ns += forward_ns
+
+    def _rebase(self, virtual_ns: int) -> None:
+        self._base_local_ns = self.local(virtual_ns)
+        self._base_virtual_ns = virtual_ns

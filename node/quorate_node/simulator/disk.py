@@ -1,0 +1,142 @@
+"""A member's disk with faults, and the log's sync in virtual time. The stores above it are the ones that production's rules are in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import Random
+
+from quorate_node.protocol.ready import Persist
+from quorate_node.replica.log_sync import SyncedCallback
+from quorate_node.simulator.loop import VirtualLoop
+from quorate_node.simulator.options import DiskOptions
+from quorate_node.simulator.process import Process
+from quorate_node.store import MemoryDisk, Stores
+from quorate_node.store.directory import Identity
+from quorate_node.store.interface import LogStore
+from quorate_node.store.kernel_synced_log import KernelSyncedLog
+from quorate_node.store.memory_directory import MemoryDirectory
+from quorate_node.store.memory_log import MemoryHardState, MemoryLogBackend
+from quorate_node.store.memory_state import MemoryStateStore
+from quorate_node.store.settings import StoreSettings
+
+CLOSE_POLL_S = 0.002
+
+
+class SimulatedDisk(MemoryDisk):
+    """One machine's disk; it outlives the processes that use it."""
+
+    def __init__(self, staging: Path) -> None:
+        super().__init__()
+        self.staging = staging
+        self.stalled_until_ns = 0
+
+    def lose_power(self, random: Random) -> tuple[int, int]:
+        """Of the writes under way some prefix had reached the disk. Returns (kept, lost)."""
+        pending = self.pending()
+        keep = random.randint(0, pending)
+        self.crash(keep)
+        return keep, pending - keep
+
+    def process_died(self, state: MemoryStateStore, keep_state: bool) -> None:
+        """The machine lives: what was written stays in its page cache, and of the state what its own log held."""
+        if keep_state and not state.closed:
+            state.flush()
+        self.crash(self.pending())
+
+    def damage(self, index: int, random: Random) -> str:
+        """One stored record goes bad at rest. Returns how."""
+        records = self.durable["records"]
+        how = random.choice(("flipped", "lost", "misdirected"))
+        others = [other for other in records if other != index]
+        if how == "misdirected" and others:
+            # A write that was meant for another place landed here.
+            content = records[random.choice(others)]
+            for contents in (self.current, self.durable):
+                contents["records"][index] = content
+        elif how == "lost":
+            self.lose_record(index)
+        else:
+            how = "flipped"
+            self.damage_record(index, random.randrange(8 * len(records[index])))
+        return how
+
+
+class SimulatedDirectory(MemoryDirectory):
+    """Received snapshot chunks are in real files, as in production, and stay there over a restart."""
+
+    def __init__(self, disk: SimulatedDisk, settings: StoreSettings, expected_identity: Identity | None = None) -> None:
+        super().__init__(disk, settings, expected_identity)
+        self._path = disk.staging
+
+    def staging(self) -> Path:
+        self._path.mkdir(parents=True, exist_ok=True)
+        return self._path
+
+
+def open_stores(disk: SimulatedDisk, settings: StoreSettings) -> Stores:
+    """As `store.open_store` does. Raises `HardStateLost`, `StoreFailed`."""
+    directory = SimulatedDirectory(disk, settings)
+    log = KernelSyncedLog(MemoryLogBackend(disk), MemoryHardState(disk), settings)
+    state = MemoryStateStore(disk, f"state-{disk.state_generation:06d}")
+    return Stores(directory, log, state, settings, disk.state_generation, disk)
+
+
+Observe = Callable[[Sequence[Persist]], None]
+
+
+class SimulatedLogSync:
+    """Implements `replica.log_sync.LogSync`. The batch is written at one moment and durable at a later one: between them power loss
+    may keep or drop it, and nobody was told yet."""
+
+    def __init__(
+        self,
+        loop: VirtualLoop,
+        process: Process,
+        disk: SimulatedDisk,
+        options: DiskOptions,
+        random: Random,
+        observe: Observe,
+        log: LogStore,
+        synced: SyncedCallback,
+    ) -> None:
+        self._loop = loop
+        self._process = process
+        self._disk = disk
+        self._options = options
+        self._random = random
+        self._observe = observe
+        self._log = log
+        self._tell = synced
+        self._busy = False
+        self._closed = False
+
+    def write(self, batches: Sequence[Persist]) -> None:
+        assert not self._busy, "one job at a time"
+        self._busy = True
+        self._loop.after(self._part_ns(), self._process, self._begin, batches)
+
+    def _part_ns(self) -> int:
+        return int(self._random.expovariate(2.0 / (self._options.sync_us_mean * 1_000)))
+
+    def _begin(self, batches: Sequence[Persist]) -> None:
+        outcome: Exception | None = None
+        try:
+            self._log.write(batches)
+        except Exception as error:  # noqa: BLE001 - the writer judges it, as it does production's
+            outcome = error
+        else:
+            self._observe(batches)
+        stall_ns = max(0, self._disk.stalled_until_ns - self._loop.now_ns)
+        self._loop.after(stall_ns + self._part_ns(), self._process, self._end, outcome)
+
+    def _end(self, outcome: Exception | None) -> None:
+        self._busy = False
+        if not self._closed:
+            self._tell(outcome)
+
+    async def close(self) -> None:
+        self._closed = True
+        while self._busy:  # noqa: ASYNC110 - a wait once in a life
+            await asyncio.sleep(CLOSE_POLL_S)

@@ -1,0 +1,269 @@
+"""An asyncio event loop in virtual time: one thread, no sockets, no sleep; what happens, and in which order, follows from the seed.
+
+Time stands still while a callback runs, but for `cpu_ns` a look at the clock, and jumps to the next timer when nothing is ready.
+Object hashes cannot matter: tasks and futures, which the standard library keeps in sets, are numbered, and hash by their number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from asyncio import events
+from collections import deque
+from collections.abc import Callable, Coroutine, Generator
+from contextvars import Context, copy_context
+from heapq import heappop, heappush
+from random import Random
+from struct import Struct
+from typing import Any, TypeVar
+
+from quorate_node.simulator.clock import Clock
+from quorate_node.simulator.process import Process, current_process
+from quorate_node.simulator.trace import Trace
+
+Value = TypeVar("Value")
+SECOND_NS = 1_000_000_000
+_STEP = Struct(">QI")
+
+
+class TooManySteps(Exception):
+    """The run did more than its limit: something spins without letting time pass."""
+
+
+class NothingLeft(Exception):
+    """Nothing is scheduled any more: what was waited for can never come."""
+
+
+class _NumberedTask(asyncio.Task[Value]):
+    def __init__(self, number: int, coroutine: Any, **options: Any) -> None:
+        self.number = number  # Before the base class, which puts the task into a set.
+        super().__init__(coroutine, **options)
+
+    def __hash__(self) -> int:
+        return self.number
+
+
+class _NumberedFuture(asyncio.Future[Value]):
+    def __init__(self, number: int, **options: Any) -> None:
+        self.number = number
+        super().__init__(**options)
+
+    def __hash__(self) -> int:
+        return self.number
+
+
+class VirtualLoop(asyncio.AbstractEventLoop):
+    def __init__(self, random: Random, trace: Trace, *, cpu_ns: int = 0, executor_ns_max: int = 1_000_000) -> None:
+        """`cpu_ns`: what each look at the clock costs, so that long work passes its time slices. `executor_ns_max`: how long work
+        in another thread takes at most before it has its effect, and once more before it is known to be over."""
+        self.now_ns = 0
+        self.steps = 0
+        self.failures: list[dict[str, Any]] = []
+        """What callbacks raised: always a bug, of the simulator or of what runs in it."""
+        self._random = random
+        self._trace = trace
+        self._cpu_ns = cpu_ns
+        self._executor_ns_max = executor_ns_max
+        self._ready: deque[tuple[Process, asyncio.Handle]] = deque()
+        self._timers: list[tuple[int, int, Process, asyncio.TimerHandle]] = []
+        self._numbers = 0
+        self._others: list[Process] = []
+        """Every process there ever was: a dead one's tasks are kept, so that no destructor runs its code before the end."""
+        self._over = False
+        self.unheard: list[Exception] = []
+        self.world = Process(0, "world", Clock())
+        self.current = self.world
+
+    # -- processes ------------------------------------------------------------------------------------------------------
+
+    def process(self, name: str, clock: Clock) -> Process:
+        process = Process(len(self._others) + 1, name, clock)
+        self._others.append(process)
+        return process
+
+    def spawn(self, process: Process, coroutine: Coroutine[Any, Any, Value], name: str | None = None) -> asyncio.Task[Value]:
+        """A task of `process`, whoever asks for it."""
+        return self.create_task(coroutine, name=name, context=process.context)
+
+    def kill(self, process: Process) -> None:
+        """At once: whatever it waits for, it never goes on."""
+        process.alive = False
+        process.deferred.clear()
+
+    def pause(self, process: Process) -> None:
+        process.paused = True
+
+    def resume(self, process: Process) -> None:
+        process.paused = False
+        self._ready.extend(process.deferred)
+        process.deferred.clear()
+
+    # -- time -----------------------------------------------------------------------------------------------------------
+
+    def time(self) -> float:
+        """What the running process's own clock shows, in seconds."""
+        self.now_ns += self._cpu_ns
+        return self.current.clock.local(self.now_ns) / SECOND_NS
+
+    def call_soon(  # type: ignore[override]
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        process = self.current if context is None else context[current_process]
+        handle = asyncio.Handle(callback, args, self, copy_context() if context is None else context)
+        self._ready.append((process, handle))
+        return handle
+
+    call_soon_threadsafe = call_soon  # type: ignore[assignment]
+
+    def call_later(  # type: ignore[override]
+        self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        process = self.current if context is None else context[current_process]
+        local_ns = process.clock.local(self.now_ns) + round(delay * SECOND_NS)
+        return self._call_at(max(process.clock.virtual(local_ns), self.now_ns), process, callback, args, context)
+
+    def call_at(  # type: ignore[override]
+        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        process = self.current if context is None else context[current_process]
+        return self._call_at(max(process.clock.virtual(round(when * SECOND_NS)), self.now_ns), process, callback, args, context)
+
+    def after(self, delay_ns: int, process: Process, callback: Callable[..., object], *args: Any) -> asyncio.TimerHandle:
+        """In virtual time, for `process`: a delivery of the network, the end of a disk's operation."""
+        return self._call_at(self.now_ns + delay_ns, process, callback, args, process.context)
+
+    def _call_at(
+        self, due_ns: int, process: Process, callback: Callable[..., object], args: tuple[Any, ...], context: Context | None
+    ) -> asyncio.TimerHandle:
+        if context is None:
+            context = copy_context()
+        handle = asyncio.TimerHandle(process.clock.local(due_ns) / SECOND_NS, callback, args, self, context)
+        self._numbers += 1
+        heappush(self._timers, (due_ns, self._numbers, process, handle))
+        return handle
+
+    # -- running --------------------------------------------------------------------------------------------------------
+
+    def run(self, main: Coroutine[Any, Any, Value], steps_max: int, stop: Callable[[], bool]) -> Value | None:
+        """Run the world's coroutine to its end, or until `stop()`. Raises `TooManySteps`, `NothingLeft`, and what `main` raises."""
+        events._set_running_loop(self)
+        collecting = gc.isenabled()
+        gc.disable()  # A collection runs destructors at moments that no seed decides.
+        try:
+            task = self.spawn(self.world, main, "main")
+            while not task.done() and not stop():
+                self._turn()
+                if self.steps > steps_max:
+                    raise TooManySteps(f"{self.steps} steps by {self.now_ns / SECOND_NS:.3f} s of virtual time: something spins")
+            return task.result() if task.done() else None
+        finally:
+            self._bury()
+            events._set_running_loop(None)
+            if collecting:
+                gc.enable()
+
+    def _turn(self) -> None:
+        ready, timers = self._ready, self._timers
+        if not ready:
+            if not timers:
+                raise NothingLeft("nothing is scheduled and nothing runs: the simulation hangs")
+            self.now_ns = max(self.now_ns, timers[0][0])
+        while timers and timers[0][0] <= self.now_ns:
+            _, _, process, handle = heappop(timers)
+            if not handle._cancelled:
+                ready.append((process, handle))
+        for _ in range(len(ready)):
+            process, ready_handle = ready.popleft()
+            if ready_handle._cancelled or not process.alive:
+                continue
+            if process.paused:
+                process.deferred.append((process, ready_handle))
+                continue
+            self.steps += 1
+            self._trace.step(_STEP.pack(self.now_ns, process.number))
+            self.current = process
+            ready_handle._run()
+        self.current = self.world
+
+    def _bury(self) -> None:
+        """End what never ended: the `finally` of its coroutines runs here, where nothing that it schedules is ever run."""
+        self._over = True
+        for process in (self.world, *self._others):
+            for task in process.tasks.values():
+                task._log_destroy_pending = False  # type: ignore[attr-defined]
+                coroutine = task.get_coro()
+                try:
+                    assert coroutine is not None
+                    coroutine.close()
+                except Exception as error:  # noqa: BLE001 - it waits in its `finally`, or misses what is gone: of no consequence now
+                    self.unheard.append(error)
+            process.tasks.clear()
+        self._ready.clear()
+        self._timers.clear()
+
+    # -- what asyncio asks of a loop ------------------------------------------------------------------------------------
+
+    def create_future(self) -> asyncio.Future[Any]:
+        self._numbers += 1
+        return _NumberedFuture(self._numbers, loop=self)
+
+    def create_task(
+        self,
+        coro: Generator[Any, None, Value] | Coroutine[Any, Any, Value],
+        *,
+        name: str | None = None,
+        context: Context | None = None,
+    ) -> asyncio.Task[Value]:
+        process = self.current if context is None else context[current_process]
+        self._numbers += 1
+        number = self._numbers
+        task: asyncio.Task[Value] = _NumberedTask(number, coro, loop=self, name=name or f"task-{number}", context=context)
+        process.tasks[number] = task
+        task.add_done_callback(lambda _: process.tasks.pop(number, None), context=process.context)
+        return task
+
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Any, func: Callable[..., Value], *args: Any
+    ) -> asyncio.Future[Value]:
+        """As in another thread: the work has its effect after a moment, and the caller hears of it after another."""
+        assert executor is None, "the simulation has one executor"
+        process = self.current
+        future: asyncio.Future[Value] = self.create_future()
+
+        def work() -> None:
+            try:
+                result = func(*args)
+            except Exception as error:  # noqa: BLE001 - it is the caller's, who waits for it
+                self.after(self._draw_ns(), process, tell, None, error)
+            else:
+                self.after(self._draw_ns(), process, tell, result, None)
+
+        def tell(result: Value, error: Exception | None) -> None:
+            if future.cancelled():
+                return
+            if error is None:
+                future.set_result(result)
+            else:
+                future.set_exception(error)
+
+        self.after(self._draw_ns(), process, work)
+        return future
+
+    def _draw_ns(self) -> int:
+        return self._random.randrange(self._executor_ns_max + 1)
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        if not self._over:
+            self.failures.append(context)
+
+    def get_debug(self) -> bool:
+        return False
+
+    def is_running(self) -> bool:
+        return True
+
+    def is_closed(self) -> bool:
+        return False
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        """It is dropped when its time comes."""

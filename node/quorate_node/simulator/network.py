@@ -1,0 +1,131 @@
+"""The wires between machines: who hears whom, how late, and what is lost on the way. `transport` is a member's end of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from quorate_node.protocol.message import Message
+from quorate_node.simulator.loop import VirtualLoop
+from quorate_node.simulator.options import NetworkOptions
+from quorate_node.simulator.process import Process
+from quorate_node.simulator.trace import Trace
+
+if TYPE_CHECKING:
+    from quorate_node.simulator.transport import SimulatedTransport
+
+STRAGGLE_FACTOR = 50
+IDLE_NS = 3_000_000_000
+"""A silent connection is given up after so long, as with `transport.idle_timeout_s`."""
+DEATH_NS = 2_000_000
+"""A killed process's connections end, and a reconnect is refused, within this."""
+
+Pair = tuple[str, str]
+"""(from, to): URLs of machines."""
+
+
+class Network:
+    def __init__(self, loop: VirtualLoop, random: Random, options: NetworkOptions, trace: Trace, counters: Counter[str]) -> None:
+        self.loop = loop
+        self.options = options
+        self.trace = trace
+        self.counters = counters
+        self.faulty = False
+        """False: nothing is lost, doubled or late, whatever the options say. Partitions are the world's to heal."""
+        self.listening: dict[str, SimulatedTransport] = {}
+        self.blocked: dict[Pair, int] = {}
+        """Pairs that cannot hear each other, in that direction, and since when."""
+        self.clogged: dict[Pair, int] = {}
+        """What is sent arrives after this time."""
+        self.sent: Callable[[Message], None] = _nobody_looks
+        """Told of every message that leaves a member."""
+        self._random = random
+        self._last_due: dict[Pair, int] = {}
+
+    # -- how long, whether at all --------------------------------------------------------------------------------------
+
+    def delay_ns(self, pair: Pair) -> int:
+        options, random = self.options, self._random
+        delay_us = options.delay_us_min + random.expovariate(1 / options.delay_us_mean)
+        if self.faulty and random.random() < options.straggling:
+            self.counters["network straggler"] += 1
+            delay_us *= STRAGGLE_FACTOR
+        due_ns = self.loop.now_ns + int(delay_us * 1_000)
+        clogged_ns = self.clogged.get(pair, 0)
+        if clogged_ns > due_ns:
+            self.counters["network clogged"] += 1
+            due_ns = clogged_ns + random.randrange(1_000_000)
+        if options.in_order:
+            due_ns = self._last_due[pair] = max(due_ns, self._last_due.get(pair, 0) + 1)
+        elif due_ns < self._last_due.get(pair, 0):
+            self.counters["network reordered"] += 1
+        else:
+            self._last_due[pair] = due_ns
+        return due_ns - self.loop.now_ns
+
+    def lost(self, pair: Pair) -> bool:
+        if pair in self.blocked:
+            self.counters["network partitioned"] += 1
+            return True
+        if self.faulty and self._random.random() < self.options.loss:
+            self.counters["network lost"] += 1
+            return True
+        return False
+
+    def doubled(self) -> bool:
+        if self.faulty and self._random.random() < self.options.duplication:
+            self.counters["network duplicated"] += 1
+            return True
+        return False
+
+    def carry(self, pair: Pair, process: Process, callback: Callable[..., object], *args: Any) -> None:
+        """Call back at the other end, if it gets there."""
+        if not self.lost(pair):
+            self.loop.after(self.delay_ns(pair), process, self._arrive, pair, callback, args)
+
+    def _arrive(self, pair: Pair, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
+        if pair in self.blocked:
+            self.counters["network partitioned"] += 1
+        else:
+            callback(*args)
+
+    # -- partitions -----------------------------------------------------------------------------------------------------
+
+    def block(self, sources: list[str], targets: list[str]) -> None:
+        for source in sources:
+            for target in targets:
+                if source != target:
+                    self.blocked.setdefault((source, target), self.loop.now_ns)
+                    self.loop.after(IDLE_NS, self.loop.world, self._give_up, (source, target), self.loop.now_ns)
+
+    def heal(self) -> None:
+        self.blocked.clear()
+        self.clogged.clear()
+
+    def _give_up(self, pair: Pair, since_ns: int) -> None:
+        """Nothing came over a connection for so long that its ends let go of it."""
+        if self.blocked.get(pair) != since_ns:
+            return
+        for url, other in (pair, pair[::-1]):
+            transport = self.listening.get(url)
+            if transport is not None:
+                self.loop.after(0, transport.process, transport.fell_silent, other)
+
+    # -- processes come and go ------------------------------------------------------------------------------------------
+
+    def listen(self, transport: SimulatedTransport) -> None:
+        self.listening[transport.url] = transport
+
+    def leave(self, transport: SimulatedTransport, *, died: bool, seen: bool) -> None:
+        """Its connections end: with a goodbye, abruptly, or unseen, as when its machine has lost power."""
+        if self.listening.get(transport.url) is transport:
+            del self.listening[transport.url]
+        for other in self.listening.values():
+            delay_ns = self._random.randrange(DEATH_NS) if seen else IDLE_NS + self._random.randrange(DEATH_NS)
+            self.loop.after(delay_ns, other.process, other.end_of, transport, died, seen)
+
+
+def _nobody_looks(_message: Message) -> None:
+    """Before the invariants are there."""

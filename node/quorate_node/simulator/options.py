@@ -1,0 +1,228 @@
+"""Everything that differs from one seed to the next, drawn from it: sizes, timers, which faults there are, and how often they come.
+
+Swarm testing: a world with one kind of fault finds other bugs than one with all of them, so each kind is off in many seeds, and where
+it is on its rate is drawn too.
+"""
+
+from __future__ import annotations
+
+from random import Random
+
+import msgspec
+
+SECOND_NS = 1_000_000_000
+
+
+class NetworkOptions(msgspec.Struct, frozen=True):
+    delay_us_min: int
+    delay_us_mean: int
+    loss: float
+    """Of messages; requests are lost at the same rate, each way."""
+    duplication: float
+    straggling: float
+    """How many take fifty times as long."""
+    in_order: bool
+    """As on one connection; else every message overtakes as it likes."""
+    deaths_seen: bool
+    """The connections of a killed process end; else it is only silent."""
+    frame_messages_max: int
+
+
+class DiskOptions(msgspec.Struct, frozen=True):
+    sync_us_mean: int
+    executor_us_max: int
+
+
+class FaultOptions(msgspec.Struct, frozen=True):
+    """Rates in faults a second of virtual time, over the whole cluster; 0: none of this kind."""
+
+    kill: float
+    power_loss: float
+    power_loss_all: float
+    pause: float
+    suspend: float
+    partition: float
+    clog: float
+    disk_stall: float
+    disk_full: float
+    sync_failure: float
+    damage: float
+    wipe: float
+    down_ms_max: int
+    pause_ms_max: int
+    partition_ms_max: int
+
+
+class Options(msgspec.Struct, frozen=True):
+    seed: int
+    members: int
+    spares: int
+    """More machines that membership changes may bring in."""
+    witness: bool
+    priorities: bool
+    clients: int
+    watchers: int
+    commands: int
+    """Operations of all clients together, after which the faults end."""
+    think_ms_max: int
+    keys: int
+    sessions: float
+    """How many of the clients use one."""
+    network: NetworkOptions
+    disk: DiskOptions
+    faults: FaultOptions
+    clock_drift_ppm_max: int
+    clocks_jump: bool
+    cpu_ns: int
+    membership_changes: float
+    transfers: float
+    """A second, as faults."""
+    compactions: float
+    """Of the clients' operations, how many compact the key-value history."""
+    leases: bool
+    tick_ms: int
+    heartbeat_ms: int
+    election_timeout_ms: int
+    read_lease_ms: int
+    pre_vote: bool
+    check_quorum: bool
+    confirm_by_quorum: bool
+    commit_eagerly: bool
+    batch_commands_max: int
+    pipeline_entries_max: int
+    batch_linger_ms: int
+    announce_commit_ms: int
+    append_bytes_max: int
+    inflight_messages_max: int
+    recent_bytes_max: int
+    committed_bytes_per_ready_max: int
+    log_cache_bytes: int
+    log_keep_entries: int
+    compact_every_entries: int
+    snapshot_chunk_bytes: int
+    digest_interval: int
+    watch_buffer_events_max: int
+    range_chunk_keys: int
+
+    def text(self) -> str:
+        """For people: a line a group, rates that are zero left out."""
+        lines = []
+        for name, value in msgspec.to_builtins(self).items():
+            if isinstance(value, dict):
+                shown = ", ".join(f"{key} {_figure(rate)}" for key, rate in value.items() if rate)
+                lines.append(f"  {name}: {shown or 'none'}")
+        flat = [f"{name} {_figure(value)}" for name, value in msgspec.to_builtins(self).items() if not isinstance(value, dict)]
+        return "\n".join([f"  {', '.join(flat)}", *lines])
+
+
+def _figure(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def draw(seed: int, commands: int | None = None) -> Options:
+    """`commands` overrides how much the clients do; the rest stays what the seed says."""
+    random = Random(f"options {seed}")
+    election_timeout_ms = random.choice((100, 200, 500, 1000))
+    heartbeat_ms = random.choice((20, 50, 90))
+    calm = random.random() < 0.1
+    drawn_commands = random.choice((100, 300, 600))
+    return Options(
+        seed=seed,
+        members=random.choice((1, 3, 3, 3, 5, 5, 7)),
+        spares=random.choice((0, 0, 1, 2)),
+        witness=random.random() < 0.2,
+        priorities=random.random() < 0.2,
+        clients=random.randint(2, 8),
+        watchers=random.randint(0, 3),
+        commands=commands if commands is not None else drawn_commands,
+        think_ms_max=random.choice((5, 50, 300)),
+        keys=random.choice((1, 5, 40)),
+        sessions=random.choice((0.0, 0.3, 1.0)),
+        network=_network(random),
+        disk=DiskOptions(random.choice((50, 500, 5_000)), random.choice((10, 1_000, 20_000))),
+        faults=_faults(random, calm),
+        clock_drift_ppm_max=random.choice((0, 100, 50_000)),
+        clocks_jump=random.random() < 0.1,
+        cpu_ns=random.choice((0, 0, 1_000, 500_000)),
+        membership_changes=_sometimes(random, 0.3, 1.0),
+        transfers=_sometimes(random, 0.4, 1.0),
+        compactions=_sometimes(random, 0.5, 0.05),
+        leases=random.random() < 0.5,
+        tick_ms=random.choice((5, 10, 20)),
+        heartbeat_ms=heartbeat_ms,
+        election_timeout_ms=election_timeout_ms,
+        read_lease_ms=random.choice((0, 60, 100)),
+        pre_vote=random.random() < 0.9,
+        check_quorum=random.random() < 0.9,
+        confirm_by_quorum=random.random() < 0.8,
+        commit_eagerly=random.random() < 0.2,
+        batch_commands_max=random.choice((1, 3, 4096)),
+        pipeline_entries_max=random.choice((1, 1, 4, 64)),
+        batch_linger_ms=random.choice((0, 1)),
+        announce_commit_ms=random.choice((1, 10, 50)),
+        append_bytes_max=random.choice((0, 300, 1 << 20)),
+        inflight_messages_max=random.choice((1, 4, 256)),
+        recent_bytes_max=random.choice((0, 1_000, 1 << 20)),
+        committed_bytes_per_ready_max=random.choice((1, 1_000, 16 << 20)),
+        log_cache_bytes=random.choice((1, 1_000, 1 << 20)),
+        log_keep_entries=random.choice((1, 5, 50, 5_000)),
+        compact_every_entries=random.choice((10, 30, 100, 50_000)),
+        snapshot_chunk_bytes=random.choice((100, 1_000, 1 << 20)),
+        digest_interval=random.choice((1, 7, 100)),
+        watch_buffer_events_max=random.choice((1, 4, 4_096)),
+        range_chunk_keys=random.choice((2, 1_000)),
+    )
+
+
+def _sometimes(random: Random, probability: float, high: float) -> float:
+    """0 in most seeds, and in the others anything up to `high`, the small rates as likely as the large ones."""
+    chosen, exponent = random.random() < probability, random.uniform(-2, 0)
+    return high * 10**exponent if chosen else 0.0
+
+
+def _network(random: Random) -> NetworkOptions:
+    return NetworkOptions(
+        delay_us_min=random.choice((10, 100, 1_000)),
+        delay_us_mean=random.choice((100, 500, 2_000, 10_000)),
+        loss=_sometimes(random, 0.5, 0.2),
+        duplication=_sometimes(random, 0.4, 0.3),
+        straggling=_sometimes(random, 0.4, 0.05),
+        in_order=random.random() < 0.5,
+        deaths_seen=random.random() < 0.7,
+        frame_messages_max=random.choice((1, 1_000)),
+    )
+
+
+def _faults(random: Random, calm: bool) -> FaultOptions:
+    def rate(probability: float, high: float) -> float:
+        drawn = _sometimes(random, probability, high)
+        return 0.0 if calm else drawn
+
+    return FaultOptions(
+        kill=rate(0.6, 2.0),
+        power_loss=rate(0.5, 1.0),
+        power_loss_all=rate(0.2, 0.3),
+        pause=rate(0.4, 1.0),
+        suspend=rate(0.2, 0.5),
+        partition=rate(0.6, 1.5),
+        clog=rate(0.4, 1.0),
+        disk_stall=rate(0.3, 0.5),
+        disk_full=rate(0.2, 0.3),
+        sync_failure=rate(0.2, 0.3),
+        damage=rate(0.3, 0.5),
+        wipe=rate(0.25, 0.3),
+        down_ms_max=random.choice((50, 500, 5_000)),
+        pause_ms_max=random.choice((100, 1_000, 5_000)),
+        partition_ms_max=random.choice((200, 2_000, 8_000)),
+    )
+
+
+def quiet(options: Options) -> Options:
+    """The same world without any fault: for tests, and to see what a fault adds."""
+    none = msgspec.structs.replace(
+        options.faults, **{name: 0.0 for name in FaultOptions.__struct_fields__ if not name.endswith("_max")}
+    )
+    network = msgspec.structs.replace(options.network, loss=0.0, duplication=0.0, straggling=0.0)
+    return msgspec.structs.replace(
+        options, faults=none, network=network, membership_changes=0.0, transfers=0.0, clocks_jump=False
+    )

@@ -1,0 +1,32 @@
+"""One life of a program on the virtual loop: what it has scheduled belongs to it, and stops with it at any await point."""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import Context, ContextVar
+from typing import Any
+
+from quorate_node.simulator.clock import Clock
+
+current_process: ContextVar[Process] = ContextVar("current_process")
+"""Travels with every callback and task, as context variables do: whatever a process schedules is its own."""
+
+
+class Process:
+    """Killed, nothing of it runs any more, no `finally` either: power is gone. Paused, all that is due waits until it is resumed."""
+
+    def __init__(self, number: int, name: str, clock: Clock) -> None:
+        self.number = number
+        self.name = name
+        self.clock = clock
+        self.alive = True
+        self.paused = False
+        self.deferred: list[tuple[Process, asyncio.Handle]] = []
+        """What came due while it was paused, in order."""
+        self.tasks: dict[int, asyncio.Task[Any]] = {}
+        """Every task not yet done. Kept after its death too, so that no destructor runs its code."""
+        self.context = Context()
+        self.context.run(current_process.set, self)
+
+    def __repr__(self) -> str:
+        return f"<Process {self.name}#{self.number}{'' if self.alive else ' dead'}{' paused' if self.paused else ''}>"

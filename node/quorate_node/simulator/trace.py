@@ -1,0 +1,39 @@
+"""The running hash over everything that happens, and, when asked for, the events that a person would want to read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import blake2b
+
+FLUSH_PARTS = 4096
+
+
+class Trace:
+    """Two runs of a seed on one commit have the same hash, in any process: else something depends on what no seed decides."""
+
+    def __init__(self, show: Callable[[str], None] | None = None) -> None:
+        self._hash = blake2b(digest_size=16)
+        self._parts: list[bytes] = []
+        self._show = show
+        self.now_ns: Callable[[], int] = lambda: 0
+
+    def step(self, packed: bytes) -> None:
+        """One callback of one process at one time."""
+        self._parts.append(packed)
+        if len(self._parts) >= FLUSH_PARTS:
+            self._flush()
+
+    def event(self, what: str, *details: object) -> None:
+        """Something of the world: a fault, a message's fate, an operation's end. Details must not carry addresses of objects."""
+        text = f"{what} {' '.join(map(str, details))}"
+        self._parts.append(text.encode())
+        if self._show is not None:
+            self._show(f"{self.now_ns() / 1e9:12.6f} {text}")
+
+    def _flush(self) -> None:
+        self._hash.update(b"".join(self._parts))
+        self._parts.clear()
+
+    def digest(self) -> str:
+        self._flush()
+        return self._hash.hexdigest()
