@@ -36,10 +36,6 @@ class Backpressure(StoreError):
     """RocksDB would stall this write; nothing was written."""
 
 
-class BatchSpent(StoreError):
-    """The batch object was used up by an earlier write (rocksdict's rule): nothing of it was written now; build it anew."""
-
-
 class StoreFailed(StoreError):
     """The disk failed (a sync returned an error): what it holds is unknown, so the member stops and must not retry."""
 

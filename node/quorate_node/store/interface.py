@@ -13,6 +13,8 @@ from quorate_node.protocol.entry import Entry
 from quorate_node.protocol.membership import Configuration
 from quorate_node.protocol.message import SnapshotMetadata
 from quorate_node.protocol.ready import HardState, Persist
+from quorate_node.store.families import STATE_FAMILIES as STATE_FAMILIES  # noqa: PLC0414 - callers take it from here
+from quorate_node.store.state_batch import StateBatch as StateBatch  # noqa: PLC0414
 
 
 class LogView(Protocol):
@@ -118,22 +120,12 @@ class LogStore(LogView, Protocol):
     def close(self) -> None: ...
 
 
-Family = Any
-"""Handle of a column family: opaque, from `StateReader.family(name)`."""
-
-
-class StateBatch(Protocol):
-    """An atomic write. RocksDB's own object has this shape, so the hot path has no wrapper of ours."""
-
-    def put(self, key: bytes, value: bytes, column_family: Family) -> None: ...
-    def delete(self, key: bytes, column_family: Family) -> None: ...
-    def delete_range(self, begin: bytes, end: bytes, column_family: Family) -> None: ...
-
-
 class StateReader(Protocol):
     """Reads of the live state or of a snapshot of it. `items` is a live iterator: take what you need and let it go."""
 
-    def family(self, name: str) -> Family: ...
+    def family(self, name: str) -> str:
+        """`name`, which batches take. Raises `KeyError` for a family that the state does not have."""
+        ...
 
     def getter(self, name: str) -> Callable[[Any], Any]:
         """The fast way in: called with a key it returns bytes or None, with a list of keys a list of those."""
@@ -159,25 +151,26 @@ class StateStore(StateReader, Protocol):
 
     def batch(self) -> StateBatch: ...
 
-    def write(self, batch: Any) -> None:
-        """`batch` is what `batch()` made. Raises `NoSpace`, `StoreFailed`, and `Backpressure` (RocksDB would stall: nothing was
-        written, try again after a moment).
-
-        Success uses the batch up. After `Backpressure` it may be written again as it is, but for a race with RocksDB's own
-        threads, in which rocksdict has used it up: then `BatchSpent`; whoever can builds it anew.
+    def write(self, batch: StateBatch) -> None:
+        """All of it or nothing. Raises `NoSpace`, `StoreFailed`, and `Backpressure` (RocksDB would stall: nothing was written, try
+        the same batch again after a moment).
         """
+        ...
+
+    def write_out(self) -> None:
+        """Hand on to the database what is held back in memory, where the store does that. Raises as `write`, then all is kept."""
         ...
 
     def snapshot(self) -> StateSnapshot: ...
 
     def flush(self) -> None:
-        """Any thread. Everything written before the call is durable when it returns (all families atomically)."""
+        """Any thread. Everything written before the call is durable when it returns (all families atomically). Raises as `write`."""
         ...
 
     def reopen(self) -> None:
         """After a full disk: close and open again, without which RocksDB stays in its error. Needs free space (the reserve).
 
-        What was not flushed is lost, as in a crash: apply again from the applied index that is found. Families, getters,
+        What was not flushed is lost, as in a crash: apply again from the applied index that is found. Getters,
         snapshots and iterators from before must be let go first (RocksDB stays open and locked while one lives): drop the
         machine, reopen, build a new one. Raises `NoSpace`, and `StoreFailed` when something still holds the old database.
         """
@@ -190,17 +183,3 @@ class StateStore(StateReader, Protocol):
     def size_bytes(self) -> int: ...
 
     def close(self) -> None: ...
-
-
-STATE_FAMILIES = (
-    "meta",  # applied index and term, revision, compacted revision, log time, hashes, Merkle frontier, cluster version, configuration
-    "current",  # key -> create, mod, version, lease, value
-    "history",  # escaped key + mod revision + sub -> what lookups at a revision need
-    "revisions",  # revision + sub -> the event: watches from any uncompacted revision
-    "leases",  # lease -> granted ttl, deadline or remaining by log time
-    "lease_keys",  # lease + key -> empty
-    "sessions",  # session -> deadline, acked_below, last use
-    "replies",  # session + seq -> result
-    "members",  # member id -> MemberRecord
-    "application",  # what the built-in application host keeps
-)

@@ -6,9 +6,10 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from quorate_node.store.errors import Backpressure, BatchSpent, StoreFailed
+from quorate_node.store.errors import Backpressure, StoreFailed
 from quorate_node.store.interface import STATE_FAMILIES
 from quorate_node.store.memory_disk import MemoryDisk
+from quorate_node.store.state_batch import StateBatch
 
 
 class SortedFamily:
@@ -60,30 +61,6 @@ class SortedFamily:
         return ((shared.keys[position], shared.values[shared.keys[position]]) for position in positions)
 
 
-class MemoryBatch:
-    """Has the shape of RocksDB's batch, and is used up by `write` as that one is."""
-
-    def __init__(self) -> None:
-        self.operations: list[tuple[str, str, tuple[bytes, ...]]] = []
-        self.consumed = False
-
-    def put(self, key: bytes, value: bytes, column_family: str) -> None:
-        self._add(column_family, "put", key, value)
-
-    def delete(self, key: bytes, column_family: str) -> None:
-        self._add(column_family, "delete", key)
-
-    def delete_range(self, begin: bytes, end: bytes, column_family: str) -> None:
-        self._add(column_family, "delete_range", begin, end)
-
-    def _add(self, family: str, operation: str, *arguments: bytes) -> None:
-        if self.consumed:
-            raise ValueError("this batch was used up by write(): build a new one")
-        if not all(isinstance(argument, bytes) for argument in arguments):
-            raise TypeError(f"{operation} takes bytes, not {[type(argument).__name__ for argument in arguments]}")
-        self.operations.append((family, operation, arguments))
-
-
 class _Reader:
     def __init__(self, families: dict[str, SortedFamily]) -> None:
         self._families = families
@@ -126,19 +103,28 @@ class MemoryStateStore(_Reader):
         """True: every write raises `Backpressure`, as RocksDB does when its flushes do not keep up."""
         self.closed = False
 
-    def batch(self) -> MemoryBatch:
-        return MemoryBatch()
+    def batch(self) -> StateBatch:
+        return StateBatch()
 
-    def write(self, batch: MemoryBatch) -> None:
-        if batch.consumed:
-            raise BatchSpent("the batch was used up by an earlier write: build it anew")
+    def write(self, batch: StateBatch) -> None:
         # failpoint: state.write.before
         if self.stalled:
             raise Backpressure("the simulated state would stall; try again in a moment")
-        batch.consumed = True
-        for family, operation, arguments in batch.operations:
-            getattr(self._families[family], operation)(*arguments)
-            self._unflushed_bytes += sum(map(len, arguments))
+        for name, begin, end in batch.ranges:
+            self._families[name].delete_range(begin, end)
+        for name, writes in batch.writes.items():
+            family = self._families[name]
+            for key, value in writes.items():
+                if type(key) is not bytes or (value is not None and type(value) is not bytes):
+                    raise TypeError(f"a batch holds bytes, not {type(key).__name__} and {type(value).__name__}")
+                if value is None:
+                    family.delete(key)
+                else:
+                    family.put(key, value)
+                self._unflushed_bytes += len(key) + len(value or b"")
+
+    def write_out(self) -> None:
+        """Nothing is held back here."""
 
     def snapshot(self) -> MemoryStateSnapshot:
         return MemoryStateSnapshot({name: family.share() for name, family in self._families.items()})

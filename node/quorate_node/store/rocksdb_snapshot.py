@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from rocksdict import ColumnFamily, Rdict, RdictIter
+from rocksdict import Rdict, RdictIter
 
 from quorate_node.store.errors import StoreFailed
 
@@ -80,13 +80,14 @@ def check_status(iterator: RdictIter) -> None:
 class RocksStateSnapshot:
     """Implements `interface.StateSnapshot`. Close it: it pins old files, and keeps the database open."""
 
-    def __init__(self, handles: dict[str, ColumnFamily], families: dict[str, Rdict]) -> None:
-        self._handles = handles
+    def __init__(self, families: dict[str, Rdict]) -> None:
         # Made on the loop's thread without a turn in between: nothing can be written between two families.
         self._cursors = {name: _Cursor(family.iter()) for name, family in families.items()}
 
-    def family(self, name: str) -> ColumnFamily:
-        return self._handles[name]
+    def family(self, name: str) -> str:
+        if name not in self._cursors:
+            raise KeyError(name)
+        return name
 
     def getter(self, name: str) -> Callable[[Any], Any]:
         cursor = self._cursors[name]
@@ -106,6 +107,4 @@ class RocksStateSnapshot:
         return (key for key, _ in self.items(name, start, end, backwards=backwards))
 
     def close(self) -> None:
-        # Handles hold the database open as iterators do.
         self._cursors = {}
-        self._handles = {}

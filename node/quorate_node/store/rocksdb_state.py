@@ -14,13 +14,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from rocksdict import Checkpoint, ColumnFamily, Rdict, RdictIter, ReadOptions, WriteBatch
+from rocksdict import Checkpoint, Rdict, RdictIter, ReadOptions, WriteBatch
 
-from quorate_node.store.errors import Backpressure, BatchSpent, NoSpace, StoreError, StoreFailed
+from quorate_node.store.errors import Backpressure, NoSpace, StoreError, StoreFailed
 from quorate_node.store.interface import STATE_FAMILIES
 from quorate_node.store.rocksdb_options import close_all, is_damage, is_full_disk, is_stall, state_options, write_options
 from quorate_node.store.rocksdb_snapshot import RocksStateSnapshot, check_status
 from quorate_node.store.settings import StoreSettings
+from quorate_node.store.state_batch import StateBatch
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ def _check_end(iterator: RdictIter, start: bytes, last: bytes | None, backwards:
 
 
 class RocksStateStore:
-    """Implements `interface.StateStore` over the database in `path`. Before `reopen` let go of families, getters and iterators."""
+    """Implements `interface.StateStore` over the database in `path`. Before `reopen` let go of getters and iterators."""
 
     def __init__(self, path: Path, settings: StoreSettings) -> None:
         self._path = path
@@ -88,8 +89,10 @@ class RocksStateStore:
         self._families: dict[str, Rdict] = {name: self._database.get_column_family(name) for name in STATE_FAMILIES}
         self._handles = {name: self._database.get_column_family_handle(name) for name in STATE_FAMILIES}
 
-    def family(self, name: str) -> ColumnFamily:
-        return self._handles[name]
+    def family(self, name: str) -> str:
+        if name not in self._handles:
+            raise KeyError(name)
+        return name
 
     def getter(self, name: str) -> Callable[[Any], Any]:
         return self._families[name].get
@@ -102,22 +105,40 @@ class RocksStateStore:
     def keys(self, name: str, start: bytes, end: bytes | None = None, *, backwards: bool = False) -> Iterator[bytes]:
         return scan_live(self._families[name], True, start, end, backwards)
 
-    def batch(self) -> WriteBatch:
-        """RocksDB's own batch. `write` uses it up, also when it is refused: build it again then."""
-        return WriteBatch(raw_mode=True)
+    def batch(self) -> StateBatch:
+        return StateBatch()
 
-    def write(self, batch: WriteBatch) -> None:
+    def write(self, batch: StateBatch) -> None:
         # failpoint: state.write.before
         if self._stopped("rocksdb.is-write-stopped") or self._stopped("rocksdb.actual-delayed-write-rate"):
-            # Asked first, because a refused write has used its batch up: so it can nearly always be tried again as it is.
             raise Backpressure("the state would stall: its flushes or compactions do not keep up; try again in a moment")
         try:
-            self._database.write(batch, self._write_options)
+            self._database.write(self._encoded(batch), self._write_options)
         except Exception as error:
             raise self._translated(error, "written") from error
 
+    def _encoded(self, batch: StateBatch) -> WriteBatch:
+        """RocksDB's own batch: family after family, each in key order, which its memtables take in less than half the time (each insert
+        begins where the one before ended)."""
+        encoded = WriteBatch(raw_mode=True)
+        put, delete = encoded.put, encoded.delete
+        for name, begin, end in batch.ranges:
+            encoded.delete_range(begin, end, self._handles[name])
+        for name, writes in batch.writes.items():
+            handle = self._handles[name]
+            for key in sorted(writes):
+                value = writes[key]
+                if value is None:
+                    delete(key, handle)
+                else:
+                    put(key, value, handle)
+        return encoded
+
+    def write_out(self) -> None:
+        """Nothing is held back here."""
+
     def snapshot(self) -> RocksStateSnapshot:
-        snapshot = RocksStateSnapshot(self._handles, self._families)
+        snapshot = RocksStateSnapshot(self._families)
         self._snapshots.add(snapshot)
         return snapshot
 
@@ -186,8 +207,6 @@ class RocksStateStore:
             return Backpressure(f"the state cannot be {what} without a stall; try again in a moment")
         if "lock hold by current process" in str(error):
             return StoreFailed(f"the state cannot be {what}: a handle, getter, snapshot or iterator of the old one is still held")
-        if "already consumed" in str(error):
-            return BatchSpent("the batch was used up by an earlier write: build it anew")
         if is_full_disk(error):
             return NoSpace(f"the state cannot be {what}, the disk is full: {error}; free space, then reopen")
         if is_damage(error):

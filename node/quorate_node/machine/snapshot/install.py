@@ -59,7 +59,7 @@ class Installation:
             batch.put(key, value, self._families[_META])
         await self._write(batch)
         # failpoint: snapshot.install.before_flush, awaited
-        await asyncio.to_thread(self._store.flush)
+        await self._flush()
 
     async def _write_chunk(self, chunk: bytes) -> None:
         batch, pairs = self._store.batch(), 0
@@ -93,6 +93,20 @@ class Installation:
                 continue
             await asyncio.sleep(0)
             return
-        raise StoreFailed(
-            f"the store took no write for {BACKPRESSURE_WAIT_S * BACKPRESSURE_WAITS_MAX:.0f} s while a snapshot was installed"
-        )
+        raise _stalled()
+
+    async def _flush(self) -> None:
+        """The store may hold writes back, and meet the stall only now."""
+        for _ in range(BACKPRESSURE_WAITS_MAX):
+            try:
+                await asyncio.to_thread(self._store.flush)
+            except Backpressure:
+                await asyncio.sleep(BACKPRESSURE_WAIT_S)
+                continue
+            return
+        raise _stalled()
+
+
+def _stalled() -> StoreFailed:
+    waited_s = BACKPRESSURE_WAIT_S * BACKPRESSURE_WAITS_MAX
+    return StoreFailed(f"the store took no write for {waited_s:.0f} s while a snapshot was installed")

@@ -1,0 +1,16 @@
+"""The column families of the machine's database."""
+
+from __future__ import annotations
+
+STATE_FAMILIES = (
+    "meta",  # applied index and term, revision, compacted revision, log time, hashes, Merkle frontier, cluster version, configuration
+    "current",  # key -> create, mod, version, lease, value
+    "history",  # escaped key + mod revision + sub -> what lookups at a revision need
+    "revisions",  # revision + sub -> the event: watches from any uncompacted revision
+    "leases",  # lease -> granted ttl, deadline or remaining by log time
+    "lease_keys",  # lease + key -> empty
+    "sessions",  # session -> deadline, acked_below, last use
+    "replies",  # session + seq -> result
+    "members",  # member id -> MemberRecord
+    "application",  # what the built-in application host keeps
+)

@@ -1,0 +1,263 @@
+"""Writes held back in memory: seen by every read, never ahead of their applied index in the database, never lost by a refusal."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from quorate_node.store.buffered_state import BufferedStateStore
+from quorate_node.store.errors import Backpressure, StoreFailed
+from quorate_node.store.interface import StateStore
+from quorate_node.store.memory_disk import MemoryDisk
+from quorate_node.store.memory_state import MemoryStateStore
+from quorate_node.store.settings import StoreSettings
+from tests.unit.store.support import MakeMember, Member
+
+LIMITS = StoreSettings(state_buffer_writes_max=4, state_buffer_bytes_max=1_000)
+AMPLE = StoreSettings()
+
+
+def put(state: StateStore, family: str = "current", **pairs: bytes | None) -> None:
+    batch = state.batch()
+    for key, value in pairs.items():
+        if value is None:
+            batch.delete(key.encode(), family)
+        else:
+            batch.put(key.encode(), value, family)
+    state.write(batch)
+
+
+def buffered(limits: StoreSettings = LIMITS) -> tuple[BufferedStateStore, MemoryStateStore]:
+    database = MemoryStateStore(MemoryDisk(), "1")
+    return BufferedStateStore(database, limits), database
+
+
+def test_writes_are_held_back_until_there_are_many_and_then_go_out_together() -> None:
+    state, database = buffered()
+    put(state, a=b"1", b=b"1")
+    put(state, a=b"2", c=b"1")
+    assert list(database.items("current", b"")) == []
+    put(state, d=b"1")
+    assert list(database.items("current", b"")) == [], "four records are held: the next write makes room"
+    put(state, a=b"3")
+    assert dict(database.items("current", b"")) == {b"a": b"2", b"b": b"1", b"c": b"1", b"d": b"1"}
+    assert state.getter("current")([b"a", b"b", b"x"]) == [b"3", b"1", None]
+
+
+def test_their_bytes_are_bounded_and_counted() -> None:
+    state, database = buffered()
+    put(state, a=b"v" * 999)
+    assert (state.held_bytes(), state.unflushed_bytes(), database.unflushed_bytes()) == (1_000, 1_000, 0)
+    put(state, b=b"2")
+    assert (state.held_bytes(), database.unflushed_bytes()) == (2, 1_000)
+    state.write_out()
+    assert (state.held_bytes(), state.unflushed_bytes()) == (0, 1_002)
+
+
+def test_every_read_sees_what_is_held_back(member: Member) -> None:
+    state = member.stores.state
+    get = state.getter("current")
+    put(state, a=b"1", b=b"1", c=b"1")
+    state.write_out()
+    put(state, a=None, b=b"2", d=b"1")
+    assert [get(b"a"), get(b"b"), get(b"c"), get(b"d")] == [None, b"2", b"1", b"1"]
+    assert get([b"d", b"a", b"c", b"b", b"x"]) == [b"1", None, b"1", b"2", None]
+    assert list(state.items("current", b"")) == [(b"b", b"2"), (b"c", b"1"), (b"d", b"1")]
+    put(state, c=None)
+    snapshot = state.snapshot()
+    put(state, b=b"3", e=b"1")
+    assert list(state.keys("current", b"b", b"e", backwards=True)) == [b"d", b"b"]
+    assert dict(snapshot.items("current", b"")) == {b"b": b"2", b"d": b"1"}
+    snapshot.close()
+
+
+def test_a_refusal_keeps_all_that_is_held_and_takes_nothing_new() -> None:
+    state, database = buffered()
+    put(state, a=b"1", b=b"1", c=b"1", d=b"1")
+    database.stalled = True
+    for _ in range(3):
+        with pytest.raises(Backpressure):
+            put(state, a=b"2", e=b"2")
+    assert state.getter("current")([b"a", b"e"]) == [b"1", None]
+    database.stalled = False
+    put(state, a=b"2", e=b"2")
+    assert dict(state.items("current", b"")) == {b"a": b"2", b"b": b"1", b"c": b"1", b"d": b"1", b"e": b"2"}
+
+
+def test_reads_go_on_while_the_database_takes_nothing() -> None:
+    state, database = buffered(AMPLE)
+    put(state, a=b"1", b=b"1", d=b"1")
+    state.write_out()
+    database.stalled = True
+    put(state, a=b"2", b=None, c=b"2")
+    expected = [(b"a", b"2"), (b"c", b"2"), (b"d", b"1")]
+    snapshot = state.snapshot()
+    for reader in (state, snapshot):
+        assert list(reader.items("current", b"")) == expected
+        assert list(reader.items("current", b"a", b"d", backwards=True)) == expected[1::-1]
+        assert list(reader.keys("current", b"b")) == [b"c", b"d"]
+        assert reader.getter("current")([b"a", b"b", b"d", b"x"]) == [b"2", None, b"1", None]
+        assert [reader.getter("current")(key) for key in (b"b", b"d")] == [None, b"1"]
+    put(state, a=b"3", d=None)
+    database.stalled = False
+    assert list(snapshot.items("current", b"")) == expected, "a snapshot stays where it was, also when the writes went out"
+    assert list(state.items("current", b"")) == [(b"a", b"3"), (b"c", b"2")]
+    snapshot.close()
+
+
+def test_a_flush_writes_out_first_and_makes_room_where_it_must() -> None:
+    state, database = buffered(AMPLE)
+    put(state, "meta", applied=b"7")
+    database.stalled = True
+    flushes: list[None] = []
+    flush = database.flush
+
+    def flush_and_go_on() -> None:
+        flush()
+        flushes.append(None)
+        database.stalled = False
+
+    database.flush = flush_and_go_on  # type: ignore[method-assign]
+    state.flush()
+    assert len(flushes) == 2
+    assert MemoryStateStore(database._disk, "1").getter("meta")(b"applied") == b"7"
+
+
+def test_a_flush_that_cannot_write_out_says_so() -> None:
+    state, database = buffered(AMPLE)
+    put(state, "meta", applied=b"7")
+    database.stalled = True
+    with pytest.raises(Backpressure):
+        state.flush()
+    assert MemoryStateStore(database._disk, "1").getter("meta")(b"applied") is None
+    assert state.getter("meta")(b"applied") == b"7"
+
+
+def test_reopening_forgets_what_is_held_back_like_all_that_was_not_flushed(member: Member) -> None:
+    state = member.stores.state
+    put(state, a=b"1")
+    state.flush()
+    put(state, a=b"2", b=b"2")
+    state.reopen()
+    assert dict(state.items("current", b"")) == {b"a": b"1"}
+    assert isinstance(state, BufferedStateStore)
+    assert state.held_bytes() == 0
+
+
+def test_closing_writes_out(member: Member) -> None:
+    put(member.stores.state, a=b"1")
+    assert dict(member.restart().state.items("current", b"")) == {b"a": b"1"}
+
+
+def test_closing_a_failed_database_lets_it_go_all_the_same(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    state, database = buffered(AMPLE)
+    put(state, a=b"1")
+
+    def fail(_batch: object) -> None:
+        raise StoreFailed("the disk is gone")
+
+    monkeypatch.setattr(database, "write", fail)
+    state.close()
+    assert database.closed
+    assert "the disk is gone" in caplog.text
+
+
+def test_a_range_deletion_covers_what_is_held_back(member: Member) -> None:
+    state = member.stores.state
+    put(state, "meta", a=b"1", b=b"1", c=b"1")
+    batch = state.batch()
+    batch.put(b"b", b"2", "meta")
+    batch.delete_range(b"a", b"c", "meta")
+    batch.put(b"a", b"3", "meta")
+    batch.delete_range(b"x", b"a", "meta")
+    state.write(batch)
+    assert state.getter("meta")([b"a", b"b", b"c"]) == [b"3", None, b"1"]
+    assert dict(state.items("meta", b"")) == {b"a": b"3", b"c": b"1"}
+
+
+def test_a_crash_leaves_a_state_that_the_machine_was_in(make_member: MakeMember) -> None:
+    """Families and applied index together, whatever was held back, written out or flushed when it came."""
+    member = make_member(replace(StoreSettings(reserve_bytes=1, headroom_bytes=0), state_buffer_writes_max=30))
+    random, model, states = Random(5), dict[bytes, bytes](), {b"0": dict[bytes, bytes]()}
+    for index in range(1, 120):
+        batch = member.stores.state.batch()
+        for _ in range(random.randrange(1, 5)):
+            key = b"%d" % random.randrange(40)
+            model[key] = b"%d" % index
+            batch.put(key, model[key], "current")
+        batch.put(b"applied", b"%d" % index, "meta")
+        member.stores.state.write(batch)
+        states[b"%d" % index] = dict(model)
+        if random.random() < 0.1:
+            member.stores.state.flush()
+    del batch
+    state = member.crash().state
+    assert dict(state.items("current", b"")) == states[state.getter("meta")(b"applied") or b"0"]
+
+
+def test_a_flush_in_another_thread_takes_nothing_from_a_reader(rocksdb: Member) -> None:
+    state = rocksdb.stores.state
+    get, stop = state.getter("current"), threading.Event()
+
+    def flush() -> None:
+        while not stop.is_set():
+            state.flush()
+
+    flusher = threading.Thread(target=flush)
+    flusher.start()
+    try:
+        for number in range(1_500):
+            name = f"{number % 50:03d}"
+            put(state, **{name: b"%d" % number})
+            assert get(name.encode()) == b"%d" % number
+            assert get([name.encode(), b"none"]) == [b"%d" % number, None]
+    finally:
+        stop.set()
+        flusher.join()
+
+
+operations = st.lists(
+    st.one_of(
+        st.tuples(st.just("put"), st.binary(max_size=2), st.binary(max_size=4)),
+        st.tuples(st.just("delete"), st.binary(max_size=2), st.just(b"")),
+        st.tuples(st.sampled_from(("write_out", "flush", "stall", "go on", "snapshot")), st.just(b""), st.just(b"")),
+    ),
+    max_size=40,
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(operations=operations, writes_max=st.sampled_from((1, 3, 1_000)), start=st.binary(max_size=1), end=st.none() | st.binary(max_size=1))
+def test_it_is_a_sorted_dict_whatever_is_held_back(
+    operations: list[tuple[str, bytes, bytes]], writes_max: int, start: bytes, end: bytes | None
+) -> None:
+    state, database = buffered(StoreSettings(state_buffer_writes_max=writes_max))
+    get, model = state.getter("current"), dict[bytes, bytes]()
+    pinned = [(state.snapshot(), dict(model))]
+    for operation, key, value in operations:
+        try:
+            if operation in ("put", "delete"):
+                batch = state.batch()
+                batch.writes["current"][key] = value if operation == "put" else None
+                state.write(batch)
+                model.pop(key, None)
+                model.update({key: value} if operation == "put" else {})
+            elif operation == "snapshot":
+                pinned.append((state.snapshot(), dict(model)))
+            elif operation in ("stall", "go on"):
+                database.stalled = operation == "stall"
+            else:
+                getattr(state, operation)()
+        except Backpressure:
+            assert database.stalled
+        keys = [key, b"", b"a"]
+        assert get(keys) == [model.get(one) for one in keys] == [get(one) for one in keys]
+    for reader, content in [*pinned, (state, model)]:
+        expected = sorted((key, value) for key, value in content.items() if key >= start and (end is None or key < end))
+        assert list(reader.items("current", start, end)) == expected
+        assert list(reader.keys("current", start, end, backwards=True)) == [key for key, _ in expected[::-1]]
