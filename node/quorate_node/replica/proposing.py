@@ -74,6 +74,7 @@ class Proposing:
         parcels = self.pending.take()
         commands = commands_of(parcels)
         try:
+            # failpoint: propose.before
             index = raft.propose(encode_batch(self._clock.read(), commands))
         except ProposalDropped:
             # A transfer is under way, or too much is uncommitted: they wait for the next turn or their deadline.

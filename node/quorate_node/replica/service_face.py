@@ -121,6 +121,7 @@ class ServiceFace:
             loop.call_soon(done, self._stale_error(member, staleness_ms_max))
             return
         if consistency == Consistency.LEASE and self.lease_holds() and engine.raft.lease_read_index() <= engine.machine.applied_index:
+            # failpoint: lease.after_check
             loop.call_soon(done, None)
             return
         if deadline_s is None:

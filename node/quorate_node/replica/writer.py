@@ -89,6 +89,7 @@ class LogWriter:
             self._on_failed(outcome)
             return
         self.no_space = False
+        # failpoint: writer.after_sync_before_report
         self._log.written(self._batches)
         self._telemetry.fsync_seconds.observe(self._now_s() - self._busy_since_s)
         self._telemetry.log_written_bytes.add(sum(len(entry.data) for persist in self._batches for entry in persist.entries))
