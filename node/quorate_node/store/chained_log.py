@@ -5,7 +5,6 @@ Two positions: the *tail*, what the store's thread has made durable, and the *vi
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -47,8 +46,6 @@ class ChainedLog(StoredView):
         self._staged: deque[_Staged] = deque()
         self._repairs: dict[int, int] = {}
         """End of a damaged range under repair -> where its repair began."""
-        self._unsynced: int | None = None
-        """Descriptor whose sync `begin` asked the caller for."""
         self._failed: str | None = None
         self._reopen_due = False
         self._closed = False
@@ -230,8 +227,6 @@ class ChainedLog(StoredView):
 
     def _commit(self, batch: LogBatch) -> None:
         try:
-            if self._unsynced is not None:
-                os.fdatasync(self._unsynced)  # A repair on the loop's thread, in between: never behind what may not be on the disk.
             # failpoint: log.write.before_commit
             self._backend.commit(batch)
             # failpoint: log.write.after_commit

@@ -8,14 +8,22 @@ The guarantees are the same: a batch is there whole or not at all, and what was 
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from quorate_node.store.errors import NoSpace, StoreFailed
 from quorate_node.store.log_backend import Evidence, LogBatch
-from quorate_node.store.segment_file import OpenFile, Segment, is_full, list_segments, write_synced, write_unsynced, write_zeros
+from quorate_node.store.segment_file import (
+    OpenFile,
+    Segment,
+    is_full,
+    list_segments,
+    write_again,
+    write_synced,
+    write_unsynced,
+    write_zeros,
+)
 from quorate_node.store.segment_format import DATA_START, batch_bytes, encode_batch
 from quorate_node.store.segment_index import SegmentIndex
 from quorate_node.store.segment_pool import SegmentPool
@@ -91,12 +99,18 @@ class FileLogBackend:
         on it counts as durable. Only the last one: each was synced before the next was written."""
         if scan.last is not None:
             segment, begin, end = scan.last
-            write_synced(segment.file, [os.pread(segment.file.number, end - begin, begin)], begin)
+            write_again(segment.file, begin, end)
 
     def _begin(self, scan: Scan) -> Segment:
         """The first segment of an empty log: one that was prepared and never used, or a new one."""
         prepared = next((segment for segment in scan.segments if segment.nonce is not None), None)
-        return prepared if prepared is not None else self.pool.first()
+        if prepared is not None:
+            return prepared
+        for segment in scan.segments:
+            # Nobody can read its header, and nothing is in it: its name is wanted.
+            segment.path.unlink()
+        scan.segments.clear()
+        return self.pool.first()
 
     def _clear_unused(self, scan: Scan, current: Segment) -> Segment | None:
         """Of the segments that hold nothing, the one that comes next is kept for it."""

@@ -16,6 +16,7 @@ from typing import NamedTuple, Protocol
 from quorate_node.protocol.entry import CHAIN_START
 from quorate_node.store.durable_file import FILE_MODE, sync_directory
 from quorate_node.store.errors import HardStateLost, StoreFailed
+from quorate_node.store.file_calls import sync_data
 
 MAGIC = b"QRHSTATE"
 BLOCK_BYTES = 4096
@@ -47,7 +48,7 @@ class HardStateKeeper(Protocol):
     """Where term and vote live: the two-slot file, or the simulator's memory."""
 
     def load(self) -> HardStateSlot:
-        """Raises `HardStateLost`."""
+        """What it returns is durable. Raises `HardStateLost`, `StoreFailed`."""
         ...
 
     def save(self, slot: HardStateSlot) -> None:
@@ -86,12 +87,23 @@ class HardStateFile:
         self._failed = False
 
     def load(self) -> HardStateSlot:
+        """The newest slot, durable. Raises `HardStateLost`, `StoreFailed`."""
         content = os.pread(self._descriptor, FILE_BYTES, 0)
         blocks = [content[offset : offset + BLOCK_BYTES] for offset in range(0, FILE_BYTES, BLOCK_BYTES)]
         valid = [slot for slot in map(decode_slot, blocks) if slot is not None]
         if not valid:
             raise HardStateLost(f"{self.path}: no slot of term and vote can be read: {_REMEDY}")
-        return max(valid, key=lambda slot: slot.sequence)
+        newest = max(valid, key=lambda slot: slot.sequence)
+        # A process that died between write and sync leaves a slot in the page cache alone, and from now on it is believed.
+        self._write_again(newest)
+        return newest
+
+    def _write_again(self, slot: HardStateSlot) -> None:
+        try:
+            os.pwrite(self._descriptor, encode_slot(slot).ljust(BLOCK_BYTES, b"\0") * COPIES, slot.sequence % SLOTS * SLOT_BYTES)
+            sync_data(self._descriptor)
+        except OSError as error:
+            raise StoreFailed(f"{self.path}: term and vote could not be synced: {error}") from error
 
     def save(self, slot: HardStateSlot) -> None:
         if self._failed:
@@ -101,7 +113,7 @@ class HardStateFile:
             # failpoint: hard_state.save.before_write
             written = os.pwrite(self._descriptor, copy * COPIES, slot.sequence % SLOTS * SLOT_BYTES)
             # failpoint: hard_state.save.before_sync
-            os.fdatasync(self._descriptor)
+            sync_data(self._descriptor)
             # failpoint: hard_state.save.after_sync
         except OSError as error:
             # After a failed sync the kernel may have dropped the page: a second fdatasync would claim success for nothing.

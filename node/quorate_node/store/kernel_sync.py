@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import errno
 import logging
 import os
 import platform
@@ -82,13 +83,21 @@ class KernelSync:
             os.eventfd_read(self._event)
         except BlockingIOError:
             return
-        if self._call(self._get_events, self._context, 1, _QUEUE, self._completions, None) != 1:
-            result = -ctypes.get_errno()
-        else:
-            result = self._completions[0].result
+        if self._done is None:
+            return
+        result = self._result()
         done, self._done = self._done, None
-        if done is not None:
-            done(-result)
+        done(-result)
+
+    def _result(self) -> int:
+        """0, or minus an errno. What is not plainly a success is none: an acknowledgement would rest on it."""
+        while (events := self._call(self._get_events, self._context, 1, _QUEUE, self._completions, None)) < 0:
+            if ctypes.get_errno() != errno.EINTR:
+                return -ctypes.get_errno() or -errno.EIO
+        completion = self._completions[0]
+        if events != 1 or completion.result > 0:
+            return -errno.EIO
+        return int(completion.result)
 
     def close(self) -> None:
         """Waits for a sync that is under way: its descriptor must not be closed before."""
@@ -106,4 +115,9 @@ def open_kernel_sync(loop: asyncio.AbstractEventLoop) -> KernelSync | None:
     if ctypes.CDLL(None, use_errno=True).syscall(calls[0], _QUEUE, ctypes.byref(context)) != 0:
         logger.info("asynchronous I/O is not available here: %s", os.strerror(ctypes.get_errno()))
         return None
-    return KernelSync(loop, calls, context)
+    try:
+        return KernelSync(loop, calls, context)
+    except OSError as error:
+        logger.info("asynchronous I/O cannot report to the event loop here: %s", error)
+        ctypes.CDLL(None).syscall(calls[1], context)
+        return None

@@ -8,10 +8,20 @@ from collections.abc import Sequence
 from quorate_node.protocol.ready import Persist
 from quorate_node.store.chained_log import ChainedLog
 from quorate_node.store.errors import NoSpace, StoreFailed
+from quorate_node.store.file_calls import sync_data
+from quorate_node.store.hard_state import HardStateKeeper
+from quorate_node.store.log_backend import LogBackend, LogBatch
+from quorate_node.store.segment_file import is_full
+from quorate_node.store.settings import StoreSettings
 
 
 class KernelSyncedLog(ChainedLog):
     """`write` in a thread goes on to work; both take the same lock, so no batch is ever written behind one that may not be durable."""
+
+    def __init__(self, backend: LogBackend, hard_state: HardStateKeeper, settings: StoreSettings) -> None:
+        super().__init__(backend, hard_state, settings)
+        self._unsynced: int | None = None
+        """Descriptor whose sync `begin` asked the caller for."""
 
     def begin(self, batches: Sequence[Persist]) -> int | None:
         """Loop thread. All of `write` but the sync: the descriptor to sync, and then `synced` must be called. None: use `write`.
@@ -54,13 +64,33 @@ class KernelSyncedLog(ChainedLog):
         return descriptor
 
     def synced(self, error_number: int) -> None:
-        """The sync that `begin` asked for is over. Raises `StoreFailed` when it failed: nothing more may be written then."""
+        """The sync that `begin` asked for is over. Raises `StoreFailed` when it failed: nothing more may be written then; `NoSpace` on a
+        file system that takes the space only now: the log is opened again before the next write."""
         self._unsynced = None
         try:
             # failpoint: log.synced.before_report
+            if self._failed is not None:
+                # Another sync in between was told of the error, and this one of none: the kernel reports it once.
+                raise StoreFailed(self._failed)
             if error_number:
-                failed = StoreFailed(f"the log could not be synced: {os.strerror(error_number)}")
-                self._note(failed)
-                raise failed
+                error = self._sync_error(OSError(error_number, os.strerror(error_number)))
+                self._note(error)
+                raise error
         finally:
             self._write_lock.release()
+
+    def _commit(self, batch: LogBatch) -> None:
+        """A repair on the loop's thread may come while the kernel syncs: never behind what may not be on the disk."""
+        if self._unsynced is not None:
+            try:
+                sync_data(self._unsynced)
+            except OSError as error:
+                # A full disk too: what was begun would be reported as durable before the log could be opened again.
+                self._failed = f"the log could not be synced: {error}"
+                raise StoreFailed(self._failed) from error
+        super()._commit(batch)
+
+    def _sync_error(self, error: OSError) -> NoSpace | StoreFailed:
+        if is_full(error):
+            return NoSpace(f"the disk is full: {error}; nothing of the batch is acknowledged")
+        return StoreFailed(f"the log could not be synced: {error}")

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from quorate_node.store.durable_file import FILE_MODE, sync_directory
+from quorate_node.store.file_calls import allocate, write_at
 from quorate_node.store.segment_format import DATA_START, SegmentHeader, decode_segment_header, encode_segment_header
 from quorate_node.store.settings import MIB
 
@@ -102,25 +103,38 @@ def read_tolerantly(file: OpenFile, offset: int, length: int) -> bytes:
 
 
 def write_synced(file: OpenFile, parts: Sequence[bytes], offset: int) -> None:
-    """Durable on return. Write and fdatasync in one call, so that the interpreter's lock is let go and waited for once; what a short
-    write left follows. Raises `OSError`."""
-    _write(file, parts, offset, os.RWF_DSYNC)
+    """Durable on return. Raises `OSError`."""
+    write_at(file.number, parts, offset, synced=True)
 
 
 def write_unsynced(file: OpenFile, parts: Sequence[bytes], offset: int) -> None:
     """Into the page cache: somebody else syncs. Raises `OSError`."""
-    _write(file, parts, offset, 0)
+    write_at(file.number, parts, offset, synced=False)
 
 
-def _write(file: OpenFile, parts: Sequence[bytes], offset: int, flags: int) -> None:
-    written = os.pwritev(file.number, parts, offset, flags)
-    if written == sum(map(len, parts)):
+def write_again(file: OpenFile, low: int, high: int) -> None:
+    """What is read at [low, high) is durable on return: it may have been in the page cache alone. Raises `OSError`.
+
+    Pages that the disk cannot read are left as they are: they came from the disk, and damage is for the chain to find.
+    """
+    content = _read_whole(file, low, high)
+    if content is not None:
+        write_synced(file, [content], low)
         return
-    rest = memoryview(b"".join(parts))[written:]
-    while rest:
-        offset += written
-        written = os.pwritev(file.number, [rest], offset, flags)
-        rest = rest[written:]
+    for start in range(low - low % DATA_START, high, DATA_START):
+        begin = max(start, low)
+        page = _read_whole(file, begin, min(start + DATA_START, high))
+        if page is not None:
+            write_synced(file, [page], begin)
+
+
+def _read_whole(file: OpenFile, low: int, high: int) -> bytes | None:
+    try:
+        return os.pread(file.number, high - low, low)
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        return None
 
 
 def write_zeros(file: OpenFile, low: int, high: int, stopping: Callable[[], bool]) -> None:
@@ -138,12 +152,14 @@ def prepare_segment(directory: Path, sequence: int, size_bytes: int, stopping: C
     preparing, spare = directory / PREPARING, directory / SPARE
     if not preparing.exists() and spare.exists():
         spare.rename(preparing)
+        # Before the first zero: whoever let it go may not have synced the directory yet, and a crash would show an emptied segment.
+        sync_directory(directory)
     file = OpenFile(preparing, os.O_RDWR | os.O_CREAT)
     try:
         if os.fstat(file.number).st_size > size_bytes:
             os.ftruncate(file.number, size_bytes)
         # failpoint: segment.prepare.before_allocate
-        os.posix_fallocate(file.number, 0, size_bytes)
+        allocate(file.number, 0, size_bytes)
         # Zeros also over what a spare file held: where a write was torn is told by the zeros after it.
         write_zeros(file, 0, size_bytes, stopping)
         nonce = int.from_bytes(os.urandom(8), "big")
@@ -164,7 +180,7 @@ def prepare_segment(directory: Path, sequence: int, size_bytes: int, stopping: C
 
 def grow_segment(segment: Segment, size_bytes: int) -> None:
     """For a batch larger than a segment. Raises `OSError`; the segment is then as it was, or larger with zeros."""
-    os.posix_fallocate(segment.file.number, segment.size_bytes, size_bytes - segment.size_bytes)
+    allocate(segment.file.number, segment.size_bytes, size_bytes - segment.size_bytes)
     write_zeros(segment.file, segment.size_bytes, size_bytes, lambda: False)
     os.fsync(segment.file.number)
     segment.size_bytes = size_bytes

@@ -5,13 +5,12 @@ Read only: what it finds is saved before anything is rewritten (`ChainedLog._loa
 * A batch whose header is whole is applied record by record even when its body is not: each record has a checksum and the chain.
 * Where no whole header begins but a later one is found, or a batch says that the segment before it went on further, batches were
   lost. They may have replaced anything beyond the commit index known there: all of that counts as missing until written again.
-* After the last batch there are zeros. A batch there whose last byte is zero was torn, and never acknowledged: it is cut. Any other
-  remains are a damaged batch. A whole marker among them says that it was written to its end and what should be there; without one
-  nothing does, and the end of the log is unknown.
+* After the last batch there are zeros. Remains there that a torn write explains (`segment_end`) were never acknowledged: they are cut.
+  Any other remains are a damaged batch. A whole marker among them says that it was written to its end and what should be there;
+  without one nothing does, and the end of the log is unknown.
 
-What cannot be told from a torn write: the *last* batch, its final bytes turned to zeros at rest, after a crash. After a clean stop the
-note beside term and vote tells that too. RocksDB's write-ahead log leaves the same doubt. On the other hand power loss may leave the
-end of a batch of several pages without its middle: that is held for damage, and repaired from the other members.
+What cannot be told from a torn write: the *last* batch, sectors of it turned to zeros at rest, after a crash. After a clean stop the
+note beside term and vote tells that too. RocksDB's write-ahead log leaves the same doubt.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ import logging
 from dataclasses import dataclass, field
 
 from quorate_node.store.log_record import MARKER_BYTES, MARKER_MAGIC, Marker, decode_anchor, decode_marker
+from quorate_node.store.segment_end import torn_end
 from quorate_node.store.segment_file import ZEROS, Segment, read_tolerantly
 from quorate_node.store.segment_format import (
     BATCH_MAGIC,
@@ -178,12 +178,13 @@ def _lost(scan: Scan, why: str) -> None:
 def _judge_end(scan: Scan, segment: Segment, content: bytes) -> None:
     """Something that is no whole batch follows the last one: torn, or damaged?"""
     begin = segment.end
-    header = decode_batch_header(content, begin, segment.nonce) if segment.nonce is not None else None
-    end = begin + (header.length if header is not None else HEADER_BYTES)
-    if segment.nonce is not None and _only_zeros(content, end) and (header is None or content[end - 1] == 0):
-        scan.torn = (begin, end)
+    torn = torn_end(content, begin, segment.nonce) if segment.nonce is not None else None
+    if torn is not None:
+        scan.torn = (begin, torn)
         return
+    header = decode_batch_header(content, begin, segment.nonce) if segment.nonce is not None else None
     if header is not None:
+        end = begin + header.length
         marker_offset = begin + header.marker_offset
         marker = decode_marker(content[marker_offset : marker_offset + MARKER_BYTES])
         if marker is not None and _only_zeros(content, end):
