@@ -74,6 +74,7 @@ class LogWriter:
         if self._hint is not None:
             self._batches.insert(0, self._hint)
             self._hint = None
+        # failpoint: writer.before_write
         self._sync.write(self._batches)
 
     def _finished(self, outcome: BaseException | None) -> None:
