@@ -88,7 +88,7 @@ _ENGINE: Places = {
     ),
     "engine.before_membership": ("replica/engine.py", "a membership change is about to take effect", "changes cut in half"),
     "engine.before_install": ("replica/engine.py", "the protocol has taken a snapshot", "an installation cut off at its start"),
-    "writer.before_write": ("replica/writer.py", "the log's thread has a batch", "a stalled disk without one: `sleep`"),
+    "writer.before_write": ("replica/writer.py", "a batch is about to go to the disk", "entries that are on other members' disks alone"),
     "writer.after_sync_before_report": (
         "replica/writer.py",
         "a batch is durable and shown to nobody",
