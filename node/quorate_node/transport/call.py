@@ -7,11 +7,12 @@ import asyncio
 import aiohttp
 
 from quorate_node.transport.context import TransportContext
-from quorate_node.transport.dial import DialFailed, WebSocket, dial
+from quorate_node.transport.dial import DialFailed, dial
 from quorate_node.transport.errors import HandshakeRefused, NotReady, OversizeFrame, PeerFault
 from quorate_node.transport.frames import FrameKind, Request, decode_response
-from quorate_node.transport.handshake import ConnectionClass
+from quorate_node.transport.handshake import CLOSE_NORMAL, ConnectionClass
 from quorate_node.transport.interface import PeerFailure, PeerRefused, RequestKind
+from quorate_node.transport.peer_socket import PeerSocket, SocketEnd
 
 
 async def call_url(
@@ -26,23 +27,25 @@ async def call_url(
             try:
                 sent = True
                 # failpoint: transport.call.before_send, awaited
-                await dialled.web_socket.send_bytes(frame)
-                return await _answer(context, dialled.web_socket, url)
+                dialled.socket.write(frame)
+                return await _answer(context, dialled.socket, url)
             finally:
-                await dialled.web_socket.close()
+                await dialled.socket.close(CLOSE_NORMAL, b"", context.settings.close_timeout_s)
     except TimeoutError:
         raise PeerFailure(f"no answer from {url} within {timeout_s:g} s", sent=sent) from None
     except (DialFailed, HandshakeRefused, NotReady, PeerFault, OversizeFrame, OSError) as error:
         raise PeerFailure(str(error), sent=sent) from error
 
 
-async def _answer(context: TransportContext, web_socket: WebSocket, url: str) -> bytes:
-    received = await web_socket.receive()
-    if received.type is not aiohttp.WSMsgType.BINARY:
-        raise PeerFailure(f"{url} closed before it answered: {received.data} {received.extra}", sent=True)
-    kind, body = context.codec.open(received.data)
+async def _answer(context: TransportContext, peer: PeerSocket, url: str) -> bytes:
+    received = await peer.receive()
+    if isinstance(received, SocketEnd):
+        if received.fault is not None:
+            raise received.fault
+        raise PeerFailure(f"{url} closed before it answered: {received.code or ''} {received.reason}", sent=True)
+    kind, body = context.codec.open(received)
     if kind != FrameKind.RESPONSE:
-        raise PeerFault(f"a frame of kind {kind} in place of an answer", received.data)
+        raise PeerFault(f"a frame of kind {kind} in place of an answer", received)
     response = decode_response(body)
     if response.error:
         raise PeerRefused(response.error, response.message)

@@ -13,6 +13,7 @@ from quorate_node.transport.context import TransportContext
 from quorate_node.transport.errors import HandshakeRefused, NotReady, PeerFault
 from quorate_node.transport.handshake import (
     CLOSE_FAULT,
+    CLOSE_NORMAL,
     CLOSE_REFUSED,
     CLOSE_TRY_AGAIN,
     ConnectionClass,
@@ -21,9 +22,10 @@ from quorate_node.transport.handshake import (
     decode_hello,
     encode_hello,
 )
+from quorate_node.transport.peer_socket import PeerSocket, SocketEnd
+from quorate_node.transport.upgrade import dial_upgrade
 
 PATH = "/peer/v1/"
-WebSocket = aiohttp.ClientWebSocketResponse
 
 
 class DialFailed(Exception):
@@ -32,7 +34,7 @@ class DialFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Dialled:
-    web_socket: WebSocket
+    socket: PeerSocket
     hello: Hello
     address: tuple[str, int] | None
     """The peer's socket address, to ask it directly whether its process is still there."""
@@ -58,18 +60,18 @@ async def dial(
     try:
         # failpoint: transport.dial, awaited
         async with asyncio.timeout(settings.dial_timeout_s):
-            web_socket = await _connect(context, session, url, connection_class)
+            peer = await _connect(context, session, url, connection_class)
         try:
             async with asyncio.timeout(settings.handshake_timeout_s):
-                hello = await _greet(context, web_socket, connection_class, expected_member_id)
+                hello = await _greet(context, peer, connection_class, expected_member_id)
         except HandshakeRefused as refusal:
-            await web_socket.close(code=CLOSE_REFUSED, message=close_reason(str(refusal)))
+            await peer.close(CLOSE_REFUSED, close_reason(str(refusal)), settings.close_timeout_s)
             raise
         except PeerFault as fault:
-            await web_socket.close(code=CLOSE_FAULT, message=close_reason(str(fault)))
+            await peer.close(CLOSE_FAULT, close_reason(str(fault)), settings.close_timeout_s)
             raise
         except BaseException:
-            await web_socket.close()
+            await peer.close(CLOSE_NORMAL, b"", settings.close_timeout_s)
             raise
     except DialFailed:
         context.counters.dials_failed += 1
@@ -80,8 +82,8 @@ async def dial(
     except (aiohttp.ClientError, OSError) as error:
         context.counters.dials_failed += 1
         raise DialFailed(f"no connection to {url}: {_cause(error)}") from error
-    address = web_socket.get_extra_info("peername")
-    return Dialled(web_socket, hello, (address[0], address[1]) if address else None)
+    address = peer.get_extra_info("peername")
+    return Dialled(peer, hello, (address[0], address[1]) if address else None)
 
 
 def _cause(error: Exception) -> str:
@@ -93,45 +95,43 @@ def _cause(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-async def _connect(context: TransportContext, session: aiohttp.ClientSession, url: str, connection_class: ConnectionClass) -> WebSocket:
-    settings = context.settings
+async def _connect(context: TransportContext, session: aiohttp.ClientSession, url: str, connection_class: ConnectionClass) -> PeerSocket:
     secure = url.startswith("https://")
     if secure and context.tls is None:
         raise DialFailed(f"{url} wants TLS and this member has no peer certificate: set one, or use http:// peer URLs everywhere")
     if not secure and context.tls is not None:
         raise DialFailed(f"{url} is not https:// and this member's peers use TLS: never downgraded")
-    return await session.ws_connect(
-        url.rstrip("/") + PATH + connection_class.name.lower(),
-        timeout=aiohttp.ClientWSTimeout(ws_close=settings.close_timeout_s),
-        max_msg_size=settings.frame_bytes_max + 1,  # aiohttp's bound is exclusive
-        compress=0,
-        ssl=context.tls.client_context() if context.tls is not None else True,
-    )
+    tls = context.tls.client_context() if context.tls is not None else None
+    return await dial_upgrade(session, url.rstrip("/") + PATH + connection_class.name.lower(), tls, context.clock)
 
 
-async def _greet(
-    context: TransportContext, web_socket: WebSocket, connection_class: ConnectionClass, expected_member_id: int | None
-) -> Hello:
+async def _greet(context: TransportContext, peer: PeerSocket, connection_class: ConnectionClass, expected_member_id: int | None) -> Hello:
     identity = context.receiver.identity()
-    await web_socket.send_bytes(encode_hello(connection_class, context.settings.advertised_url, identity))
-    # failpoint: transport.handshake.after_hello, awaited
-    answer = await web_socket.receive()
-    if answer.type is aiohttp.WSMsgType.CLOSE:
-        if answer.data == CLOSE_TRY_AGAIN:
-            raise NotReady(f"not ready: the peer says {answer.extra!r}")
-        if answer.data == CLOSE_REFUSED:
-            context.counters.refused_by_peer += 1
-            raise HandshakeRefused(f"refused by the peer: {answer.extra}")
-        raise DialFailed(f"the peer closed during the handshake: {answer.data} {answer.extra}")
-    if answer.type is not aiohttp.WSMsgType.BINARY:
-        raise DialFailed("the connection ended during the handshake")
-    hello = decode_hello(answer.data)
+    peer.write(encode_hello(connection_class, context.settings.advertised_url, identity))
+    answer = await peer.receive()
+    if isinstance(answer, SocketEnd):
+        raise _not_greeted(context, answer)
+    hello = decode_hello(answer)
     try:
-        judge_hello(context, hello, web_socket.get_extra_info("peercert"), connection_class, expected_member_id)
+        judge_hello(context, hello, peer.get_extra_info("peercert"), connection_class, expected_member_id)
     except HandshakeRefused:
         context.counters.refused_by_us += 1
         raise
+    peer.admit(context.settings.frame_bytes_max)
     return hello
+
+
+def _not_greeted(context: TransportContext, end: SocketEnd) -> Exception:
+    if end.fault is not None:
+        return end.fault
+    if end.code is None:
+        return DialFailed("the connection ended during the handshake")
+    if end.code == CLOSE_TRY_AGAIN:
+        return NotReady(f"not ready: the peer says {end.reason!r}")
+    if end.code == CLOSE_REFUSED:
+        context.counters.refused_by_peer += 1
+        return HandshakeRefused(f"refused by the peer: {end.reason}")
+    return DialFailed(f"the peer closed during the handshake: {end.code} {end.reason}")
 
 
 async def process_is_gone(address: tuple[str, int], timeout_s: float) -> bool:

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-import aiohttp
 from aiohttp import web
 
 from quorate_node.resilience.limiter import TokenBucket
@@ -26,6 +25,8 @@ from quorate_node.transport.handshake import (
     encode_hello,
 )
 from quorate_node.transport.interface import Clock
+from quorate_node.transport.peer_socket import PeerSocket, SocketEnd
+from quorate_node.transport.upgrade import accept_upgrade
 
 log = logging.getLogger(__name__)
 
@@ -62,51 +63,48 @@ class PeerEndpoint:
             context.counters.accepted_over_limit += 1
             raise web.HTTPServiceUnavailable(text="too many peer connections (transport.accepted_max, transport.unauthenticated_max)")
         connection_class = ConnectionClass[request.match_info["class"].upper()]
-        web_socket = web.WebSocketResponse(
-            timeout=settings.close_timeout_s, max_msg_size=settings.frame_bytes_max + 1, compress=False, autoping=True
-        )
         self._unauthenticated += 1
         try:
-            await web_socket.prepare(request)
-            hello = await self._welcome(context, request, web_socket, connection_class)
+            response, peer = await accept_upgrade(request, context.clock)
+            hello = await self._welcome(context, request, peer, connection_class)
         finally:
             self._unauthenticated -= 1
         if hello is not None:
-            await self._serve(context, web_socket, hello)
-        return web_socket
+            await self._serve(context, peer, hello)
+        return response
 
     async def _welcome(
-        self, context: TransportContext, request: web.Request, web_socket: web.WebSocketResponse, connection_class: ConnectionClass
+        self, context: TransportContext, request: web.Request, peer: PeerSocket, connection_class: ConnectionClass
     ) -> Hello | None:
         """The peer's handshake when it was admitted and answered; else None, and the connection is closed."""
         settings = context.settings
         try:
             async with asyncio.timeout(settings.handshake_timeout_s):
-                received = await web_socket.receive()
-                if received.type is not aiohttp.WSMsgType.BINARY:
-                    raise PeerFault(f"{received.type.name} in place of a handshake")
-                hello = decode_hello(received.data)
-                certificate = request.transport.get_extra_info("peercert") if request.transport else None
+                received = await peer.receive()
+                if isinstance(received, SocketEnd):
+                    raise received.fault or PeerFault(
+                        f"the end of the connection ({received.code or received.reason}) in place of a handshake"
+                    )
+                hello = decode_hello(received)
                 # Before the replica hears of it: what it admits, it remembers.
                 self._judge_duplicate(hello)
-                judge_hello(context, hello, certificate, connection_class)
-                own = encode_hello(connection_class, settings.advertised_url, context.receiver.identity())
-                # failpoint: transport.handshake.before_answer, awaited
-                await web_socket.send_bytes(own)
+                judge_hello(context, hello, peer.get_extra_info("peercert"), connection_class)
+                peer.write(encode_hello(connection_class, settings.advertised_url, context.receiver.identity()))
+                peer.admit(settings.frame_bytes_max)
                 return hello
         except HandshakeRefused as refusal:
             context.counters.refused_by_us += 1
             self._warn("refused a %s connection from %s: %s", connection_class, request.remote, refusal)
-            await web_socket.close(code=CLOSE_REFUSED, message=close_reason(str(refusal)))
+            await peer.close(CLOSE_REFUSED, close_reason(str(refusal)), settings.close_timeout_s)
         except NotReady as not_ready:
-            await web_socket.close(code=CLOSE_TRY_AGAIN, message=close_reason(str(not_ready)))
+            await peer.close(CLOSE_TRY_AGAIN, close_reason(str(not_ready)), settings.close_timeout_s)
         except PeerFault as fault:
             context.counters.faults += 1
             self._warn("closed a %s connection from %s: %s", connection_class, request.remote, fault)
-            await web_socket.close(code=CLOSE_FAULT, message=close_reason(str(fault)))
+            await peer.close(CLOSE_FAULT, close_reason(str(fault)), settings.close_timeout_s)
         except TimeoutError:
             reason = f"no handshake within {settings.handshake_timeout_s:g} s"
-            await web_socket.close(code=CLOSE_FAULT, message=close_reason(reason))
+            await peer.close(CLOSE_FAULT, close_reason(reason), settings.close_timeout_s)
         except OSError as error:
             log.info("a %s connection from %s ended during its handshake: %s", connection_class.name.lower(), request.remote, error)
         return None
@@ -128,8 +126,8 @@ class PeerEndpoint:
                     f" yours {hello.boot_counter}): a cloned volume?"
                 )
 
-    async def _serve(self, context: TransportContext, web_socket: web.WebSocketResponse, hello: Hello) -> None:
-        accepted = Accepted(context, web_socket, hello)
+    async def _serve(self, context: TransportContext, peer: PeerSocket, hello: Hello) -> None:
+        accepted = Accepted(context, peer, hello)
         key = (hello.member_id, hello.connection_class)
         member = hello.connection_class is not ConnectionClass.CALL
         self._accepted.add(accepted)

@@ -6,7 +6,7 @@ from __future__ import annotations
 class PeerFault(Exception):
     """The peer broke the protocol; its connection is closed. `evidence` is what it sent, shortened."""
 
-    def __init__(self, message: str, evidence: bytes | memoryview = b"") -> None:
+    def __init__(self, message: str, evidence: bytes | bytearray | memoryview = b"") -> None:
         super().__init__(message)
         self.evidence = bytes(evidence[:64])
 

@@ -52,6 +52,9 @@ class Response(msgspec.Struct, array_like=True, gc=False, frozen=True):
     payload: bytes
 
 
+Frame = bytes | bytearray
+"""As it is sent, without its WebSocket header; nobody changes it any more."""
+_KINDS = tuple(bytes((kind,)) for kind in range(max(FrameKind) + 1))
 KEEPALIVE = bytes((FrameKind.KEEPALIVE,))
 KEEPALIVE_REPLY = bytes((FrameKind.KEEPALIVE_REPLY,))
 
@@ -74,20 +77,20 @@ class FrameCodec:
         self._compressor = zstandard.ZstdCompressor(level=compression_level, write_content_size=True)
         self._decompressor = zstandard.ZstdDecompressor(max_window_size=max(frame_bytes_max, 1024))
 
-    def messages(self, messages: Sequence[Message]) -> bytes:
+    def messages(self, messages: Sequence[Message]) -> Frame:
         """Raises `OversizeFrame`."""
         return self._encode(FrameKind.MESSAGES, messages)
 
-    def request(self, request: Request) -> bytes:
+    def request(self, request: Request) -> Frame:
         """Raises `OversizeFrame`."""
         return self._encode(FrameKind.REQUEST, request)
 
-    def response(self, response: Response) -> bytes:
+    def response(self, response: Response) -> Frame:
         """Raises `OversizeFrame`."""
         return self._encode(FrameKind.RESPONSE, response)
 
-    def _encode(self, kind: FrameKind, body: object) -> bytes:
-        frame = bytearray((kind,))
+    def _encode(self, kind: FrameKind, body: object) -> Frame:
+        frame = bytearray(_KINDS[kind])
         _encoder.encode_into(body, frame, 1)
         if len(frame) > self._frame_bytes_max:
             raise OversizeFrame(f"a {kind.name} frame of {len(frame)} bytes is over transport.frame_bytes_max {self._frame_bytes_max}")
@@ -95,18 +98,18 @@ class FrameCodec:
             packed = self._compressor.compress(memoryview(frame)[1:])
             if len(packed) + 1 < len(frame):
                 return bytes((kind | COMPRESSED,)) + packed
-        return bytes(frame)
+        return frame
 
-    def open(self, frame: bytes) -> tuple[int, memoryview]:
+    def open(self, frame: Frame | memoryview) -> tuple[int, memoryview]:
         """(kind, body) of a received frame, decompressed. Raises `PeerFault`."""
         if not frame:
             raise PeerFault("an empty frame: each begins with a byte of kind")
         if len(frame) > self._frame_bytes_max:
             raise PeerFault(f"a frame of {len(frame)} bytes is over transport.frame_bytes_max {self._frame_bytes_max}", frame)
-        body = memoryview(frame)[1:]
-        if frame[0] & COMPRESSED:
-            body = memoryview(self._decompress(body))
-        return frame[0] & ~COMPRESSED, body
+        kind, body = frame[0], memoryview(frame)[1:]
+        if kind & COMPRESSED:
+            return kind & ~COMPRESSED, memoryview(self._decompress(body))
+        return kind, body
 
     def _decompress(self, body: memoryview) -> bytes:
         # The library takes a content size that the frame itself names at its word, whatever bound it is given: look first.

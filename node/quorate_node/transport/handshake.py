@@ -17,7 +17,9 @@ from quorate_node.transport.interface import Identity
 
 MAGIC = b"QRTE"
 HELLO_BYTES_MAX = 4096
+"""Nothing larger is read of a peer before it is admitted."""
 URL_BYTES_MAX = 1024
+CLOSE_NORMAL = 1000
 CLOSE_REFUSED = 4001
 CLOSE_FAULT = 4002
 CLOSE_TRY_AGAIN = 1013
@@ -82,12 +84,10 @@ def encode_hello(connection_class: ConnectionClass, url: str, identity: Identity
     return _HEADER.pack(MAGIC, FRAME_FORMAT) + msgspec.msgpack.encode(hello)
 
 
-def decode_hello(frame: bytes) -> Hello:
+def decode_hello(frame: bytes | memoryview) -> Hello:
     """Raises `PeerFault` for what is no handshake, `HandshakeRefused` for one of another frame format."""
     if len(frame) < _HEADER.size or frame[:4] != MAGIC:
         raise PeerFault("the first frame is no handshake: it must begin with QRTE", frame)
-    if len(frame) > HELLO_BYTES_MAX:
-        raise PeerFault(f"a handshake of {len(frame)} bytes; at most {HELLO_BYTES_MAX} are taken", frame)
     _, frame_format = _HEADER.unpack_from(frame)
     if frame_format != FRAME_FORMAT:
         raise HandshakeRefused(f"frame format {frame_format} is not spoken here, only {FRAME_FORMAT}: run compatible releases")

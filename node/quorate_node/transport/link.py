@@ -16,13 +16,13 @@ from quorate_node.resilience.limiter import TokenBucket
 from quorate_node.transport.calls import Calls
 from quorate_node.transport.context import TransportContext
 from quorate_node.transport.counters import LinkStatus
-from quorate_node.transport.dial import DialFailed, Dialled, WebSocket, dial
+from quorate_node.transport.dial import DialFailed, Dialled, dial
 from quorate_node.transport.errors import HandshakeRefused, NotReady, OversizeFrame, PeerFault
-from quorate_node.transport.frames import KEEPALIVE, FrameKind, Request, decode_response
+from quorate_node.transport.frames import KEEPALIVE, Frame, FrameKind, Request, decode_response
 from quorate_node.transport.handshake import CLOSE_FAULT, CLOSE_REFUSED, ConnectionClass, close_reason
 from quorate_node.transport.interface import PeerFailure, RequestKind
 from quorate_node.transport.outbox import Outbox, Parcel
-from quorate_node.transport.socket_writer import SocketWriter, abort_socket
+from quorate_node.transport.peer_socket import PeerSocket, SocketEnd
 
 log = logging.getLogger(__name__)
 GOING_AWAY = 1001
@@ -69,12 +69,13 @@ class Link:
         self._calls = Calls(settings.requests_outstanding_max)
         self._backoff = Backoff(settings.backoff_base_s, settings.backoff_max_s, context.random)
         self._warnings = TokenBucket(1.0, 5, context.clock)
-        self._web_socket: WebSocket | None = None
-        self._writer: SocketWriter | None = None
+        self._socket: PeerSocket | None = None
+        """Of the connection that can be written to; None from the first sign of its end."""
+        self._current: PeerSocket | None = None
+        """Of the connection that is not closed yet."""
         self._ending: tuple[Ending, str] | None = None
         self._sleeper: asyncio.Future[None] | None = None
         self._closing = False
-        self._last_read_s = 0.0
         self._last_keepalive_s = 0.0
         self._connections = 0
         self.member_id = member_id
@@ -86,7 +87,7 @@ class Link:
 
     @property
     def connected(self) -> bool:
-        return self._web_socket is not None
+        return self._socket is not None
 
     def status(self) -> LinkStatus:
         return LinkStatus(
@@ -104,10 +105,11 @@ class Link:
 
     def send(self, messages: Sequence[Message]) -> None:
         """Write at once when the socket takes it, else queue; what fits nowhere is dropped, counted and told to the owner."""
-        if self._writer is None:
+        peer = self._socket
+        if peer is None:
             self._context.counters.dropped_disconnected += len(messages)
             self._owner.dropped()
-        elif self._writer.stalled_since_s is None and not self._outbox:
+        elif peer.stalled_since_s is None and not self._outbox:
             self._write_messages(messages)
         else:
             dropped = sum(not self._outbox.push(message) for message in messages)
@@ -135,21 +137,21 @@ class Link:
         self.send(messages[:middle])
         self.send(messages[middle:])
 
-    def _write(self, frame: bytes) -> None:
-        assert self._writer is not None
+    def _write(self, frame: Frame) -> None:
+        assert self._socket is not None
         counters = self._context.counters
         counters.frames_sent += 1
         counters.bytes_sent += len(frame)
         try:
-            self._writer.write(frame)
+            self._socket.write(frame)
         except OSError as error:
-            # The read loop sees the same end and reports it; until then nothing more is written.
+            # `_serve` hears of the same end and reports it; until then nothing more is written.
             self.last_error = str(error)
             self._detach()
 
     def _pump(self) -> None:
         """The socket takes bytes again: everything that was queued meanwhile leaves in few frames."""
-        while self._outbox and self._writer is not None and self._writer.stalled_since_s is None:
+        while self._outbox and self._socket is not None and self._socket.stalled_since_s is None:
             item = self._outbox.take()
             if isinstance(item, Parcel):
                 if not item.abandoned:
@@ -160,7 +162,7 @@ class Link:
 
     async def request(self, kind: RequestKind, payload: bytes, timeout_s: float) -> bytes:
         """Raises `PeerFailure`, `PeerRefused`."""
-        if self._writer is None:
+        if self._socket is None:
             raise PeerFailure(f"member {self.member_id} is not connected: {self.last_error or 'not dialled yet'}", sent=False)
         call_id = self._calls.open()
         try:
@@ -233,101 +235,87 @@ class Link:
             self._sleeper.cancel()
 
     async def _serve(self, dialled: Dialled) -> None:
-        web_socket = dialled.web_socket
+        peer = dialled.socket
         if self._closing:
-            await web_socket.close(code=GOING_AWAY)
+            await self._say_goodbye(peer)
             return
-        self._web_socket = web_socket
-        self._writer = SocketWriter(web_socket, self._context.clock, self._pump)
+        self._socket = self._current = peer
         self._ending = None
         self.address = dialled.address
-        self._last_read_s = self._last_keepalive_s = self._context.clock()
+        self._last_keepalive_s = self._context.clock()
         self._connections += 1
         self._context.counters.connections += 1
         self._owner.link_up()
         try:
-            ending, text = await self._read(web_socket)
-        except PeerFault as fault:
-            self._context.counters.faults += 1
-            ending, text = Ending.FAULT, str(fault)
-            await web_socket.close(code=CLOSE_FAULT, message=close_reason(text))
+            peer.serve(self._on_frames, self._pump)
+            ending, text = self._judge(await peer.ended())
+            self._detach()
+            if ending is Ending.FAULT:
+                self._context.counters.faults += 1
+                await peer.close(CLOSE_FAULT, close_reason(text), self._context.settings.close_timeout_s)
         finally:
             self._detach()
-            self._web_socket = None
+            self._current = None
             self._calls.fail_all(f"the connection to member {self.member_id} ended")
         if not self._closing:
             self._failed(ending, text)
 
     def _detach(self) -> None:
-        if self._writer is not None:
-            self._writer.cancel()
-            self._writer = None
+        self._socket = None
         self._context.counters.dropped_disconnected += self._outbox.clear()
 
-    async def _read(self, web_socket: WebSocket) -> tuple[Ending, str]:
-        while True:
-            received = await web_socket.receive()
-            if received.type is aiohttp.WSMsgType.BINARY:
-                self._last_read_s = self._context.clock()
-                self._on_frame(received.data)
-            elif received.type is aiohttp.WSMsgType.CLOSE:
-                text = f"closed by the peer with {received.data} {received.extra}".rstrip()
-                return (Ending.REFUSED if received.data == CLOSE_REFUSED else Ending.GOODBYE), text
-            elif received.type is aiohttp.WSMsgType.ERROR and isinstance(received.data, aiohttp.WebSocketError):
-                raise PeerFault(f"malformed WebSocket data: {received.data}")
-            elif received.type is aiohttp.WSMsgType.TEXT:
-                raise PeerFault("a text message: frames are binary", received.data.encode())
-            elif self._ending is not None:
-                return self._ending
-            else:
-                return Ending.ABRUPT, f"end of stream without a close frame ({web_socket.exception() or 'closed'})"
+    def _judge(self, end: SocketEnd) -> tuple[Ending, str]:
+        if end.fault is not None:
+            return Ending.FAULT, str(end.fault)
+        if end.code is not None:
+            text = f"closed by the peer with {end.code} {end.reason}".rstrip()
+            return (Ending.REFUSED if end.code == CLOSE_REFUSED else Ending.GOODBYE), text
+        return self._ending or (Ending.ABRUPT, f"end of stream without a close frame ({end.reason})")
 
-    def _on_frame(self, frame: bytes) -> None:
+    def _on_frames(self, frames: list[memoryview]) -> None:
         counters = self._context.counters
-        counters.frames_received += 1
-        counters.bytes_received += len(frame)
-        kind, body = self._context.codec.open(frame)
-        if kind == FrameKind.RESPONSE:
-            self._calls.resolve(decode_response(body))
-        elif kind != FrameKind.KEEPALIVE_REPLY:
-            raise PeerFault(f"a frame of kind {kind} on a connection that this member dialled", frame)
+        counters.frames_received += len(frames)
+        for frame in frames:
+            counters.bytes_received += len(frame)
+            kind, body = self._context.codec.open(frame)
+            if kind == FrameKind.RESPONSE:
+                self._calls.resolve(decode_response(body))
+            elif kind != FrameKind.KEEPALIVE_REPLY:
+                raise PeerFault(f"a frame of kind {kind} on a connection that this member dialled", frame)
 
     def check(self, now_s: float) -> None:
         """Called a few times a second: keeps the connection alive, and gives up one on which nothing moves."""
-        settings, writer = self._context.settings, self._writer
-        if self._web_socket is None or writer is None or self._ending is not None:
+        settings, peer = self._context.settings, self._socket
+        if peer is None or self._ending is not None:
             return
-        if writer.stalled_since_s is not None and now_s - writer.stalled_since_s > settings.write_stall_timeout_s:
+        stalled_since_s = peer.stalled_since_s
+        if stalled_since_s is not None and now_s - stalled_since_s > settings.write_stall_timeout_s:
             self._context.counters.write_stalls += 1
-            self._give_up(f"took no bytes for {settings.write_stall_timeout_s:g} s")
-        elif now_s - self._last_read_s > settings.idle_timeout_s:
+            self._give_up(peer, f"took no bytes for {settings.write_stall_timeout_s:g} s")
+        elif now_s - peer.last_read_s > settings.idle_timeout_s:
             self._context.counters.idle_timeouts += 1
-            self._give_up(f"silent for {settings.idle_timeout_s:g} s")
-        elif writer.stalled_since_s is None and now_s - self._last_keepalive_s >= settings.keepalive_interval_s:
+            self._give_up(peer, f"silent for {settings.idle_timeout_s:g} s")
+        elif stalled_since_s is None and now_s - self._last_keepalive_s >= settings.keepalive_interval_s:
             self._last_keepalive_s = now_s
             self._write(KEEPALIVE)
 
     def excuse(self, now_s: float) -> None:
         """Count the time limits from now on."""
-        self._last_read_s = now_s
-        if self._writer is not None and self._writer.stalled_since_s is not None:
-            self._writer.stalled_since_s = now_s
+        if self._socket is not None:
+            self._socket.excuse(now_s)
 
-    def _give_up(self, text: str) -> None:
-        assert self._web_socket is not None
+    def _give_up(self, peer: PeerSocket, text: str) -> None:
         self._ending = (Ending.TIMEOUT, text)
-        abort_socket(self._web_socket)
+        peer.abort()
 
     async def close(self) -> None:
         """Say goodbye; never longer than the close timeout."""
         self._closing = True
         self.nudge()
-        web_socket = self._web_socket
-        if web_socket is not None:
-            try:
-                async with asyncio.timeout(self._context.settings.close_timeout_s):
-                    await web_socket.close(code=GOING_AWAY, message=b"shutting down")
-            except TimeoutError:
-                abort_socket(web_socket)
+        if self._current is not None:
+            await self._say_goodbye(self._current)
         self._task.cancel()
         await asyncio.wait((self._task,))
+
+    async def _say_goodbye(self, peer: PeerSocket) -> None:
+        await peer.close(GOING_AWAY, b"shutting down", self._context.settings.close_timeout_s)

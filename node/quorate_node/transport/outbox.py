@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from quorate_node.protocol.message import Message
+from quorate_node.transport.frames import Frame
 
 MESSAGE_BYTES = 64
 """About what a message takes without its entries and context."""
@@ -81,7 +82,7 @@ class Parcel:
 
     __slots__ = ("abandoned", "frame", "sent")
 
-    def __init__(self, frame: bytes) -> None:
+    def __init__(self, frame: Frame) -> None:
         self.frame = frame
         self.sent = False
         self.abandoned = False

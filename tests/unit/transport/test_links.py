@@ -11,7 +11,6 @@ from aiohttp import web
 from quorate_node.protocol.message import Message, MessageType
 from quorate_node.transport.handshake import CLOSE_FAULT, ConnectionClass, encode_hello
 from quorate_node.transport.interface import LostReason, PeerFailure, PeerRefused, RequestKind
-from quorate_node.transport.socket_writer import abort_socket
 from tests.unit.transport.loopback_members import StartMember, acquaint, eventually, identity
 
 
@@ -29,8 +28,8 @@ async def odd_peer(frame_after_hello: bytes | str | None, runners: list[web.AppR
         elif frame_after_hello is not None:
             await socket.send_str(frame_after_hello)
         async for _ in socket:
-            if frame_after_hello is None:
-                abort_socket(socket)
+            if frame_after_hello is None and request.transport is not None:
+                request.transport.abort()
         return socket
 
     application = web.Application()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -51,7 +52,7 @@ def read(data: bytes, *, masked: bool = False, limit: int = LIMIT, pieces: list[
     reader = FrameReader(masked=masked, message_bytes_max=limit)
     cuts = [0, *sorted(pieces or []), len(data)]
     messages: list[bytes] = []
-    for begin, end in zip(cuts, cuts[1:], strict=False):
+    for begin, end in pairwise(cuts):
         messages += [bytes(message) for message in reader.feed(data[begin:end])]
     return reader, messages
 
