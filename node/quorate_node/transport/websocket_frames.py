@@ -16,6 +16,7 @@ _WHOLE_BINARY = FINAL | BINARY
 _MASKED = 0x80
 _NO_MASK = bytes(4)
 CONTROL_BYTES_MAX = 125
+PROTOCOL_ERROR, INVALID_DATA, MESSAGE_TOO_BIG = 1002, 1007, 1009
 NO_STATUS = 1005
 """What a close frame without a code is read as (RFC 6455 section 7.1.5)."""
 _CLOSE_CODES = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})
@@ -73,6 +74,8 @@ class FrameReader:
         self.message_bytes_max = message_bytes_max
         self.controls: list[Control] = []
         self.fault: PeerFault | None = None
+        self.close_code = PROTOCOL_ERROR
+        """What a close frame that answers `fault` says (RFC 6455 section 7.4.1)."""
 
     def feed(self, data: bytes | bytearray) -> list[memoryview]:
         """The messages that these bytes complete, in order. The views hold on to the bytes that were read."""
@@ -115,6 +118,7 @@ class FrameReader:
             if first != _WHOLE_BINARY or self._fragments is not None:
                 self._judge(first, size)
             if size > self.message_bytes_max:
+                self.close_code = MESSAGE_TOO_BIG
                 raise PeerFault(f"a message of {size} bytes is over the {self.message_bytes_max} that are taken", view[position:])
             if end - body < size:
                 self._wanted_bytes = body - position + size
@@ -142,6 +146,7 @@ class FrameReader:
             if self._fragments is None:
                 problem = "a continuation of nothing"
             elif len(self._fragments) + size > self.message_bytes_max:
+                self.close_code = MESSAGE_TOO_BIG
                 problem = f"a message in fragments over the {self.message_bytes_max} bytes that are taken"
         elif opcode not in (TEXT, BINARY):
             problem = f"opcode {opcode} is not defined"
@@ -153,6 +158,7 @@ class FrameReader:
     def _take_odd(self, first: int, payload: memoryview, messages: list[memoryview]) -> None:
         opcode = first & 0x0F
         if opcode == TEXT:
+            self.close_code = INVALID_DATA
             raise PeerFault("a text message: frames are binary", payload)
         if opcode in (CLOSE, PING, PONG):
             self.controls.append(Control(opcode, bytes(payload)))

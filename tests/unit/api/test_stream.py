@@ -13,7 +13,8 @@ import pytest
 from quorate.wire.commands import Command, CommandKind, DeleteRange, LeaseExpire, LeaseGrant, Put, Range, SessionCreate
 from quorate.wire.results import Failure, KeyValue, LeaseResult, PutResult, RangeResult, SessionResult, StreamFailure
 from quorate.wire.stream import StreamResponse
-from quorate_node.api.http.stream import frame
+from quorate_node.api.http import stream_socket
+from quorate_node.api.http.stream_socket import frame
 from quorate_node.replica.service import ServiceError
 from tests.unit.api.conftest import Serve, Served
 
@@ -151,6 +152,56 @@ async def test_text_closes_the_stream_and_oversize_too(serve: Serve) -> None:
             assert (await socket.receive(timeout=5)).data == 1009
         async with http.get("/v1/stream") as answer:
             assert (answer.status, (await answer.json())["error"]) == (400, "InvalidArgument")
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "field"),
+    [
+        ("Sec-WebSocket-Version", "8", "sec-websocket-version"),
+        ("Sec-WebSocket-Key", "c2hvcnQ=", "sec-websocket-key"),
+        ("Sec-WebSocket-Key", "***", "sec-websocket-key"),
+        ("Upgrade", "h2c", "WebSocket"),
+    ],
+)
+async def test_an_upgrade_that_is_none_is_refused_by_the_field(api: Served, header: str, value: str, field: str) -> None:
+    headers = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "A" * 22 + "=="}
+    async with aiohttp.ClientSession(api.url) as http, http.get("/v1/stream", headers={**headers, header: value}) as answer:
+        found = await answer.json()
+        assert (answer.status, found["error"]) == (400, "InvalidArgument") and field in found["message"]
+
+
+async def test_pings_are_answered_and_a_goodbye_is_returned_with_its_code(client: Client) -> None:
+    await client.socket.ping(b"there?")
+    await client.send((1, 16, Range(b"a")))
+    assert (await client.answers(1))[1] == RangeResult(1, [], 0)
+    assert await client.socket.close(code=4000, message=b"enough")
+    assert client.socket.close_code == 4000
+
+
+async def test_a_message_in_fragments_is_one_message(client: Client, api: Served) -> None:
+    data = _pack([(1, 1, 0, 0, 0, 0, Put(b"a", b"v"))])
+    writer = client.socket._writer
+    for opcode, part in ((0x02, data[:3]), (0x80, data[3:])):
+        masked = bytes((opcode, 0x80 | len(part))) + bytes(4) + part
+        writer.transport.write(masked)  # type: ignore[union-attr]
+    assert (await client.answers(1))[1] == PutResult(2)
+
+
+async def test_a_frame_without_a_mask_breaks_the_protocol(client: Client) -> None:
+    client.socket._writer.transport.write(b"\x82\x01\x90")  # type: ignore[union-attr]
+    assert (await client.socket.receive(timeout=5)).data == 1002
+
+
+async def test_a_silent_client_is_asked_and_then_taken_for_gone(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_socket, "HEARTBEAT_S", 0.05)
+    async with aiohttp.ClientSession(api.url) as http, http.ws_connect("/v1/stream", autoping=False) as socket:
+        assert (await socket.receive(timeout=5)).type is aiohttp.WSMsgType.PING
+        await socket.pong(b"")
+        async with asyncio.timeout(5):
+            while (message := await socket.receive()).type is aiohttp.WSMsgType.PING:
+                """It does not answer again."""
+        assert message.type in (aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.CLOSE)
+    assert api.telemetry.api_streams.read() == 0
 
 
 async def test_reading_stops_when_too_many_are_open(serve: Serve) -> None:

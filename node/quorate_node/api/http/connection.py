@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol, cast
 
 from quorate_node.api.http.cold_turn import ColdTurn
 from quorate_node.api.http.head import Head, HeadRefused
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
 
 HELD_BYTES_MAX = 64 * 1024
 """Received bytes that wait because the connection is busy; reading pauses above."""
+
+
+class Takeover(Protocol):
+    """Who owns a connection that was upgraded: the front only counts its bytes and watches its writes."""
+
+    writable: Callable[[], None]
+
+    def data_received(self, data: bytes) -> None: ...
+    def connection_lost(self) -> None: ...
 
 
 class Connection(asyncio.Protocol):
@@ -43,6 +53,7 @@ class Connection(asyncio.Protocol):
         self.write_paused_since_s = 0.0
         self.half_closed = False
         self._drain_waiters: list[asyncio.Future[None]] = []
+        self.taken: Takeover | None = None
 
     # The transport's callbacks.
 
@@ -57,6 +68,8 @@ class Connection(asyncio.Protocol):
         self.pending.clear()
         self.front.lost(self)
         self._wake_drained()
+        if self.taken is not None:
+            self.taken.connection_lost()
         self.cold.connection_lost(exc)
 
     def eof_received(self) -> bool:
@@ -74,10 +87,16 @@ class Connection(asyncio.Protocol):
         self.write_paused_since_s = 0.0
         self._wake_drained()
         self.cold.resume_writing()
+        if self.taken is not None:
+            self.taken.writable()
+            return
         self.resume()
 
     def data_received(self, data: bytes) -> None:
         self.front.received.value += len(data)
+        if self.taken is not None:
+            self.taken.data_received(data)
+            return
         cold = self.cold
         if cold.sticky or cold.missing:
             rest = cold.feed(data)

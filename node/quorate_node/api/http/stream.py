@@ -1,15 +1,15 @@
 """The pipelined binary stream (docs/api.md): many requests a message, answers that complete together in one message.
 
-Frames are written straight to the connection from the replica's call-backs: no task and no future a request. aiohttp reads.
+Frames are read in the connection's call-backs and written in the replica's: no task and no future a request.
 """
 
 from __future__ import annotations
 
 import asyncio
-from struct import Struct
+from collections import deque
 
 import msgspec
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import web
 
 from quorate.wire.commands import MAX_INT64, Command, CommandKind, Range
 from quorate.wire.results import Result, StreamFailure
@@ -24,12 +24,12 @@ from quorate_node.api.http.problem import Problem, bounded
 from quorate_node.api.http.queries import StreamQuery
 from quorate_node.api.http.reads import is_single_key
 from quorate_node.api.http.stream_reads import KeyReads, RangeRead
+from quorate_node.api.http.stream_socket import GOING_AWAY, INVALID_DATA, StreamSocket, upgrade
 from quorate_node.api.http.stream_writes import StreamWrites
 from quorate_node.machine.interface import Refused
 from quorate_node.replica.service import ServiceError
 from quorate_node.store.errors import StoreError
 
-HEARTBEAT_S = 30.0
 CLIENT_KINDS = frozenset(
     int(kind)
     for kind in (
@@ -47,56 +47,39 @@ CLIENT_KINDS = frozenset(
 )
 """What a client may propose; the other kinds are the cluster's own."""
 _RANGE = int(CommandKind.RANGE)
-_MEDIUM, _LARGE = Struct("!BBH"), Struct("!BBQ")
 _requests = msgspec.msgpack.Decoder(list[StreamRequest])
 _range = msgspec.msgpack.Decoder(Range)
 _encode = msgspec.msgpack.Encoder().encode
-
-
-def frame(payload: bytes) -> bytes:
-    """A whole, unmasked binary WebSocket frame (RFC 6455 section 5.2)."""
-    size = len(payload)
-    if size < 126:
-        return b"\x82%c%b" % (size, payload)
-    if size < 65536:
-        return _MEDIUM.pack(0x82, 126, size) + payload
-    return _LARGE.pack(0x82, 127, size) + payload
 
 
 async def stream(request: web.Request) -> web.StreamResponse:
     """Handler of `GET /v1/stream`."""
     context = context_of(request)
     consistency = CONSISTENCIES[query_of(request, StreamQuery).consistency]
-    if "upgrade" not in request.headers:
-        raise Problem("InvalidArgument", "this path is a WebSocket: send an upgrade request")
-    limit = context.settings.stream_message_bytes_max
-    socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, compress=False, max_msg_size=limit)
-    socket.headers["x-request-id"] = request[REQUEST_ID]
-    await socket.prepare(request)
     handler = request.protocol
     assert isinstance(handler, ColdHandler)
-    session = StreamSession(context, handler.connection, consistency)
+    connection = handler.connection
+    response = await upgrade(request, {"x-request-id": request[REQUEST_ID]})
+    session = StreamSession(context, connection, consistency)
+    connection.taken = session.socket
     gauge = context.telemetry.api_streams
     gauge.set(gauge.value + 1)
     task = asyncio.current_task()
     assert task is not None
     context.long_lived.add(task)
     try:
-        async for message in socket:
-            if message.type is not WSMsgType.BINARY or not await session.received(message.data):
-                await socket.close(code=WSCloseCode.INVALID_TEXT, message=b"not a msgpack array of requests")
-                break
+        await session.socket.ended.wait()
     except asyncio.CancelledError:
         if not context.draining:
             raise
         task.uncancel()
         await session.finish(context.settings.drain_timeout_ms / 2000)
-        await socket.close(code=WSCloseCode.GOING_AWAY, drain=False)
+        session.socket.close(GOING_AWAY, "this member is stopping")
     finally:
         context.long_lived.discard(task)
         gauge.set(gauge.value - 1)
-        session.closed = True
-    return socket
+        session.close()
+    return response
 
 
 class StreamSession:
@@ -104,7 +87,8 @@ class StreamSession:
 
     def __init__(self, context: ApiContext, connection: Connection, consistency: int) -> None:
         self.service = context.service
-        self.closed = False
+        self.socket = StreamSocket(connection, context.settings.stream_message_bytes_max, self._received)
+        self.socket.writable = self._go_on
         self._context = context
         self._connection = connection
         self._consistency = consistency
@@ -113,24 +97,49 @@ class StreamSession:
         self._open_max = context.settings.stream_inflight_max
         self._timeout_s = context.settings.request_timeout_ms / 1000
         self._answers: list[tuple[int, Result | StreamFailure]] = []
-        self._room: asyncio.Future[None] | None = None
+        self._held: deque[list[StreamRequest]] = deque()
+        """Requests that were read and wait for room; nothing more is read meanwhile."""
+        self._idle: asyncio.Future[None] | None = None
+        self._closed = False
 
-    async def received(self, data: bytes) -> bool:
-        """Begin the requests of one message; waits while too many are open. False: it is no message of this protocol."""
+    def _received(self, message: memoryview) -> None:
+        """One message of the client: its requests begin, or wait while too many are open or the client does not read."""
         try:
-            requests = _requests.decode(data)
+            requests = _requests.decode(message)
         except (msgspec.MsgspecError, RecursionError, ValueError):
-            return False
+            self.socket.close(INVALID_DATA, "not a msgpack array of requests")
+            return
         self._context.telemetry.api_stream_requests.value += len(requests)
+        if self._held or self._open + len(requests) > self._open_max or self._connection.write_paused_since_s:
+            self._hold(requests)
+        else:
+            self._begin(requests)
+
+    def _hold(self, requests: list[StreamRequest]) -> None:
+        if not self._held and self._connection.transport is not None:
+            self._connection.transport.pause_reading()
+        self._held.append(requests)
+        if self._open + len(requests) > self._open_max:
+            self._context.telemetry.api_limit_hits.add(("stream_inflight_max",))
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Begin what was held back, as far as there is room; when nothing is held any more, read on."""
+        while self._held and not self._connection.write_paused_since_s and self._open < self._open_max:
+            requests = self._held.popleft()
+            room = self._open_max - self._open
+            if len(requests) > room:
+                self._held.appendleft(requests[room:])
+            self._begin(requests[:room])
+            if not self._held and self._connection.transport is not None:
+                self._connection.transport.resume_reading()
+
+    def _begin(self, requests: list[StreamRequest]) -> None:
         deadline_s = self._loop.time() + self._timeout_s
         reads: dict[int, KeyReads] = {}
         writes = StreamWrites(self)
+        self._open += len(requests)
         for request in requests:
-            if self._open >= self._open_max:
-                self._send(writes, reads, deadline_s)
-                writes = StreamWrites(self)
-                await self._wait_for_room()
-            self._open += 1
             try:
                 if request.kind == _RANGE:
                     self._read(request, reads, deadline_s)
@@ -142,9 +151,6 @@ class StreamSession:
             except StoreError as error:
                 self.failed(request.id, "StoreUnavailable", f"the state cannot be read: {error}")
         self._send(writes, reads, deadline_s)
-        if self._connection.write_paused_since_s:
-            await self._connection.drained()
-        return True
 
     def _command(self, request: StreamRequest) -> Command:
         kind = request.kind
@@ -195,35 +201,31 @@ class StreamSession:
             self._loop.call_soon(self._flush)
         self._answers += completed
         self._open -= len(completed)
-        room = self._room
-        if room is not None and self._open <= self._open_max // 2 and not room.done():
-            room.set_result(None)
 
     def _flush(self) -> None:
         """Everything that completed in this turn of the loop is one message."""
         answers, self._answers = self._answers, []
-        transport = self._connection.transport
-        if transport is not None and not self.closed:
-            transport.write(frame(_encode(answers)))
-
-    async def _wait_for_room(self) -> None:
-        self._context.telemetry.api_limit_hits.add(("stream_inflight_max",))
-        self._room = self._loop.create_future()
-        try:
-            await self._room
-        finally:
-            self._room = None
+        if self._closed:
+            return
+        self.socket.send(_encode(answers))
+        if self._held and self._open <= self._open_max // 2:
+            self._go_on()
+        if self._idle is not None and not self._open and not self._idle.done():
+            self._idle.set_result(None)
 
     async def finish(self, timeout_s: float) -> None:
-        """On shutdown: let what is open complete."""
+        """On shutdown: let what is open complete; what was held back never began, and begins no more."""
+        self._held.clear()
+        self._open_max = 0
+        if not self._open:
+            return
+        self._idle = self._loop.create_future()
         try:
             async with asyncio.timeout(timeout_s):
-                while self._open:
-                    self._room = self._loop.create_future()
-                    self._open_max = 0
-                    await self._room
+                await self._idle
         except TimeoutError:
             return
-        finally:
-            self._room = None
-        await asyncio.sleep(0)  # the last answers are flushed at the end of this turn
+
+    def close(self) -> None:
+        self._closed = True
+        self._held.clear()
