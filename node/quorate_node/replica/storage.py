@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
@@ -24,8 +25,11 @@ from quorate_node.protocol.message import SnapshotMetadata
 from quorate_node.protocol.ready import Persist
 from quorate_node.replica.witness import WitnessMachine
 from quorate_node.store import Identity, Stores
+from quorate_node.store.errors import Backpressure
 from quorate_node.store.interface import StateStore
 from quorate_node.store.kernel_synced_log import KernelSyncedLog
+
+logger = logging.getLogger(__name__)
 
 OpenMachine = Callable[[StateStore, int], KeyValueMachine]
 """(state, cluster id) -> the machine over it."""
@@ -220,7 +224,10 @@ class Storage:
             state = self._stores.state
             batch = state.batch()
             forget_refused(batch, state.family("meta"), index)
-            state.write(batch)
+            try:
+                state.write(batch)
+            except Backpressure:
+                logger.info("marks of refused commands up to index %d stay until the next compaction: the state would stall", index)
 
     def application_waits(self) -> bool:
         """This member runs a class that no entry has registered yet."""
@@ -255,8 +262,10 @@ class Storage:
             await self._application.stop()
 
         def close() -> None:
-            if flush:
-                self._stores.state.flush()
-            self._stores.close()
+            try:
+                if flush:
+                    self._stores.state.flush()
+            finally:
+                self._stores.close()
 
         await asyncio.get_running_loop().run_in_executor(None, close)
