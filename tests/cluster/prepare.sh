@@ -1,15 +1,32 @@
 #!/bin/sh
-# What the fault tests can use beyond Python: libfaketime, for wall clocks that jump. Installed where that is allowed and it is not there;
-# without it those tests are skipped and say so.
+# What the fault tests can use beyond Python: libfaketime, for wall clocks that jump, and a C compiler, for disks that fail. Installed where
+# that is allowed and they are not there; without them those tests are skipped and say so.
 set -u
-for library in /usr/lib/*/faketime/libfaketime.so.1; do
-  [ -e "$library" ] && exit 0
-done
-if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-  echo "installing libfaketime"
-  { apt-get install -y -q libfaketime || { apt-get update -q && apt-get install -y -q libfaketime; }; } >/dev/null 2>&1 ||
-    echo "libfaketime could not be installed: the tests of jumping clocks are skipped"
-else
-  echo "libfaketime is not there and cannot be installed: the tests of jumping clocks are skipped"
-fi
+
+# install WHAT-FOR PACKAGE...
+install() {
+  for_what=$1
+  shift
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+    echo "$* is not there and cannot be installed: $for_what are skipped"
+    return
+  fi
+  echo "installing $*"
+  { apt-get install -y -q "$@" || { apt-get update -q && apt-get install -y -q "$@"; }; } >/dev/null 2>&1 ||
+    echo "$* could not be installed: $for_what are skipped"
+}
+
+have_faketime() {
+  for library in /usr/lib/*/faketime/libfaketime.so.1; do
+    [ -e "$library" ] && return 0
+  done
+  return 1
+}
+
+have_compiler() {
+  command -v "${CC:-cc}" >/dev/null 2>&1 && echo '#include <errno.h>' | "${CC:-cc}" -x c -c -o /dev/null - >/dev/null 2>&1
+}
+
+have_faketime || install "the tests of jumping clocks" libfaketime
+have_compiler || install "the tests of failing disks" gcc libc6-dev
 exit 0

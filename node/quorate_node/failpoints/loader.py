@@ -1,6 +1,6 @@
 """Turns the comments that name failpoints into calls while a module is loaded, line for line: tracebacks and coverage stay right.
 
-Why comments. A flag that is asked at each place costs some ten nanoseconds and a branch that no test of the production program ever
+Why comments. A flag that is asked at each place costs three nanoseconds and a branch that no test of the production program ever
 takes; `if __debug__` would cost nothing but only under `-O`, which drops the assertions that must stay on. A comment compiles to
 nothing at all, which a test shows by comparing bytecode. The price is this loader, which runs only where failpoints were asked for.
 

@@ -53,7 +53,7 @@ def test_a_term_that_chance_passes_over_leaves_its_count_and_the_place_to_the_ne
 @pytest.mark.parametrize("name", NAMES)
 def test_every_named_error_can_be_raised_and_names_its_place(name: str, failpoints: Failpoints) -> None:
     failpoints.configure(PLACE, f"error({name})")
-    with pytest.raises(Exception, match=PLACE):  # noqa: PT011 - the kinds are asserted below
+    with pytest.raises(Exception, match=PLACE):
         failpoints.hit(PLACE)
 
 
