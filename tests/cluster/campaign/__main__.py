@@ -1,0 +1,96 @@
+"""Real members under faults for a set time, every history checked, and a report.
+
+    python -m tests.cluster.campaign --minutes 5 --seed 7 --members 3
+
+Three to five `quorate-node` processes run in network namespaces of their own (so it needs root) while clients read and write over both
+APIs and a schedule of faults, drawn from the seed, is carried out. Afterwards the history is judged, the members are compared, and a
+directory is left: report.md, report.json, timeline.png, history.msgpack, and each member's log and data.
+
+The same seed gives the same schedule and the same settings of the members; how processes interleave is the machine's own. Exit status: 0
+sound, 1 a violation (the report says which), 2 it could not run here, or an argument is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import uvloop
+
+from tests.cluster.campaign.campaign import Campaign, Options
+from tests.cluster.campaign.namespaces import why_not
+from tests.cluster.campaign.report import leave
+from tests.cluster.campaign.table import FAULTS, KINDS
+from tests.cluster.campaign.timeline import draw
+
+MEMBERS = (3, 5)
+
+
+def parsed(words: list[str]) -> argparse.Namespace:
+    shown = "\n".join(f"  {fault.kind:12} {fault.name:16} {fault.says}" for fault in FAULTS)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.cluster.campaign",
+        description=__doc__,
+        epilog=f"faults, by kind:\n{shown}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--minutes", type=float, default=5.0, help="how long faults are injected (default 5)")
+    parser.add_argument("--seed", type=int, default=None, help="of the schedule, the settings and the clients (default: drawn, and told)")
+    parser.add_argument("--members", type=int, default=3, help=f"{MEMBERS[0]} to {MEMBERS[1]} (default 3)")
+    parser.add_argument("--faults", default="", help=f"kinds or names, with commas (default all); kinds: {', '.join(KINDS)}")
+    parser.add_argument("--output", type=Path, default=None, help="directory of the report (default: a new temporary one)")
+    parser.add_argument("--plan", action="store_true", help="print the schedule of this seed and end")
+    given = parser.parse_args(words)
+    if not 0 < given.minutes <= 24 * 60:
+        parser.error(f"--minutes: {given.minutes} must be more than 0, and at most a day (1440)")
+    if not MEMBERS[0] <= given.members <= MEMBERS[1]:
+        parser.error(f"--members: {given.members} must be from {MEMBERS[0]} to {MEMBERS[1]}")
+    return given
+
+
+def main(words: list[str]) -> int:
+    given = parsed(words)
+    seed = given.seed if given.seed is not None else time.time_ns() % 1_000_000
+    wanted = tuple(word.strip() for word in given.faults.split(",") if word.strip())
+    directory = given.output or Path(tempfile.mkdtemp(prefix=f"quorate-campaign-{seed}-"))
+    begun_s = time.monotonic()
+
+    def say(line: str) -> None:
+        print(f"[{time.monotonic() - begun_s:6.1f}] {line}", flush=True)
+
+    try:
+        campaign = Campaign(Options(given.minutes, seed, given.members, wanted), directory, say)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if given.plan:
+        for planned in campaign.plan:
+            print(f"{planned.at_s:8.2f} s  {planned.fault:16} {planned.seconds:5.2f} s  {planned.aim:7} {planned.parameters or ''}")
+        return 0
+    reason = why_not()
+    if reason:
+        print(f"a campaign {reason}", file=sys.stderr)
+        return 2
+    directory.mkdir(parents=True, exist_ok=True)
+    say(f"seed {seed}, {given.members} members, {given.minutes} minutes; the report will be in {directory}")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        run = runner.run(campaign.run())
+    told = leave(run, directory)
+    assert campaign.sampler is not None
+    draw(run, campaign.sampler.stretches(), campaign.faults, directory / "timeline.png")
+    for finding in told["findings"]:
+        say(f"{finding['verdict']:10}{finding['name']} ({finding['judged']})")
+        if finding["explanation"]:
+            print(finding["explanation"][:2_000], flush=True)
+    repeat = f"python -m tests.cluster.campaign --minutes {given.minutes:g} --seed {seed} --members {given.members}"
+    chosen = f" --faults {given.faults}" if given.faults else ""
+    say(f"{told['verdict']}: {told['operations_total']} operations; repeat with: {repeat}{chosen}")
+    return 1 if run.violated else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,163 @@
+"""The cluster of a campaign: real members, each in a network namespace, with what faults may change about their next start."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from tests.cluster.campaign.namespaces import Namespaces
+from tests.cluster.campaign.wires import Wires
+from tests.cluster.harness.api import Refused, Unknown
+from tests.cluster.harness.cluster import ClusterUnderTest
+from tests.cluster.harness.member import Member
+
+PORT, PEER_PORT = 7301, 7302
+SPARES = 1
+"""Namespaces beyond the first members', for those that are added and removed."""
+
+
+@dataclass(frozen=True)
+class Lived:
+    """A stretch of a member's life, for the timeline: up, paused or down, from then on."""
+
+    at_s: float
+    state: str
+
+
+class CampaignMember(Member):
+    """A member in its namespace. `environment` and `wrapper` are for its next start: a shim to preload, another clock."""
+
+    def __init__(self, number: int, directory: Path, settings: Mapping[str, Mapping[str, Any]], namespaces: Namespaces) -> None:
+        super().__init__(number, directory, PORT, settings)
+        self._namespaces = namespaces
+        self.environment: dict[str, str] = {}
+        self.wrapper: list[str] = []
+        self.lives: list[Lived] = []
+        self.unexpected_ends: list[str] = []
+        self.may_end = False
+        """True while it is right that the process ends: it was told to, or a failpoint may end it."""
+
+    @property
+    def url(self) -> str:
+        return f"http://{self._namespaces.address(self.number)}:{self.port}"
+
+    def lived(self, state: str) -> None:
+        self.lives.append(Lived(time.monotonic(), state))
+
+    async def start(self, *, token: str = "", environment: Mapping[str, str] | None = None, prefix: Sequence[str] = ()) -> None:
+        words = [*self._namespaces.prefix(self.number), *self.wrapper, *prefix]
+        await super().start(token=token, environment=self.environment | dict(environment or {}), prefix=words)
+        self.may_end = False
+        self.lived("up")
+        asyncio.get_running_loop().create_task(self._watch_its_end())
+
+    async def _watch_its_end(self) -> None:
+        """A member that nobody told to end has crashed, or stopped itself: that is for the verdict."""
+        process = self.process
+        assert process is not None
+        status = await process.wait()
+        self.lived("down")
+        if not self.may_end:
+            self.unexpected_ends.append(f"{self.name} ended by itself with status {status}:\n{self.log_tail(12)}")
+
+    async def kill(self) -> None:
+        self.may_end = True
+        await super().kill()
+
+    async def stop(self, timeout_s: float = 20.0) -> int:
+        self.may_end = True
+        return await super().stop(timeout_s)
+
+    def freeze(self) -> None:
+        super().freeze()
+        self.lived("paused")
+
+    def thaw(self) -> None:
+        super().thaw()
+        self.lived("up")
+
+
+class Site(ClusterUnderTest):
+    """`count` members and a spare. Use as an async context manager; `start()` makes the first `count` a cluster."""
+
+    def __init__(
+        self, directory: Path, count: int, namespaces: Namespaces, *, seed: int, settings: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> None:
+        assert namespaces.count == count + SPARES, f"{count} members and {SPARES} spare need so many namespaces, not {namespaces.count}"
+        self.namespaces = namespaces
+        self.wires = Wires(namespaces, seed)
+        self.count = count
+        super().__init__(directory, count, settings=settings)
+        self.spares = [self._member(number, directory / f"m{number}") for number in range(count, count + SPARES)]
+
+    @property
+    def everyone(self) -> list[CampaignMember]:
+        return [member for member in [*self.members, *self.spares] if isinstance(member, CampaignMember)]
+
+    def _member(self, number: int, directory: Path) -> CampaignMember:
+        peers = [f"http://{self.namespaces.address(each)}:{PEER_PORT}" for each in range(self.count)]
+        settings: dict[str, dict[str, Any]] = {
+            "member": {"name": f"m{number}", "data_dir": "data"},
+            "listen": {"host": self.namespaces.address(number), "port": PORT, "peer_port": PEER_PORT},
+            "discovery": {"peers": peers},
+        }
+        for section, values in self._settings.items():
+            settings.setdefault(section, {}).update(values)
+        return CampaignMember(number, directory, settings, self.namespaces)
+
+    async def __aenter__(self) -> Self:
+        await self.wires.start()
+        return await super().__aenter__()
+
+    async def __aexit__(self, *exception: object) -> None:
+        for member in self.everyone:
+            if member.running:
+                await member.kill()
+        await self.wires.close()
+        await super().__aexit__(*exception)
+
+    def pairs_between(self, ones: Sequence[int], others: Sequence[int]) -> list[tuple[int, int]]:
+        """Every direction between the two groups."""
+        return [pair for one in ones for other in others if one != other for pair in ((one, other), (other, one))]
+
+    async def member_ids(self) -> dict[str, str]:
+        """Member id by name, as the cluster knows it."""
+        listed = (await self.ask("GET", "/v1/members"))["members"]
+        return {str(member["name"]): str(member["member_id"]) for member in listed}
+
+    async def at_leader(self, method: str, path: str, body: dict[str, Any] | None = None, *, timeout_s: float = 20.0) -> dict[str, Any]:
+        """Ask again until an answer comes; for calls that may be repeated. Raises AssertionError in time, with the last answer."""
+        answers: list[dict[str, Any]] = []
+
+        async def answered() -> bool:
+            answers.append(await self.ask(method, path, body))
+            return True
+
+        await self.until(answered, f"{method} {path}", timeout_s)
+        return answers[-1]
+
+    async def caught_up(self, member: Member, timeout_s: float) -> float:
+        """Seconds until the member is ready and within reach of what the cluster has applied now."""
+        await member.wait_ready(timeout_s)
+        goal = max([int((await self._status(each)).get("applied_index", 0)) for each in self.everyone if each.running])
+
+        async def there() -> bool:
+            return int((await self.api.status(member.url))["applied_index"]) >= goal
+
+        return await self.until(there, f"{member.name} at index {goal}", timeout_s)
+
+    async def _status(self, member: Member) -> dict[str, Any]:
+        try:
+            return await self.api.status(member.url)
+        except (Refused, Unknown):
+            return {}
+
+    async def roles(self) -> dict[str, dict[str, Any]]:
+        """Status of every running member by name, for the timeline; one that does not answer is left out."""
+        running = [member for member in self.everyone if member.running]
+        statuses = await asyncio.gather(*(self._status(member) for member in running))
+        return {member.name: status for member, status in zip(running, statuses, strict=True) if status}
