@@ -8,20 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import msgspec
-
-from quorate.wire.results import DoneResult, Result
-from quorate_node.machine.application_port import Pending as PendingResult
-from quorate_node.machine.interface import ApplicationFailed, Machine, UnknownCommand
-from quorate_node.protocol.entry import Entry, EntryType
-from quorate_node.protocol.membership import Configuration, MemberRecord, MembershipChange
+from quorate_node.machine.interface import Machine
+from quorate_node.protocol.membership import Configuration
 from quorate_node.protocol.message import Message, MessageType, SnapshotMetadata
-from quorate_node.protocol.raft import Raft, ReadDropped, decode_change
+from quorate_node.protocol.raft import Raft, ReadDropped
 from quorate_node.protocol.ready import Event, EventKind, Persist, Ready, Role, SoftState
+from quorate_node.replica.applying import Applying
 from quorate_node.replica.forward import Forwarder
 from quorate_node.replica.log_clock import LogClock
 from quorate_node.replica.log_sync import DiskLogSync, OpenLogSync
@@ -31,16 +26,11 @@ from quorate_node.replica.reads import ReadQueue
 from quorate_node.replica.service import ServiceError
 from quorate_node.replica.settings import ReplicaSettings
 from quorate_node.replica.writer import LogWriter
-from quorate_node.store.errors import Backpressure, StoreError
 from quorate_node.store.interface import LogStore
 from quorate_node.telemetry.telemetry import Telemetry
 from quorate_node.transport.interface import Transport
 
 logger = logging.getLogger(__name__)
-
-BACKPRESSURE_RETRY_S = 0.005
-APPLY_DEFER_S = 0.02
-"""How long a follower's apply waits at most for the write that was begun before it."""
 
 
 class Hooks(NamedTuple):
@@ -85,15 +75,13 @@ class Engine:
         self.proposing = Proposing(settings, raft, self.clock, self.forwarder, telemetry, self._wake_after)
         self.pending = self.proposing.pending
         self.in_flight = self.proposing.in_flight
-        self.writer = LogWriter(log, self._on_written, self._on_failed, self._loop.time, telemetry, open_log_sync)
-        self._committed: deque[Entry] = deque()
+        self.writer = LogWriter(log, self._on_written, self.failed, self._loop.time, telemetry, open_log_sync)
+        self.applying = Applying(settings, raft, machine, self.clock, self.proposing, telemetry, self)
         self._scheduled = False
         self._paused = False
         self._stopped = False
-        self._applying_later = False
         self._announcing = False
         self._linger_timer: asyncio.TimerHandle | None = None
-        self._deferred: asyncio.TimerHandle | None = None
         self.soft_state = SoftState(0, Role.FOLLOWER)
         self.configuration_index = 0
         self._leader_heard_ms = 0
@@ -117,7 +105,7 @@ class Engine:
             while self.raft.has_ready() and not self._paused:
                 self._handle(self.raft.ready())
         except Exception as error:  # noqa: BLE001 - an invariant broke: a member that goes on could lie to its peers
-            self._on_failed(error)
+            self.failed(error)
 
     def tick(self) -> None:
         if not self._paused and not self._stopped:
@@ -140,7 +128,7 @@ class Engine:
             while self.raft.has_ready() and not self._paused:
                 self._handle(self.raft.ready())
         except Exception as error:  # noqa: BLE001 - whatever broke stops the member, with its cause
-            self._on_failed(error)
+            self.failed(error)
 
     def _handle(self, ready: Ready) -> None:
         if ready.soft_state is not None:
@@ -164,12 +152,8 @@ class Engine:
                 # Behind a write under way even what needs none keeps its place in the order.
                 self.writer.submit(persist or _NOTHING, ready.send_after_persist)
         if ready.committed:
-            self._committed.extend(ready.committed)
-            if self.soft_state.role == Role.LEADER or self.writer.is_clean():
-                self._apply()
-            elif self._deferred is None:
-                # Nobody waits for a follower's apply, but the leader does for its acknowledgement: what is being written comes first.
-                self._deferred = self._loop.call_later(APPLY_DEFER_S, self._apply_deferred)
+            # Nobody waits for a follower's apply, but the leader does for its acknowledgement: what is being written comes first.
+            self.applying.take(ready.committed, at_once=self.leads or self.writer.is_clean())
         if ready.reads:
             self.reads.confirmed(ready.reads, self.machine.applied_index)
         for event in ready.events:
@@ -184,7 +168,7 @@ class Engine:
 
     def resume(self) -> None:
         """After an installation: go on with the machine as it is now."""
-        self._committed.clear()
+        self.applying.clear()
         self._paused = False
         self.in_flight.fail_all(
             ServiceError("LeadershipLost", "this member was restored from a snapshot; the command may have taken effect")
@@ -208,10 +192,9 @@ class Engine:
                 after_all.extend(after)
             self._deliver(after_all)
         except Exception as error:  # noqa: BLE001 - whatever broke stops the member, with its cause
-            self._on_failed(error)
+            self.failed(error)
             return
-        if self._deferred is not None:
-            self._apply_deferred()
+        self.applying.run_deferred()
         self._turn()
 
     def _deliver(self, messages: list[Message]) -> None:
@@ -227,7 +210,7 @@ class Engine:
                 if message.to == me:
                     self.raft.step(message, now_ms)
 
-    def _on_failed(self, error: BaseException) -> None:
+    def failed(self, error: BaseException) -> None:
         if not self._stopped:
             self._stopped = True
             self._hooks.failed(error)
@@ -269,117 +252,35 @@ class Engine:
             return False
         return True
 
-    # --- applying ----------------------------------------------------------------------------------------------
+    # --- what applying needs to know ---------------------------------------------------------------------------
 
-    def _apply(self) -> None:
-        """Apply what is committed, in slices, so that a member that catches up still answers its peers."""
-        if self._applying_later:
-            return
-        until_s = self._loop.time() + self._settings.apply_slice_ms / 1000
-        while self._committed and not self._stopped:
-            if self._loop.time() > until_s:
-                self._apply_later(0)
-                return
-            try:
-                self._apply_some()
-            except Backpressure:
-                self._telemetry.store_backpressure.add()
-                self._apply_later(BACKPRESSURE_RETRY_S)
-                return
-            except (UnknownCommand, ApplicationFailed, StoreError) as error:
-                self._on_failed(error)
-                return
+    @property
+    def halted(self) -> bool:
+        return self._paused or self._stopped
 
-    def _apply_deferred(self) -> None:
-        assert self._deferred is not None, "somebody deferred it"
-        self._deferred.cancel()
-        self._deferred = None
-        if self._paused or self._stopped:
-            return
-        try:
-            self._apply()
-        except Exception as error:  # noqa: BLE001 - whatever broke stops the member, with its cause
-            self._on_failed(error)
+    @property
+    def leads(self) -> bool:
+        return self.soft_state.role == Role.LEADER
 
-    def _apply_later(self, delay_s: float) -> None:
-        self._applying_later = True
-        self._loop.call_later(delay_s, self._apply_again)
-
-    def _apply_again(self) -> None:
-        self._applying_later = False
-        if self._paused or self._stopped:
-            return
-        try:
-            self._apply()
-        except Exception as error:  # noqa: BLE001 - whatever broke stops the member, with its cause
-            self._on_failed(error)
-            return
-        self.wake()
-
-    def _apply_some(self) -> None:
-        committed = self._committed
-        first = committed[0]
-        if first.type in (EntryType.MEMBERSHIP, EntryType.MEMBERSHIP_SIMPLE):
-            self._apply_membership(first)
-            committed.popleft()
-            last = first.index
-        else:
-            run: list[Entry] = []
-            size = 0
-            for entry in committed:
-                if entry.type in (EntryType.MEMBERSHIP, EntryType.MEMBERSHIP_SIMPLE) or (run and size > self._settings.apply_bytes_max):
-                    break
-                run.append(entry)
-                size += len(entry.data)
-            # failpoint: engine.before_apply
-            began_s = self._loop.time()
-            results = self.machine.apply(run)
-            self._telemetry.apply_seconds.observe(self._loop.time() - began_s)
-            last = run[-1].index
-            for _ in run:
-                committed.popleft()
-            self.clock.continue_from(self.machine.log_time_ms)
-            # failpoint: engine.after_apply_before_answer
-            self._answer(run, results)
-        self.raft.applied(last)
-        if self.soft_state.role == Role.LEADER and not self._announcing:
+    def applied(self, index: int) -> None:
+        """Everything up to `index` is in the machine, and whoever waited for it was answered."""
+        self.raft.applied(index)
+        if self.leads and not self._announcing:
             self._announcing = True
             self._loop.call_later(self._settings.announce_commit_ms / 1000, self._announce_commit)
-        self.reads.applied(last)
+        self.reads.applied(index)
         if self.pending or self.raft.has_ready():
             self.wake()
 
+    def membership_applied(self, index: int, configuration: Configuration) -> None:
+        self.configuration_index = index
+        self._hooks.membership_applied(configuration)
+
     def _announce_commit(self) -> None:
         self._announcing = False
-        if not self._paused and not self._stopped:
+        if not self.halted:
             self.raft.announce_commit()
             self.wake()
-
-    def _answer(self, run: list[Entry], results: list[list[Result | PendingResult]]) -> None:
-        if not len(self.in_flight):
-            return
-        applied = self.in_flight.applied
-        for entry, result in zip(run, results, strict=True):
-            if not entry.data:
-                # A new leader's first entry: what an older term proposed from here on can never be applied.
-                self.in_flight.truncated(entry.index, entry.term)
-            proposed_s = applied(entry.index, entry.term, result)
-            if proposed_s is not None:
-                self.proposing.completed(len(result))
-                self._telemetry.commit_seconds.observe(self._loop.time() - proposed_s)
-
-    def _apply_membership(self, entry: Entry) -> None:
-        change = _readable_change(entry)
-        # failpoint: engine.before_membership
-        configuration = self.raft.apply_membership(change)
-        records = msgspec.msgpack.decode(change.context, type=list[MemberRecord]) if change.context else []
-        present = {*configuration.voters, *configuration.learners, *configuration.voters_outgoing, *configuration.learners_next}
-        removed = [member_id for member_id in self.machine.members if member_id not in present]
-        kept = [record for record in records if record.member_id in present]
-        self.machine.apply_membership(entry, configuration, kept, removed)
-        self.configuration_index = entry.index
-        self.in_flight.applied(entry.index, entry.term, [DoneResult(self.machine.revision)])
-        self._hooks.membership_applied(configuration)
 
     def leader_contact_age_ms(self) -> int:
         """How long ago the last message of the known leader arrived: what is read here is at most that much behind it."""
@@ -392,10 +293,3 @@ class Engine:
 
 
 _NOTHING = Persist(hard_state=None, entries=[], snapshot=None, must_sync=False)
-
-
-def _readable_change(entry: Entry) -> MembershipChange:
-    try:
-        return decode_change(entry.data)
-    except msgspec.DecodeError as error:
-        raise UnknownCommand(f"entry {entry.index} holds a membership change that this release cannot read: {error}") from error

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable
 
 import msgspec
 
-from quorate.wire.commands import Command
 from quorate.wire.errors import ERRORS
 from quorate.wire.results import Result
-from quorate_node.machine.application_port import Pending as PendingResult
 from quorate_node.replica.parcel import Parcel
 from quorate_node.replica.proposals import commands_of
 from quorate_node.replica.service import ServiceError
@@ -27,49 +24,7 @@ NOT_CARRIED_OUT = frozenset(("NotLeader", "NoLeader"))
 REQUEUE_DELAY_S = 0.02
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode_commands = msgspec.msgpack.Decoder(list[Command]).decode
 _decode_answers = msgspec.msgpack.Decoder(list[Result | ForwardedError]).decode
-
-
-def decode_commands(payload: bytes) -> list[Command]:
-    """Raises `msgspec.MsgspecError` on anything malformed."""
-    return _decode_commands(payload)
-
-
-def encode_answers(answers: list[Result | ServiceError]) -> bytes:
-    return _encode([ForwardedError(a.error, a.message) if isinstance(a, ServiceError) else a for a in answers])
-
-
-class ForwardedAnswers:
-    """On the leader: gathers the answers to another member's commands until there is one for each."""
-
-    def __init__(self, count: int) -> None:
-        self._answers: list[Result | ServiceError | None] = [None] * count
-        self._missing = count
-        self._finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def answered(self, offset: int, results: Sequence[Result | PendingResult]) -> None:
-        for number, result in enumerate(results, start=offset):
-            if isinstance(result, PendingResult):
-                result.set_callback(partial(self._one, number))
-            else:
-                self._one(number, result)
-
-    def failed(self, offset: int, count: int, error: ServiceError) -> None:
-        for number in range(offset, offset + count):
-            self._one(number, error)
-
-    def _one(self, number: int, answer: Result | ServiceError) -> None:
-        assert self._answers[number] is None, "a command is answered once"
-        self._answers[number] = answer
-        self._missing -= 1
-        if self._missing == 0 and not self._finished.done():
-            self._finished.set_result(None)
-
-    async def all(self) -> list[Result | ServiceError]:
-        if self._missing:
-            await self._finished
-        return [answer for answer in self._answers if answer is not None]
 
 
 class Forwarder:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
 import msgspec
 
-from quorate.wire.commands import Command
 from quorate_node.machine.interface import Machine, Refused, SnapshotSink
 from quorate_node.protocol.entry import Entry
 from quorate_node.protocol.membership import ChangeKind, Configuration, MembershipChange, SingleChange
@@ -21,10 +20,9 @@ from quorate_node.protocol.ready import Event, EventKind, HardState, Ready, Role
 from quorate_node.replica.administration import Administration, AdministrationCall
 from quorate_node.replica.catch_up import SnapshotFetcher, SnapshotServer
 from quorate_node.replica.engine import Engine, Hooks
-from quorate_node.replica.forward import ForwardedAnswers, decode_commands, encode_answers
+from quorate_node.replica.forwarded import answer_forwarded
 from quorate_node.replica.housekeeping import Diverged, Housekeeping
 from quorate_node.replica.log_sync import DiskLogSync, OpenLogSync
-from quorate_node.replica.parcel import Parcel
 from quorate_node.replica.repair import LogRepair
 from quorate_node.replica.service import ServiceError
 from quorate_node.replica.settings import ReplicaSettings
@@ -311,7 +309,7 @@ class Member:
         try:
             match kind:
                 case RequestKind.FORWARD:
-                    return await self._answer_forward(payload)
+                    return await answer_forwarded(self.engine, self._settings, payload)
                 case RequestKind.MEMBERSHIP:
                     call = msgspec.msgpack.decode(payload, type=AdministrationCall)
                     return msgspec.msgpack.encode(await self.administration.carry_out(call))
@@ -333,38 +331,6 @@ class Member:
             raise PeerRefused(error.error, error.message) from error
         except msgspec.MsgspecError as error:
             raise PeerRefused("MalformedBody", f"request of kind {kind}: {error}") from error
-
-    async def _answer_forward(self, payload: bytes) -> bytes:
-        # failpoint: forward.serve, awaited
-        commands = decode_commands(payload)
-        engine = self.engine
-        if engine.soft_state.role != Role.LEADER:
-            raise PeerRefused("NotLeader", "this member does not lead any more; nothing was proposed")
-        answers = ForwardedAnswers(len(commands))
-        deadline_s = asyncio.get_running_loop().time() + self._settings.request_timeout_ms / 1000
-        for first, run in self._admissible(commands, answers):
-            parcel = Parcel.of(run, answers, deadline_s, first)
-            if not engine.pending.add(parcel):
-                parcel.fail(ServiceError("TooManyRequests", "the leader's queue is full; try again in a moment"))
-        engine.wake()
-        return encode_answers(await answers.all())
-
-    def _admissible(self, commands: list[Command], answers: ForwardedAnswers) -> Iterator[tuple[int, list[Command]]]:
-        """(number of the first, commands): runs of what may be proposed; the rest is answered with why not.
-
-        Asked again here: what another member let through may still be what this release's apply could not bear.
-        """
-        first = 0
-        for number, command in enumerate(commands):
-            try:
-                self.machine.check(command.kind, bytes(command.payload))
-            except Refused as refused:
-                answers.failed(number, 1, ServiceError(refused.error, refused.message))
-                if first < number:
-                    yield first, commands[first:number]
-                first = number + 1
-        if first < len(commands):
-            yield first, commands[first:]
 
     def _answer_digests(self, payload: bytes) -> bytes:
         if payload:

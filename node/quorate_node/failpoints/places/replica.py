@@ -80,13 +80,13 @@ _ENGINE: Places = {
         "what votes and acknowledgements depend on is durable, they have not left",
         "a member that promised to itself alone",
     ),
-    "engine.before_apply": ("replica/engine.py", "committed entries are about to be applied", "a member that lags in applying"),
+    "engine.before_apply": ("replica/applying.py", "committed entries are about to be applied", "a member that lags in applying"),
     "engine.after_apply_before_answer": (
-        "replica/engine.py",
+        "replica/applying.py",
         "commands have taken effect, nobody was answered",
         "clients that must find out; sessions that must not apply twice",
     ),
-    "engine.before_membership": ("replica/engine.py", "a membership change is about to take effect", "changes cut in half"),
+    "engine.before_membership": ("replica/applying.py", "a membership change is about to take effect", "changes cut in half"),
     "engine.before_install": ("replica/engine.py", "the protocol has taken a snapshot", "an installation cut off at its start"),
     "writer.before_write": ("replica/writer.py", "a batch is about to go to the disk", "entries that are on other members' disks alone"),
     "writer.after_sync_before_report": (
@@ -104,7 +104,7 @@ _ENGINE: Places = {
     ),
     "forward.before_send": ("replica/forward.py", "a batch is about to go to the leader", "`error(PeerFailureUnsent)`: given back"),
     "forward.after_answer": ("replica/forward.py", "the leader has answered a batch", "`error(PeerFailure)`: an answer that is lost"),
-    "forward.serve": ("replica/member.py", "a follower's batch has come to the leader", "`error(PeerRefused)`; a leader that dies with it"),
+    "forward.serve": ("replica/forwarded.py", "a follower's batch has come to the leader", "`error(PeerRefused)`; a leader that dies with it"),
 }
 
 _SNAPSHOTS: Places = {
