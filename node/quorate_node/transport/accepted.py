@@ -51,6 +51,7 @@ class Accepted:
         context = self._context
         counters, codec = context.counters, context.codec
         counters.frames_received += len(frames)
+        # failpoint: transport.receive, or return
         messages: list[Message] = []
         try:
             for frame in frames:
@@ -110,6 +111,7 @@ class Accepted:
             # The asker must hear that its request failed, or it waits out its timeout; the log has where.
             log.exception("request of kind %d of member %d failed", request.kind, self.member_id)
             frame = self._context.codec.response(Response(request.id, "Internal", f"{type(error).__name__} while answering", b""))
+        # failpoint: transport.request.before_answer, awaited, or return
         while self._socket.stalled_since_s is not None:
             self._writable.clear()
             await self._writable.wait()

@@ -108,6 +108,7 @@ async def _connect(context: TransportContext, session: aiohttp.ClientSession, ur
 async def _greet(context: TransportContext, peer: PeerSocket, connection_class: ConnectionClass, expected_member_id: int | None) -> Hello:
     identity = context.receiver.identity()
     peer.write(encode_hello(connection_class, context.settings.advertised_url, identity))
+    # failpoint: transport.handshake.after_hello, awaited
     answer = await peer.receive()
     if isinstance(answer, SocketEnd):
         raise _not_greeted(context, answer)

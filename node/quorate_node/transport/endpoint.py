@@ -89,6 +89,7 @@ class PeerEndpoint:
                 # Before the replica hears of it: what it admits, it remembers.
                 self._judge_duplicate(hello)
                 judge_hello(context, hello, peer.get_extra_info("peercert"), connection_class)
+                # failpoint: transport.handshake.before_answer
                 peer.write(encode_hello(connection_class, settings.advertised_url, context.receiver.identity()))
                 peer.admit(settings.frame_bytes_max)
                 return hello

@@ -123,6 +123,7 @@ class Link:
         except OversizeFrame as error:
             self._send_halves(messages, error)
             return
+        # failpoint: transport.send, or return
         self._context.counters.messages_sent += len(messages)
         self._write(frame)
 
@@ -177,6 +178,7 @@ class Link:
         self._context.counters.requests_sent += 1
         self._pump()
         try:
+            # failpoint: transport.request.after_send, awaited
             return await self._calls.answer(call_id, timeout_s)
         except PeerFailure:
             self._context.counters.requests_timed_out += 1
