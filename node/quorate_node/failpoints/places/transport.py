@@ -13,7 +13,12 @@ PLACES: Places = {
         "a member that is remembered and never connected",
     ),
     "transport.send": ("transport/link.py", "a frame of messages is about to be written", "`skip` loses it on one link", "skip"),
-    "transport.receive": ("transport/accepted.py", "a frame of messages has come", "`skip` loses it on one link", "skip"),
+    "transport.receive": (
+        "transport/accepted.py",
+        "frames have come on a connection that a peer dialled",
+        "`skip` loses them: messages, requests and keep-alives",
+        "skip",
+    ),
     "transport.request.after_send": ("transport/link.py", "a request has left, its answer is awaited", "requests that time out"),
     "transport.request.before_answer": (
         "transport/accepted.py",
