@@ -18,7 +18,7 @@ from quorate_node.replica.engine import Engine
 from quorate_node.replica.parcel import Parcel
 from quorate_node.replica.service import ServiceError
 from quorate_node.replica.settings import ReplicaSettings
-from quorate_node.store.errors import Backpressure
+from quorate_node.store.errors import Backpressure, Compacted
 from quorate_node.transport.interface import PeerFailure, PeerRefused, RequestKind, Transport
 
 logger = logging.getLogger(__name__)
@@ -187,7 +187,8 @@ class Housekeeping:
         """Let the log go below what the *flushed* state holds, less what members slightly behind need (DESIGN decision 7)."""
         engine, settings = self._engine, self._settings
         log = engine.log
-        applied = engine.machine.applied_index
+        # While a snapshot is installed the state is ahead of the log, which begins after it in a moment.
+        applied = min(engine.machine.applied_index, log.last_index())
         if applied - log.first_index() < settings.compact_every_entries and log.size_bytes() < settings.compact_every_bytes:
             return
         configuration = engine.machine.configuration
@@ -203,7 +204,10 @@ class Housekeeping:
         except Backpressure:
             return  # What is applied is not all in the state yet: nothing of the log may go. At the next check.
         # failpoint: compaction.after_flush, awaited
-        await asyncio.get_running_loop().run_in_executor(None, log.compact, target, configuration)
+        try:
+            await asyncio.get_running_loop().run_in_executor(None, log.compact, target, configuration)
+        except Compacted:
+            return  # A snapshot was installed while the state was flushed: the log begins later already.
         # failpoint: compaction.after_log, awaited
         self._storage.compacted(target)
         logger.info("log compacted up to index %d", target)

@@ -33,7 +33,7 @@ API = (
                ("route",), SECONDS),
     Definition("api_connections", "quorate_api_connections", _G, "Open client connections."),
     Definition("api_connections_accepted", "quorate_api_connections_accepted_total", _C, "Client connections accepted."),
-    Definition("api_requests_inflight", "quorate_api_requests_inflight", _G, "Requests that are open."),
+    Definition("api_requests_inflight", "quorate_api_requests_inflight", _G, "Requests of the hot routes that are open."),
     Definition("api_handovers", "quorate_api_handovers_total", _C, "Requests served by the general server, not by the hot path."),
     Definition("api_limit_hits", "quorate_api_limit_hits_total", _C, "Times a limit was hit, by the name of its setting.", ("limit",)),
     Definition("api_received_bytes", "quorate_api_received_bytes_total", _C, "Bytes received from clients over HTTP."),
@@ -80,7 +80,7 @@ STORE = (
     Definition("state_size_bytes", "quorate_state_size_bytes", _G, "Size of the state on disk."),
     Definition("disk_free_bytes", "quorate_disk_free_bytes", _G, "Free space of the data directory's file system."),
     Definition("store_backpressure", "quorate_store_backpressure_total", _C, "Writes held back because the database would stall."),
-    Definition("no_space", "quorate_store_no_space_total", _C, "Proposals refused for lack of space."),
+    Definition("no_space", "quorate_store_no_space_total", _C, "Log writes held back for lack of space."),
     Definition("damaged_entries", "quorate_log_damaged_entries_total", _C, "Log entries found damaged."),
     Definition("repaired_entries", "quorate_log_repaired_entries_total", _C, "Damaged log entries repaired from peers."),
 )

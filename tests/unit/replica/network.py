@@ -15,6 +15,7 @@ from quorate_node.machine.kv import KeyValueMachine
 from quorate_node.protocol.message import Message
 from quorate_node.protocol.raft import RaftConfig
 from quorate_node.replica.member import Environment
+from quorate_node.replica.metrics import publish
 from quorate_node.replica.replica import Replica
 from quorate_node.replica.service_face import ServiceFace
 from quorate_node.replica.settings import ReplicaSettings
@@ -118,10 +119,12 @@ class Node:
             return RaftConfig(member_id=member_id, commit_eagerly=False, **times)
 
         transport = LocalTransport(self._cluster.network, self.url)
+        self.telemetry = Telemetry()
         self.replica = Replica(
-            settings, raft_config, self.storage, transport, environment, Telemetry(), peers, self.token, may_bootstrap=bool(self.token)
+            settings, raft_config, self.storage, transport, environment, self.telemetry, peers, self.token, may_bootstrap=bool(self.token)
         )
         self.service = ServiceFace(self.replica, settings, self.storage, environment)
+        publish(self.telemetry, self.replica, self.storage, self.service)
         await self.replica.start()
 
     async def stop(self) -> None:

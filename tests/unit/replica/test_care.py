@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from quorate_node.protocol.message import SnapshotMetadata
 from quorate_node.replica.housekeeping import Diverged
 from quorate_node.replica.service import Consistency, ServiceError
 
@@ -82,3 +83,41 @@ async def test_a_failed_sync_stops_the_member_and_the_others_go_on() -> None:
         rest = [node for node in cluster.nodes if node is not broken]
         await cluster.until(lambda: any(node.service.is_leader() for node in rest))
         assert await rest[0].service.execute(put(b"after", b"v"))
+
+
+async def test_compaction_leaves_a_log_alone_whose_place_a_snapshot_takes() -> None:
+    """A snapshot's state is swapped in before its log begins: in between the state is far ahead of the log."""
+    changes = {"compact_every_entries": 20, "log_keep_entries": 5, "compact_check_ms": 50}
+    async with LocalCluster(3, **changes) as cluster:
+        await cluster.formed()
+        behind = cluster.followers()[0]
+        await behind.crash()
+        for number in range(60):
+            await cluster.leader().service.execute(put(b"k%d" % number, b"v"))
+        await cluster.until(lambda: cluster.leader().service.status().first_index > behind.disk_last_index())
+        await behind.start()
+        await cluster.until(lambda: behind.replica.member is not None)
+        member, storage = behind.replica.member, cast(Any, behind.storage)
+        assert member is not None
+        swap, flush, between = storage.swap_state, storage.flush_state, []
+
+        async def swap_and_compact(metadata: SnapshotMetadata) -> None:
+            await swap(metadata)
+            between.append(storage.log.last_index() < metadata.index)
+            await member.housekeeping._compact()
+
+        storage.swap_state = swap_and_compact
+        await cluster.until(lambda: behind.service.status().first_index > 20)
+        assert between == [True] and behind.replica.stopped_because is None
+
+        async def flush_and_reset() -> None:
+            await flush()
+            machine = behind.service.machine
+            metadata = SnapshotMetadata(machine.applied_index, machine.applied_term, machine.configuration, machine.chain)
+            await storage.reset_log(metadata)
+
+        for number in range(30):
+            await cluster.leader().service.execute(put(b"k%d" % number, b"v"))
+        storage.flush_state = flush_and_reset
+        await member.housekeeping._compact()
+        assert behind.replica.stopped_because is None
