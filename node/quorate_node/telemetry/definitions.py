@@ -48,7 +48,8 @@ REPLICA = (
     Definition("proposals_pending", "quorate_proposals_pending", _G, "Commands proposed and not yet applied."),
     Definition("proposal_batch", "quorate_proposal_batch_commands", _H, "Commands of one log entry.", (), COUNTS),
     Definition("forwards", "quorate_forwards_total", _C, "Commands forwarded to the leader."),
-    Definition("reads", "quorate_reads_total", _C, "Rounds of reads that asked to be consistent, by consistency; reads that arrive together share one.", ("consistency",)),
+    Definition("reads", "quorate_reads_total", _C, "Groups of reads, by consistency; reads that arrive together are one group.",
+               ("consistency",)),
     Definition("read_barrier_seconds", "quorate_read_barrier_duration_seconds", _H, "Time of one quorum round for reads.", (), SECONDS),
     Definition("commit_seconds", "quorate_commit_duration_seconds", _H, "Time from a proposal to its commit.", (), SECONDS),
     Definition("apply_seconds", "quorate_apply_duration_seconds", _H, "Time to apply a batch of entries.", (), SECONDS),
@@ -90,7 +91,8 @@ TRANSPORT = (
     Definition("peer_received_bytes", "quorate_peer_received_bytes_total", _C, "Bytes received from other members."),
     Definition("peer_dropped", "quorate_peer_dropped_messages_total", _C, "Messages to other members that were dropped, by reason.",
                ("reason",)),
-    Definition("peer_handshakes_refused", "quorate_peer_handshakes_refused_total", _C, "Handshakes refused, by whom: us or the peer.", ("by",)),
+    Definition("peer_handshakes_refused", "quorate_peer_handshakes_refused_total", _C, "Handshakes refused, by whom: us or the peer.",
+               ("by",)),
 )
 PROCESS = (
     Definition("loop_lag_seconds", "quorate_event_loop_lag_seconds", _H, "How late the event loop ran a timer.", (), SECONDS),
