@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import ctypes
 import json
 import os
 import secrets
@@ -16,7 +17,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -29,6 +30,8 @@ STOP_TIMEOUT_S = 20.0
 RESTART_AFTER_S = 5.0
 POLL_S = 0.1
 LOG_TAIL_LINES = 15
+PR_SET_PDEATHSIG = 1
+EXIT_INTERRUPTED = 130
 HOST = "127.0.0.1"
 
 
@@ -39,6 +42,23 @@ class CannotRun(Exception):
 def say(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
+
+
+def ends_with_parent(parent_pid: int) -> Callable[[], None]:
+    """What a child calls before its exec, so that it gets SIGTERM when its parent dies, however that dies: kill -9 included.
+
+    A parent that was gone before the kernel knew of the wish gives no signal: then the child ends at once. Linux only, as the node is
+    (its clock is CLOCK_BOOTTIME). Raises OSError, in the child, where the kernel refuses.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)  # Loaded here: between fork and exec a child should load nothing.
+
+    def wish() -> None:
+        if libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) was refused: members could outlive this program")
+        if os.getppid() != parent_pid:
+            os._exit(EXIT_INTERRUPTED)
+
+    return wish
 
 
 class LocalMember:
@@ -65,7 +85,14 @@ class LocalMember:
         environment = {**os.environ, "QUORATE_BOOTSTRAP__TOKEN": token} if token else dict(os.environ)
         with (self.directory / "node.log").open("ab") as log:
             # A session of its own: Ctrl-C in the terminal reaches this program alone, which then stops the members in order.
-            self.process = subprocess.Popen(arguments, stdout=log, stderr=log, env=environment, start_new_session=True)  # noqa: S603 - ours
+            self.process = subprocess.Popen(  # noqa: S603 - our own program
+                arguments,
+                stdout=log,
+                stderr=log,
+                env=environment,
+                start_new_session=True,
+                preexec_fn=ends_with_parent(os.getpid()),  # noqa: PLW1509 - this program has one thread
+            )
         self.ended_s = None
         (self.directory / "pid").write_text(f"{self.process.pid}\n", encoding="utf-8")
 
@@ -154,6 +181,13 @@ class LocalCluster:
                 member.start("")
                 say(f"{member.name} is started again, pid {member.pid}")
 
+    def kill(self) -> None:
+        """At once. What was acknowledged is on the disks."""
+        for member in self.members:
+            if member.process is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(member.pid, signal.SIGKILL)
+
     def stop(self) -> None:
         """SIGTERM to all at once, and the end of whoever outstays the deadline."""
         running = [member for member in self.members if member.process is not None and member.process.poll() is None]
@@ -226,6 +260,24 @@ def arguments() -> argparse.ArgumentParser:
     return made
 
 
+class Interrupts:
+    """The first SIGINT, SIGTERM or SIGHUP stops in order, by KeyboardInterrupt; one more while that is under way ends everything at once."""
+
+    def __init__(self, cluster: LocalCluster) -> None:
+        self._cluster = cluster
+        self.stopping = False
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._handle)
+
+    def _handle(self, _number: int, _frame: FrameType | None) -> None:
+        if not self.stopping:
+            self.stopping = True
+            raise KeyboardInterrupt
+        self._cluster.kill()
+        os.write(sys.stdout.fileno(), b"interrupted again: the members are killed, what they acknowledged is kept\n")
+        os._exit(EXIT_INTERRUPTED)
+
+
 def main() -> int:
     given = arguments().parse_args()
     if not 1 <= given.port <= 65_535 - PEER_PORT_OFFSET - MEMBERS:
@@ -233,7 +285,9 @@ def main() -> int:
         return 2
     directory = Path(tempfile.mkdtemp(prefix="quorate-")) if given.temporary else given.data.resolve()
     cluster = LocalCluster(directory, given.port)
-    signal.signal(signal.SIGTERM, _interrupt)
+    interrupts = Interrupts(cluster)
+    if "MAKELEVEL" in os.environ:
+        ends_with_parent(os.getppid())()
     try:
         cluster.check_ports()
         say(f"starting {MEMBERS} members ...")
@@ -249,15 +303,12 @@ def main() -> int:
     except KeyboardInterrupt:
         say("\nstopping ...")
     finally:
+        interrupts.stopping = True
         cluster.stop()
         if given.temporary:
             shutil.rmtree(directory, ignore_errors=True)
     say("stopped")
     return 0
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
