@@ -30,6 +30,8 @@ class Member:
         self.port = port
         self.settings = settings
         self.process: asyncio.subprocess.Process | None = None
+        self.environment: dict[str, str] = {}
+        """Variables of every start: failpoints, a preloaded library."""
         directory.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -70,7 +72,7 @@ class Member:
         """Start the process; `prefix` runs it under another program. The token is given to a first member's first start alone."""
         assert not self.running, f"{self.name} runs already"
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("QUORATE_")}
-        inherited |= dict(environment or {})
+        inherited |= self.environment | dict(environment or {})
         if token:
             inherited["QUORATE_BOOTSTRAP__TOKEN"] = token
         with self.log_path.open("ab") as log:
