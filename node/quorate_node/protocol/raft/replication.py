@@ -15,6 +15,8 @@ def send_append(core: Core, to: int, *, if_empty: bool = True) -> bool:
     if progress.is_paused():
         return False
     log = core.log
+    if not if_empty and progress.next > log.last_index:
+        return False
     previous = progress.next - 1
     try:
         previous_term = log.term(previous)
