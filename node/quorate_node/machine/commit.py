@@ -8,6 +8,7 @@ from typing import TypeVar
 from quorate_node.machine.committed import Committed, Lease, Session
 from quorate_node.machine.deadlines import Deadlines
 from quorate_node.machine.digest import Seal
+from quorate_node.machine.events import pack_runs
 from quorate_node.machine.metadata import STATE_FORMAT, STATE_KEY, MachineState, encode_state
 from quorate_node.machine.stage import Stage
 from quorate_node.protocol.entry import Entry
@@ -20,6 +21,7 @@ V = TypeVar("V")
 def finish(stage: Stage, seal: Seal, last: Entry, configuration: Configuration) -> MachineState:
     """Complete the stage's batch for the entries up to `last`."""
     stage.finish_sessions()
+    pack_runs(stage.events, stage.batch.writes["revisions"].__setitem__)
     state = MachineState(
         STATE_FORMAT,
         last.index,

@@ -30,7 +30,7 @@ class MachineLimits:
     catch_up_chunk_events: int = 1_000
     """Events of history read in one turn for all watches that are behind."""
     purge_chunk_events: int = 1_000
-    """Events of compacted history removed in one background turn."""
+    """Events of compacted history removed in one background turn, and at most one record of them (`events`) more."""
     expire_batch_max: int = 1_000
     """Leases or sessions in one expiry command."""
     expire_retry_ms: int = 1_000

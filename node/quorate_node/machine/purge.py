@@ -6,10 +6,11 @@ by its key. Not part of the digest or of snapshots (`records.is_canonical`): mem
 
 from __future__ import annotations
 
+from quorate_node.machine.events import decode_event, pack_runs, runs
 from quorate_node.machine.metadata import PURGED_KEY
-from quorate_node.machine.records import EVENT, EVENT_BYTES, REVISION_KEY, U64, escape
+from quorate_node.machine.records import REVISION_KEY, U64, escape
 from quorate_node.store.errors import Backpressure
-from quorate_node.store.interface import StateStore
+from quorate_node.store.interface import StateBatch, StateStore
 
 
 class Purge:
@@ -31,23 +32,16 @@ class Purge:
         if not self.is_due(compacted_revision):
             return False
         batch = self._store.batch()
-        revisions, history = self._store.family("revisions"), self._store.family("history")
         position, count, finished = self._position, 0, False
-        for revision_key, event in self._store.items("revisions", position, REVISION_KEY.pack(compacted_revision + 1, 0)):
-            if count == self._chunk_events:
-                position = revision_key
+        for record_key, run in runs(self._store, position, REVISION_KEY.pack(compacted_revision + 1, 0)):
+            if count >= self._chunk_events:
+                position = record_key
                 break
-            revision, _ = REVISION_KEY.unpack(revision_key)
-            (previous_mod, _, _, _), key = EVENT.unpack_from(event), event[EVENT_BYTES:]
-            if previous_mod:
-                batch.delete(escape(key) + U64.pack(previous_mod), history)
-            if revision < compacted_revision:
-                batch.delete(revision_key, revisions)
-            count += 1
+            count += _purge_run(batch, record_key, run, compacted_revision)
         else:
             # The events of the compacted revision itself stay: a watch may start there.
             position, finished = REVISION_KEY.pack(compacted_revision, 0), True
-        batch.put(PURGED_KEY, position, self._store.family("meta"))
+        batch.put(PURGED_KEY, position, "meta")
         try:
             self._store.write(batch)
         except Backpressure:
@@ -57,3 +51,19 @@ class Purge:
         if finished:
             self._done_at = compacted_revision
         return not finished
+
+
+def _purge_run(batch: StateBatch, record_key: bytes, run: list[bytes], compacted_revision: int) -> int:
+    """Delete the versions that a run's events superseded up to the compacted revision, and the events before it; returns how many
+    events were looked at. What is left of the run is a shorter record."""
+    kept: list[bytes] = []
+    for event in run:
+        noted = decode_event(event)
+        if noted.revision >= compacted_revision:
+            kept.append(event)
+        if noted.previous_mod and noted.revision <= compacted_revision:
+            batch.delete(escape(noted.key) + U64.pack(noted.previous_mod), "history")
+    if len(kept) < len(run):
+        batch.delete(record_key, "revisions")
+        pack_runs(kept, batch.writes["revisions"].__setitem__)
+    return len(run)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from quorate.wire.commands import Put
 from quorate.wire.results import PutResult, Result
 from quorate_node.machine.application_port import Pending
-from quorate_node.machine.records import EVENT, HEADER, PUT, REVISION_KEY, U64
+from quorate_node.machine.events import EVENT
+from quorate_node.machine.records import HEADER, PUT, U64
 from quorate_node.machine.stage import Stage
 
 
@@ -21,9 +22,9 @@ def apply_puts(stage: Stage, puts: list[Put], results: list[Result | Pending]) -
     """Put all; their keys were prefetched, and no range was read in this call yet (`Stage.has_sorted_keys`)."""
     assert not stage.has_sorted_keys, "once keys are sorted, puts go through write_key"
     pack_header, unpack_header, pack_event = HEADER.pack, HEADER.unpack_from, EVENT.pack
-    pack_revision_key, pack_u64 = REVISION_KEY.pack, U64.pack
+    pack_u64 = U64.pack
     writes = stage.batch.writes
-    written, superseded, events = writes["current"], writes["history"], writes["revisions"]
+    written, superseded, event_done = writes["current"], writes["history"], stage.events.append
     current, effects = stage.current, stage.effects
     changed, answered = stage.changes.append, results.append
     revision, created = stage.revision, 0
@@ -43,11 +44,10 @@ def apply_puts(stage: Stage, puts: list[Put], results: list[Result | Pending]) -
             if lease:
                 stage.detach(lease, key)
         current[key] = record
-        revision_key = pack_revision_key(revision, 0)
-        event = pack_event(previous_mod, PUT, len(key), len(record)) + key
+        event = pack_event(revision, 0, previous_mod, PUT, len(key), len(record)) + key
         written[key] = record
-        events[revision_key] = event
-        effects += (revision_key, event, record)
+        event_done(event)
+        effects += (event, record)
         changed((revision, key, record, old))
         answered(PutResult(revision))
     stage.revision = revision

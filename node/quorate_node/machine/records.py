@@ -2,7 +2,7 @@
 
     current     key                            -> create u64, mod u64, version u64, lease u64, value
     history     escape(key), mod u64           -> superseded_at u64, the record that `current` held
-    revisions   revision u64, sub u32          -> previous mod u64 (0: none), type u8, key length u32, record length u32, key
+    revisions   revision u64, sub u32          -> a run of events from there on (`events`)
     leases      lease u64                      -> granted ttl_ms u64, deadline_ms u64
     lease_keys  lease u64, key                 -> empty
     sessions    session u64                    -> ttl_ms u64, deadline_ms u64, acked_below u64, seq_max u64
@@ -23,8 +23,6 @@ from quorate.wire.results import EventType, KeyValue
 HEADER = Struct(">QQQQ")
 HEADER_BYTES = HEADER.size
 REVISION_KEY = Struct(">QI")
-EVENT = Struct(">QBII")
-EVENT_BYTES = EVENT.size
 U64 = Struct(">Q")
 PAIR = Struct(">QQ")
 SESSION = Struct(">QQQQ")
@@ -60,10 +58,6 @@ def mod_revision(record: bytes) -> int:
 
 def lease_of(record: bytes) -> int:
     return int.from_bytes(record[24:32])
-
-
-def event_record(previous_mod: int, type_: int, key: bytes, record_bytes: int) -> bytes:
-    return EVENT.pack(previous_mod, type_, len(key), record_bytes) + key
 
 
 PUT = EventType.PUT

@@ -9,7 +9,7 @@ from typing import Protocol
 from quorate_node.machine.records import U64, escape, mod_revision, split_history_key
 from quorate_node.machine.stage import Stage
 from quorate_node.store.interface import StateReader
-from quorate_node.store.laid_over import lay_over
+from quorate_node.store.laid_over import lay_over, within
 
 Pairs = Iterator[tuple[bytes, bytes]]
 TICK = b""
@@ -77,19 +77,9 @@ class StageSource:
         return (key for key, _ in self.items(start, end))
 
     def history(self, start: bytes, end: bytes | None, *, backwards: bool = False) -> Pairs:
-        staged = sorted(
-            ((history_key, U64.pack(revision) + old) for history_key, revision, old in self._superseded(start, end)),
-            reverse=backwards,
-        )
+        staged = within(self._stage.batch.writes["history"], start, end, backwards=backwards)
         stored = self._stage.committed.store.items("history", start, end, backwards=backwards)
-        return heapq.merge(stored, staged, reverse=backwards)
-
-    def _superseded(self, start: bytes, end: bytes | None) -> Iterator[tuple[bytes, int, bytes]]:
-        for revision, key, _, old in self._stage.changes:
-            if old is not None:
-                history_key = escape(key) + U64.pack(mod_revision(old))
-                if start <= history_key and (end is None or history_key < end):
-                    yield history_key, revision, old
+        return lay_over(stored, staged, backwards=backwards)
 
 
 def get_at(source: Source, key: bytes, revision: int) -> bytes | None:

@@ -13,15 +13,14 @@ from typing import NamedTuple
 
 from quorate_node.machine.application_port import Pending
 from quorate_node.machine.committed import Committed, Lease, Session, encode_member
+from quorate_node.machine.events import encode_event
 from quorate_node.machine.records import (
     DELETE,
     PAIR,
     PUT,
-    REVISION_KEY,
     SESSION,
     U64,
     escape,
-    event_record,
     lease_of,
     mod_revision,
 )
@@ -72,6 +71,8 @@ class Stage:
         self.current: dict[bytes, bytes | None] = {}
         self.changes: list[Change] = []
         self.effects: list[bytes] = []
+        self.events: list[bytes] = []
+        """As encoded by `events`, in order; packed when the call ends."""
         self.lease_count = len(committed.leases)
         self.session_count = len(committed.sessions)
         self.leases: dict[int, Lease | None] = {}
@@ -132,18 +133,17 @@ class Stage:
                 self.detach(lease, key)
         else:
             self.key_count += 1
-        revision_key = REVISION_KEY.pack(revision, self.sub)
         if record is None:
             self.key_count -= 1
-            event = event_record(previous_mod, DELETE, key, 0)
-            self.effects += (revision_key, event)
+            event = encode_event(revision, self.sub, previous_mod, DELETE, key, 0)
+            self.effects.append(event)
         else:
-            event = event_record(previous_mod, PUT, key, len(record))
-            self.effects += (revision_key, event, record)
+            event = encode_event(revision, self.sub, previous_mod, PUT, key, len(record))
+            self.effects += (event, record)
             if lease := lease_of(record):
                 self.attach(lease, key)
         writes["current"][key] = record
-        writes["revisions"][revision_key] = event
+        self.events.append(event)
         self._remember(key, record)
         self.changes.append((revision, key, record, old))
         self.sub += 1

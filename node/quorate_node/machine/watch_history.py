@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from quorate_node.machine.records import EVENT, EVENT_BYTES, HEADER_BYTES, PUT, REVISION_KEY, U64, escape, mod_revision
+from quorate_node.machine.events import Noted, decode_event, events
+from quorate_node.machine.records import HEADER_BYTES, PUT, REVISION_KEY, U64, escape, mod_revision
 from quorate_node.machine.stage import Change
 from quorate_node.machine.watch_index import W, WatchIndex
 from quorate_node.store.interface import StateReader
-
-
-class Noted(NamedTuple):
-    """A line of `revisions`."""
-
-    revision: int
-    key: bytes
-    type: int
-    previous_mod: int
 
 
 class HistoryReader:
@@ -27,15 +17,12 @@ class HistoryReader:
         """Whole revisions from `revision` on, until one of the bounds is reached; at least one revision."""
         noted: list[Noted] = []
         size = 0
-        for revision_key, event in self._store.items("revisions", REVISION_KEY.pack(revision, 0)):
-            at, _ = REVISION_KEY.unpack(revision_key)
-            if (len(noted) >= events_max or size >= bytes_max) and at != noted[-1].revision:
+        for event in events(self._store, REVISION_KEY.pack(revision, 0)):
+            line = decode_event(event)
+            if (len(noted) >= events_max or size >= bytes_max) and line.revision != noted[-1].revision:
                 return Chunk(self._store, noted, complete=False)
-            previous_mod, type_, key_bytes, record_bytes = EVENT.unpack_from(event)
-            key = event[EVENT_BYTES:]
-            assert len(key) == key_bytes, f"the event at revision {at} is damaged: its key has {len(key)} bytes, not {key_bytes}"
-            noted.append(Noted(at, key, type_, previous_mod))
-            size += key_bytes + record_bytes
+            noted.append(line)
+            size += len(line.key) + line.record_bytes
         return Chunk(self._store, noted, complete=True)
 
 

@@ -6,6 +6,7 @@ each family, all made in one turn, and each scan moves it to where it needs it, 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,6 +16,15 @@ from quorate_node.store.errors import StoreFailed
 
 CHUNK_PAIRS = 512
 """Read before any of them is handed out: scans of one snapshot may take turns, and each moves the same iterator."""
+
+
+def _chunk_sizes() -> Iterator[int]:
+    """Few pairs at first: many a scan wants one."""
+    size = 4
+    while size < CHUNK_PAIRS:
+        yield size
+        size *= 4
+    yield from itertools.repeat(CHUNK_PAIRS)
 
 
 class _Cursor:
@@ -33,32 +43,32 @@ class _Cursor:
         return value
 
     def forwards(self, start: bytes, end: bytes | None) -> Iterator[tuple[bytes, bytes]]:
-        while True:
+        for pairs_max in _chunk_sizes():
             self._iterator.seek(start)
-            chunk = self._chunk(self._iterator.next, lambda key: end is None or key < end)
+            chunk = self._chunk(self._iterator.next, lambda key: end is None or key < end, pairs_max)
             yield from chunk
-            if len(chunk) < CHUNK_PAIRS:
+            if len(chunk) < pairs_max:
                 return
             start = chunk[-1][0] + b"\0"
 
     def backwards(self, start: bytes, end: bytes | None) -> Iterator[tuple[bytes, bytes]]:
-        while True:
+        for pairs_max in _chunk_sizes():
             if end is None:
                 self._iterator.seek_to_last()
             else:
                 self._iterator.seek_for_prev(end)
                 if self._iterator.valid() and self._iterator.key() == end:
                     self._iterator.prev()
-            chunk = self._chunk(self._iterator.prev, lambda key: key >= start)
+            chunk = self._chunk(self._iterator.prev, lambda key: key >= start, pairs_max)
             yield from chunk
-            if len(chunk) < CHUNK_PAIRS:
+            if len(chunk) < pairs_max:
                 return
             end = chunk[-1][0]
 
-    def _chunk(self, step: Callable[[], None], within: Callable[[bytes], bool]) -> list[tuple[bytes, bytes]]:
+    def _chunk(self, step: Callable[[], None], within: Callable[[bytes], bool], pairs_max: int) -> list[tuple[bytes, bytes]]:
         valid, key_of, value_of = self._iterator.valid, self._iterator.key, self._iterator.value
         pairs: list[tuple[bytes, bytes]] = []
-        while len(pairs) < CHUNK_PAIRS and valid():
+        while len(pairs) < pairs_max and valid():
             key = key_of()
             if not within(key):
                 return pairs

@@ -24,6 +24,7 @@ from quorate.wire.commands import (
     Txn,
 )
 from quorate.wire.results import Event, Failure, Result, TxnResult, WatchEvents
+from quorate_node.machine.events import REVISION_KEY_BYTES, events
 from quorate_node.machine.kv import KeyValueMachine
 from quorate_node.machine.limits import MachineLimits
 from quorate_node.machine.records import is_canonical
@@ -74,9 +75,16 @@ def nameless(result: Any) -> Any:
 def canonical(store: StateStore, compacted_revision: int) -> dict[str, list[tuple[bytes, bytes]]]:
     """All that members at one index must share, byte for byte."""
     return {
-        family: [(key, value) for key, value in store.items(family, b"") if is_canonical(family, key, value, compacted_revision)]
+        family: [(key, value) for key, value in content(store, family) if is_canonical(family, key, value, compacted_revision)]
         for family in STATE_FAMILIES
     }
+
+
+def content(store: StateStore, family: str) -> list[tuple[bytes, bytes]]:
+    """The pairs of a family; of `revisions` one an event, however they are packed."""
+    if family == "revisions":
+        return [(event[:REVISION_KEY_BYTES], event[REVISION_KEY_BYTES:]) for event in events(store, b"")]
+    return list(store.items(family, b""))
 
 
 def drain(watch: KeyWatch) -> tuple[list[Event], WatchEvents | None]:

@@ -19,7 +19,7 @@ from quorate_node.protocol.membership import Configuration, MemberRecord
 from quorate_node.store.interface import StateStore
 from quorate_node.store.memory_disk import MemoryDisk
 from quorate_node.store.memory_state import MemoryStateStore
-from tests.unit.machine.builders import ALL, Member, drain, run_once
+from tests.unit.machine.builders import ALL, Member, content, drain, run_once
 
 CHUNKS = MachineLimits(range_chunk_keys=10, purge_chunk_events=4)
 
@@ -27,7 +27,9 @@ CHUNKS = MachineLimits(range_chunk_keys=10, purge_chunk_events=4)
 def test_compaction_is_logical_at_once_and_physical_in_chunks(store: StateStore) -> None:
     woken: list[bool] = []
     member = Member(store, CHUNKS, wake=lambda: woken.append(True))
-    member.do(*[Put(b"k", b"%d" % at) for at in range(20)], DeleteRange(b"k"))
+    for at in range(20):
+        member.one(Put(b"k", b"%d" % at))
+    member.one(DeleteRange(b"k"))
     member.one(Compact(22))
     assert woken == [True]
     with pytest.raises(Refused, match="revision 21 was compacted: the oldest that can be read is 22"):
@@ -37,7 +39,7 @@ def test_compaction_is_logical_at_once_and_physical_in_chunks(store: StateStore)
         steps += 1
     assert steps >= 5
     assert list(store.items("history", b"")) == []
-    assert len(list(store.items("revisions", b""))) == 1
+    assert len(content(store, "revisions")) == 1
     assert member.machine.background_step() is False
 
 
@@ -45,7 +47,8 @@ def test_a_purge_that_meets_back_pressure_or_a_restart_goes_on(memory_member: Me
     store = memory_member.store
     assert isinstance(store, MemoryStateStore)
     member = Member(store, CHUNKS)
-    member.do(*[Put(b"k") for _ in range(20)])
+    for _ in range(20):
+        member.one(Put(b"k"))
     member.one(Compact(20))
     assert member.machine.background_step()
     store.stalled = True
@@ -53,7 +56,7 @@ def test_a_purge_that_meets_back_pressure_or_a_restart_goes_on(memory_member: Me
     store.stalled = False
     member.restart(store)
     member.purge()
-    assert len(list(store.items("revisions", b""))) == 2
+    assert len(content(store, "revisions")) == 2
 
 
 def test_what_members_have_not_yet_removed_is_not_canonical(memory_member: Member) -> None:
@@ -181,7 +184,7 @@ def test_a_restored_cluster_goes_on_beyond_any_revision_of_the_old_one(store: St
     assert restored.one(Put(b"a", b"3")).revision == 1_006
     assert [event.kv.mod_revision for event in drain(watch)[0]] == [1_006]
     restored.purge()
-    assert len(list(store.items("revisions", b""))) == 1
+    assert len(content(store, "revisions")) == 1
     with pytest.raises(ValueError, match="revision_step is 0"):
         restore_into_new_cluster(store, [], Configuration(), revision_step=0)
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from struct import Struct
 from typing import NamedTuple
 
+from quorate_node.machine.events import REVISION_KEY_BYTES, events
 from quorate_node.machine.records import LOCAL_PREFIX, is_canonical
 from quorate_node.store.interface import STATE_FAMILIES, StateReader
 
@@ -49,7 +50,7 @@ def read_pairs(reader: StateReader, compacted_revision: int, position: Position,
     while family < len(STATE_FAMILIES):
         name = STATE_FAMILIES[family]
         filtered = name in _FILTERED
-        for key, value in reader.items(name, start):
+        for key, value in _events(reader, start) if name == "revisions" else reader.items(name, start):
             count += 1
             if not filtered or is_canonical(name, key, value, compacted_revision):
                 parts += (pack(family, len(key), len(value)), key, value)
@@ -59,6 +60,11 @@ def read_pairs(reader: StateReader, compacted_revision: int, position: Position,
                 return b"".join(parts), Position(family, bytes(key) + b"\x00")
         family, start = family + 1, b""
     return b"".join(parts), END
+
+
+def _events(reader: StateReader, start: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """One pair an event: how a member packed them is its own affair."""
+    return ((event[:REVISION_KEY_BYTES], event[REVISION_KEY_BYTES:]) for event in events(reader, start))
 
 
 def decode_pairs(chunk: bytes) -> Iterator[tuple[int, bytes, bytes]]:

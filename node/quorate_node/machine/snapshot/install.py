@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from quorate_node.machine.events import checked_event, pack_runs
 from quorate_node.machine.interface import Refused
 from quorate_node.machine.records import LOCAL_PREFIX
 from quorate_node.machine.snapshot.canonical import MalformedPairs, decode_pairs
@@ -23,6 +24,7 @@ BACKPRESSURE_WAITS_MAX = 3000
 """One minute in all: a store that takes nothing for so long has failed."""
 
 _META = STATE_FAMILIES.index("meta")
+_REVISIONS = STATE_FAMILIES.index("revisions")
 
 
 class Installation:
@@ -32,7 +34,6 @@ class Installation:
         self._store = store
         self._manifest = manifest
         self._read = read
-        self._families = [store.family(name) for name in STATE_FAMILIES]
         self._last: tuple[int, bytes] = (-1, b"")
         self._meta: list[tuple[bytes, bytes]] = []
         self._meta_bytes = 0
@@ -56,13 +57,14 @@ class Installation:
         # Last: with `meta` comes the applied index, and only now is there a state that it is true of.
         batch = self._store.batch()
         for key, value in self._meta:
-            batch.put(key, value, self._families[_META])
+            batch.put(key, value, "meta")
         await self._write(batch)
         # failpoint: snapshot.install.before_flush, awaited
         await self._flush()
 
     async def _write_chunk(self, chunk: bytes) -> None:
         batch, pairs = self._store.batch(), 0
+        run: list[bytes] = []
         for family, key, value in decode_pairs(chunk):
             if (family, key) <= self._last:
                 raise MalformedPairs(f"key {key!r} of family {STATE_FAMILIES[family]} is out of order")
@@ -70,12 +72,17 @@ class Installation:
             if family == _META:
                 self._keep_meta(key, value)
                 continue
-            batch.put(key, value, self._families[family])
+            if family == _REVISIONS:
+                run.append(_event(key, value))
+            else:
+                batch.put(key, value, STATE_FAMILIES[family])
             pairs += 1
             if pairs == SLICE_PAIRS:
+                pack_runs(run, batch.writes["revisions"].__setitem__)
                 await self._write(batch)
-                batch, pairs = self._store.batch(), 0
+                batch, run, pairs = self._store.batch(), [], 0
         if pairs:
+            pack_runs(run, batch.writes["revisions"].__setitem__)
             await self._write(batch)
 
     def _keep_meta(self, key: bytes, value: bytes) -> None:
@@ -105,6 +112,13 @@ class Installation:
                 continue
             return
         raise _stalled()
+
+
+def _event(key: bytes, value: bytes) -> bytes:
+    try:
+        return checked_event(key, value)
+    except ValueError as error:
+        raise MalformedPairs(str(error)) from error
 
 
 def _stalled() -> StoreFailed:

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from quorate_node.machine.events import REVISION_KEY_BYTES, encode_event, pack_runs
 from quorate_node.machine.interface import Refused
 from quorate_node.machine.records import REVISION_KEY, U64
 from quorate_node.machine.snapshot.canonical import END, START, MalformedPairs, decode_pairs, read_pairs
@@ -59,7 +60,8 @@ def content_of(seed: int, pairs: int = 300) -> Content:
         if family == "history":
             value = U64.pack(chance.randint(COMPACTED + 1, 99)) + value
         elif family == "revisions":
-            key = REVISION_KEY.pack(chance.randint(COMPACTED, 99), chance.randint(0, 9))
+            event = encode_event(chance.randint(COMPACTED, 99), chance.randint(0, 9), 0, chance.randint(0, 1), key, len(value))
+            key, value = event[:REVISION_KEY_BYTES], event[REVISION_KEY_BYTES:]
         elif key.startswith(b"local/"):
             continue
         content[family, key] = value
@@ -87,11 +89,29 @@ def fill(store: StateStore, content: Content, seed: int) -> StateStore:
         store.write(batch)
         if chance.random() < 0.01:
             store.flush()
+    pack_some(store, chance)
     batch = store.batch()
     for (family, key), value in noise.items():
         batch.put(key, value, store.family(family))
     store.write(batch)
     return store
+
+
+def pack_some(store: StateStore, chance: random.Random) -> None:
+    """Events that were written one a record, in runs as another grouping of the entries would have left them."""
+    batch, run = store.batch(), list[bytes]()
+    for key, value in list(store.items("revisions", b"")):
+        if chance.random() < 0.2:
+            pack_runs(run, batch.writes["revisions"].__setitem__)
+            run = []
+        if chance.random() < 0.8:
+            batch.delete(key, "revisions")
+            run.append(key + value)
+        else:
+            pack_runs(run, batch.writes["revisions"].__setitem__)
+            run = []
+    pack_runs(run, batch.writes["revisions"].__setitem__)
+    store.write(batch)
 
 
 def source_of(store: StateStore, **limits: float) -> CanonicalSnapshotSource:
