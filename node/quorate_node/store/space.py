@@ -18,12 +18,15 @@ class SpaceGauge:
         self._path = path
         self.reserve_bytes = reserve_bytes
         self.headroom_bytes = headroom_bytes
-        self._enough_until_s = 0.0
+        self._ample_until_s = 0.0
 
     def free_bytes(self) -> int:
         """What this process may still write: about a microsecond."""
         status = os.statvfs(self._path)
-        return status.f_bavail * status.f_frsize
+        free_bytes = status.f_bavail * status.f_frsize
+        ample = free_bytes >= self.reserve_bytes + self.headroom_bytes
+        self._ample_until_s = time.monotonic() + BELIEVED_S if ample else 0.0
+        return free_bytes
 
     def available(self) -> bool:
         return self.free_bytes() >= self.reserve_bytes + self.headroom_bytes
@@ -34,8 +37,7 @@ class SpaceGauge:
         That there was the headroom as well is believed for a moment, in which nobody can fill it; nothing less is. Asked at each
         write, the question was 1 % of a lone client's time.
         """
-        now_s = time.monotonic()
-        if now_s < self._enough_until_s:
+        if time.monotonic() < self._ample_until_s:
             return
         free_bytes = self.free_bytes()
         if free_bytes < self.reserve_bytes:
@@ -43,5 +45,3 @@ class SpaceGauge:
                 f"{free_bytes} bytes are free in the data directory, below the reserve of {self.reserve_bytes}: "
                 "free space or enlarge the volume; nothing was written"
             )
-        if free_bytes >= self.reserve_bytes + self.headroom_bytes:
-            self._enough_until_s = now_s + BELIEVED_S

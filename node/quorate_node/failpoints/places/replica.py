@@ -104,7 +104,11 @@ _ENGINE: Places = {
     ),
     "forward.before_send": ("replica/forward.py", "a batch is about to go to the leader", "`error(PeerFailureUnsent)`: given back"),
     "forward.after_answer": ("replica/forward.py", "the leader has answered a batch", "`error(PeerFailure)`: an answer that is lost"),
-    "forward.serve": ("replica/forwarded.py", "a follower's batch has come to the leader", "`error(PeerRefused)`; a leader that dies with it"),
+    "forward.serve": (
+        "replica/forwarded.py",
+        "a follower's batch has come to the leader",
+        "`error(PeerRefused)`; a leader that dies with it",
+    ),
 }
 
 _SNAPSHOTS: Places = {
