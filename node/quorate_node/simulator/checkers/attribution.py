@@ -68,7 +68,7 @@ class Attribution:
         return any(self._may_have_made(each, revision, done) for each in self._without_value)
 
     def _may_have_made(self, operation: Operation, revision: int, done: Effects) -> bool:
-        if may_have_happened(operation) is not Outcome.UNKNOWN and not (operation.outcome is Outcome.OK and not operation.revision):
+        if not may_have_made(operation):
             return False
         earlier = self._evidence.frontier.before(operation.invoked_ns)
         if earlier is not None and earlier.revision >= revision:
@@ -145,12 +145,16 @@ class Attribution:
 
 def values_of(request: object) -> Iterator[bytes]:
     """Every value that a request may write, in whichever branch."""
+    yield from (put.value for put in puts_of(request) if not put.ignore_value)
+
+
+def puts_of(request: object) -> Iterator[Put]:
+    """Every put of a request, in whichever branch."""
     if isinstance(request, Put):
-        if not request.ignore_value:
-            yield request.value
+        yield request
     elif isinstance(request, Txn):
         for operation in (*request.success, *request.failure):
-            yield from values_of(operation.put or operation.txn)
+            yield from puts_of(operation.put or operation.txn)
 
 
 def _may_do_without_value(request: object) -> bool:
@@ -165,20 +169,45 @@ def _may_do_without_value(request: object) -> bool:
 
 def _no_more_gaps_than_unknowns(evidence: Evidence) -> int:
     """Without the changes: revisions between acknowledged ones that nobody claims need as many writes of unknown outcome."""
+    _seen_was_written(evidence)
     claims = sorted(evidence.claims)
     operations = evidence.operations
     leases = any(isinstance(operation.request, LeaseGrant | LeaseRevoke) for operation in operations)
     if len(claims) < 2 or evidence.history.prefix or leases:
         return 0
-    gaps = claims[-1] - claims[0] + 1 - len(claims)
+    highest = evidence.frontier.highest
+    gaps = highest - claims[0] + 1 - len(claims)
     unknown = [each for each in operations if may_have_happened(each) is Outcome.UNKNOWN and may_write(each.request)]
     if gaps > len(unknown):
-        missing = sorted(set(range(claims[0], claims[-1])) - set(claims))[: wording.SHOWN_MAX]
+        missing = sorted(set(range(claims[0], highest + 1)) - set(claims))[: wording.SHOWN_MAX]
         raise Violated(
-            f"{gaps} revisions between {claims[0]} and {claims[-1]} were made by nobody (the first: {missing}); "
+            f"{gaps} revisions between {claims[0]} and {highest} were made by nobody (the first: {missing}); "
             f"only {len(unknown)} writes are of unknown outcome: a write was applied twice, or took effect although it was refused"
         )
     return gaps
+
+
+def _seen_was_written(evidence: Evidence) -> None:
+    """Pairs that somebody saw at a revision that nobody claims: a write of unknown outcome must have made them."""
+    writers: dict[tuple[bytes, bytes], list[Operation]] = {}
+    for operation in evidence.operations:
+        for put in puts_of(operation.request):
+            if put.ignore_value:
+                return  # such a put may write any value that was there
+            writers.setdefault((put.key, put.value), []).append(operation)
+    for revision, group in evidence.replay.groups.items():
+        for one in group if revision not in evidence.claims else ():
+            found = writers.get((one.key, one.value or b""), [])
+            if one.value is None or any(may_have_made(each) for each in found):
+                continue
+            what = "nobody wrote this:" if not found else "a write that was refused took effect, or one was applied twice:"
+            raise Violated(wording.lines(what, *map(wording.operation, found), wording.change(one)))
+
+
+def may_have_made(operation: Operation) -> bool:
+    """Whether the operation may be behind a revision that nobody claims."""
+    untold = operation.outcome is Outcome.OK and not operation.revision
+    return untold or may_have_happened(operation) is Outcome.UNKNOWN
 
 
 def may_write(request: object) -> bool:

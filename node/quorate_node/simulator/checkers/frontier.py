@@ -25,6 +25,10 @@ class Frontier:
         self._times_ns = [seen.at_ns for seen in ordered]
         self._highest: list[Seen] = list(accumulate(ordered, _higher))
 
+    @property
+    def highest(self) -> int:
+        return self._highest[-1].revision if self._highest else 0
+
     def before(self, at_ns: int) -> Seen | None:
         """The sighting of the highest revision strictly before a moment; None when there was none."""
         at = bisect_left(self._times_ns, at_ns)

@@ -7,12 +7,9 @@ from collections.abc import Iterable, Mapping
 from quorate.wire.results import KeyValue
 from quorate_node.simulator.checkers.finding import Violated
 from quorate_node.simulator.checkers.model import Effects, Refusal, evaluate
-from quorate_node.simulator.checkers.replay import Replay
-from quorate_node.simulator.checkers.wording import lines, pair
+from quorate_node.simulator.checkers.replay import REVISION_EMPTY, Replay
+from quorate_node.simulator.checkers.wording import lines, operation, pair
 from quorate_node.simulator.history import Operation
-
-REVISION_EMPTY = 1
-"""As in etcd an empty store is at revision 1."""
 
 
 def replay_known(claims: Mapping[int, Operation], told: Iterable[tuple[KeyValue, str]]) -> Replay:
@@ -36,8 +33,16 @@ def replay_known(claims: Mapping[int, Operation], told: Iterable[tuple[KeyValue,
         last = revision
         replay.set_gaps(gaps)
         effects = _effects(claims.get(revision), replay, revision)
-        vague = {key for key in effects if replay.doubtful(key, revision - 1)}
+        vague = {key for key in [*effects, *seen.get(revision, ())] if replay.doubtful(key, revision - 1)}
         for key, kv in seen.get(revision, {}).items():
+            if revision in claims and key not in vague and effects.get(key) != kv:
+                raise Violated(
+                    lines(
+                        f"{tellers[revision, key]} saw another pair than was written at its revision:",
+                        pair(kv),
+                        operation(claims[revision]),
+                    )
+                )
             effects[key] = kv
             vague.discard(key)
         for key, after in effects.items():

@@ -161,8 +161,8 @@ def applied_never_falls(evidence: Evidence) -> int:
 
 
 def committed_is_durable(evidence: Evidence) -> int:
-    """What was committed stays: no other entry takes its place in the log of a member that applied it, and every write that a client was told
-    of is among the committed ones (etcdraft.tla: CommittedIsDurable)."""
+    """What was committed stays: no other entry takes its place in the log of a member that applied it, and every write that a
+    client was told of is among the committed ones (etcdraft.tla: CommittedIsDurable)."""
     history = evidence.history
     return _never_cut_below_applied(history) + _acknowledged_is_committed(evidence)
 

@@ -11,6 +11,9 @@ from quorate_node.simulator.checkers.wording import change as change_text
 from quorate_node.simulator.checkers.wording import lines, pair
 from quorate_node.simulator.history import Change
 
+REVISION_EMPTY = 1
+"""As in etcd an empty store is at revision 1."""
+
 
 class Replay:
     """Versions of every key. `complete`: every write is known; else a revision nobody told of may hide one (`doubtful`)."""
@@ -95,7 +98,9 @@ class Replay:
         return (key, known) in self._vague or self.gap_within(known, revision)
 
     def gap_within(self, low: int, high: int) -> bool:
-        """Whether a revision in (low, high] is not wholly known."""
+        """Whether a revision in (low, high] is not wholly known; above the last known one none is."""
+        if high > max(low, self.revision_last, REVISION_EMPTY):
+            return True
         at = bisect_right(self._gaps, low)
         return at < len(self._gaps) and self._gaps[at] <= high
 
