@@ -49,6 +49,8 @@ class Storage:
         self.witness = witness
         self._application = application
         self._application_file: Path | None = None
+        self._state_turn = asyncio.Lock()
+        """A flush of the state and its exchange for another take turns: the exchange closes the state that the flush is about."""
 
     # --- identity and records ----------------------------------------------------------------------------------
 
@@ -173,10 +175,12 @@ class Storage:
             await self._application.install(metadata.index, registered.application, self._application_file)
         machine.replace_store(built)  # First: the old one is closed by the switch, and reads go on meanwhile.
         # failpoint: snapshot.install.before_switch, awaited
-        await asyncio.get_running_loop().run_in_executor(None, self._stores.switch_state, built)
+        async with self._state_turn:
+            await asyncio.get_running_loop().run_in_executor(None, self._stores.switch_state, built)
 
     async def flush_state(self) -> None:
-        await asyncio.get_running_loop().run_in_executor(None, self._stores.state.flush)
+        async with self._state_turn:
+            await asyncio.get_running_loop().run_in_executor(None, self._stores.state.flush)
 
     def state_size_bytes(self) -> int:
         return self._stores.state.size_bytes()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from typing import Any, cast
+from unittest.mock import Mock
 
 import pytest
 
+from quorate_node.machine.kv import KeyValueMachine
 from quorate_node.protocol.message import SnapshotMetadata
 from quorate_node.replica.housekeeping import Diverged
 from quorate_node.replica.service import Consistency, ServiceError
@@ -121,3 +123,33 @@ async def test_compaction_leaves_a_log_alone_whose_place_a_snapshot_takes() -> N
         storage.flush_state = flush_and_reset
         await member.housekeeping._compact()
         assert behind.replica.stopped_because is None
+
+
+async def test_a_state_is_never_flushed_while_a_snapshot_takes_its_place() -> None:
+    """The exchange closes the old state; compaction, about to flush it, found it closed and stopped the member."""
+    async with LocalCluster(1) as cluster:
+        await cluster.formed()
+        storage = cast(Any, cluster.nodes[0].storage)
+        order: list[str] = []
+
+        class Slow:
+            def flush(self) -> None:
+                order.append("flush begins")
+                time.sleep(0.1)
+                order.append("flush ends")
+
+        class Stores:
+            state = Slow()
+
+            def switch_state(self, built: object) -> None:
+                order.append("switch")
+
+        stores, storage._stores = storage._stores, Stores()
+        machine, storage._machine = storage._machine, Mock(spec=KeyValueMachine)
+        storage._built = object()
+        flushing = asyncio.create_task(storage.flush_state())
+        await asyncio.sleep(0.02)
+        await storage.swap_state(SnapshotMetadata(9, 1, machine.configuration))
+        await flushing
+        storage._stores, storage._machine = stores, machine
+        assert order == ["flush begins", "flush ends", "switch"]
