@@ -31,6 +31,8 @@ from quorate_node.transport.upgrade import accept_upgrade
 log = logging.getLogger(__name__)
 
 GOING_AWAY = 1001
+PEER_GONE = 499
+"""As a status of a request whose peer hung up before it was answered: nobody sees it, and the server asks for one."""
 WARNINGS_PER_S = 1.0
 WARNINGS_BURST = 20
 Heard = Callable[[int], None]
@@ -65,7 +67,11 @@ class PeerEndpoint:
         connection_class = ConnectionClass[request.match_info["class"].upper()]
         self._unauthenticated += 1
         try:
-            response, peer = await accept_upgrade(request, context.clock)
+            try:
+                response, peer = await accept_upgrade(request, context.clock)
+            except ConnectionResetError as gone:
+                log.info("a %s connection from %s ended before it was answered: %s", connection_class.name.lower(), request.remote, gone)
+                return web.Response(status=PEER_GONE)
             hello = await self._welcome(context, request, peer, connection_class)
         finally:
             self._unauthenticated -= 1

@@ -281,3 +281,19 @@ def test_frames_have_the_shortest_length(size: int) -> None:
     header = 2 if size < 126 else 4 if size < 65536 else 10
     assert (len(data), data[0]) == (header + size, 0x82)
     assert size == (data[1] if header == 2 else int.from_bytes(data[2:header], "big"))
+
+
+async def test_a_client_that_hangs_up_before_the_upgrade_is_answered_is_no_error(
+    api: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def gone(*_: object) -> None:
+        raise aiohttp.ClientConnectionResetError("Cannot write to closing transport")
+
+    async with aiohttp.ClientSession(api.url) as http:
+        with monkeypatch.context() as patched:
+            patched.setattr("quorate_node.api.http.stream.upgrade", gone)
+            with pytest.raises(aiohttp.WSServerHandshakeError):
+                await http.ws_connect("/v1/stream")
+        assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+        async with http.ws_connect("/v1/stream") as socket:
+            assert not socket.closed

@@ -265,3 +265,21 @@ async def test_a_second_connection_of_the_same_process_takes_the_place_of_the_fi
     assert (await second.web_socket.receive(timeout=5)).data == b"\x05"
     await first.close()
     await second.close()
+
+
+async def test_a_peer_that_hangs_up_before_it_is_answered_is_no_error(
+    start_member: StartMember, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A killed member's half-open dials end so, at every kill: a traceback for each would hide the tracebacks that matter."""
+    member = await start_member(1)
+
+    async def gone(*_: object) -> None:
+        raise aiohttp.ClientConnectionResetError("Cannot write to closing transport")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("quorate_node.transport.endpoint.accept_upgrade", gone)
+        with pytest.raises(aiohttp.WSServerHandshakeError):
+            await RawPeer.dial(member)
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+    peer = await RawPeer.admitted(member, 2)
+    await peer.close()

@@ -15,6 +15,8 @@ from quorate_node.replica.service import ServiceError
 from quorate_node.store.errors import StoreError
 
 REQUEST_ID = web.RequestKey("request_id", str)
+CLIENT_GONE = 499
+"""The client hung up before it was answered (a common extension of HTTP's table; such a client sees nothing of it)."""
 
 
 @web.middleware
@@ -40,6 +42,8 @@ async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse
         return await handler(request)
     except (Problem, Refused, ServiceError) as refused:
         return error_response(request, refused.error, refused.message)
+    except ConnectionResetError:
+        return web.Response(status=CLIENT_GONE)  # for the counters: there is nobody to send it to
     except StoreError as error:
         return error_response(request, "StoreUnavailable", f"the store cannot be used: {error}")
     except web.HTTPNotFound:
