@@ -1,0 +1,145 @@
+"""Disks under real members that stall, fail, tear and fill up: who hands over, who stops with which words, and what was acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import shutil
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.cluster.harness.clients import Clients
+from tests.cluster.harness.cluster import ClusterUnderTest
+from tests.cluster.harness.verdict import judge
+from tests.cluster.shim.disk_fault import DiskFault
+
+pytestmark = [
+    pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler (Debian: apt-get install gcc libc6-dev)"),
+    pytest.mark.timeout(300),
+]
+
+DISK_STALL_MS = 1_000
+STOPPED = 1
+"""Exit status of a member that stopped itself."""
+KINDS = ("rocksdb", "file", "file-thread")
+"""The log's kind, and for the one in files who syncs it."""
+FAILED_SYNC = {
+    "rocksdb": "this member stops: the log could not be synced: ",
+    "file": "this member stops: the log could not be synced: Input/output error",
+    "file-thread": "this member stops: the log could not be written: [Errno 5] Input/output error",
+}
+
+
+class Faulty(NamedTuple):
+    cluster: ClusterUnderTest
+    disks: list[DiskFault]
+    """Of each member, sound until a test says otherwise."""
+    kind: str
+    log_directory: str
+
+
+@pytest.fixture(params=KINDS)
+async def faulty(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Faulty]:
+    """Three voters, each on a disk of its own that can be made to fail."""
+    kind: str = request.param
+    settings = {"store": {"log_backend": kind.partition("-")[0]}, "replica": {"disk_stall_ms": DISK_STALL_MS}}
+    async with AsyncExitStack() as stack:
+        cluster = await stack.enter_async_context(ClusterUnderTest(tmp_path, 3, settings=settings))
+        disks = []
+        for member in cluster.members:
+            disks.append(stack.enter_context(DiskFault(member.data, kernel_sync=kind != "file-thread")))
+            member.environment |= disks[-1].environment()
+        await cluster.start()
+        yield Faulty(cluster, disks, kind, "/log/" if kind == "rocksdb" else "/segments/")
+
+
+async def under_load(cluster: ClusterUnderTest) -> Clients:
+    clients = Clients([member.url for member in cluster.members])
+    clients.start()
+    await asyncio.sleep(0.5)
+    return clients
+
+
+async def test_a_leader_whose_disk_stalls_hands_over_in_time_and_clients_go_on(faulty: Faulty, tmp_path: Path) -> None:
+    cluster = faulty.cluster
+    clients = await under_load(cluster)
+    slow = await cluster.leader()
+    rest = [member for member in cluster.members if member is not slow]
+    disk = faulty.disks[slow.number]
+    disk.only(faulty.log_directory)
+    began_s = time.monotonic()
+    disk.delay(8_000)
+    await cluster.leader(among=rest, timeout_s=7.0)
+    handed_over_s = time.monotonic() - began_s
+    assert handed_over_s < 6.0, f"the setting is {DISK_STALL_MS} ms; it took {handed_over_s:.1f} s"
+    since_s = time.monotonic()
+    await cluster.until(lambda: _succeeds(clients, since_s), "writes going on without the slow disk", 5.0)
+    disk.clear()
+    assert "handing leadership over: the disk stalls" in slow.log_path.read_text()
+    operations = await clients.stop()
+    assert slow.running, "a slow disk is no failed one"
+    await judge(cluster, operations, tmp_path)
+
+
+async def _succeeds(clients: Clients, since_s: float) -> bool:
+    return clients.succeeded(since_s) > 10
+
+
+async def test_a_member_whose_sync_fails_stops_with_the_reason_and_acknowledges_nothing_of_it(faulty: Faulty, tmp_path: Path) -> None:
+    cluster = faulty.cluster
+    clients = await under_load(cluster)
+    broken = await cluster.leader()
+    faulty.disks[broken.number].only(faulty.log_directory)
+    faulty.disks[broken.number].fail(errno.EIO)
+    assert broken.process is not None
+    assert await asyncio.wait_for(broken.process.wait(), 20.0) == STOPPED
+    assert FAILED_SYNC[faulty.kind] in broken.log_path.read_text()
+    await cluster.leader(among=[member for member in cluster.members if member is not broken])
+    faulty.disks[broken.number].clear()
+    await broken.start()
+    await broken.wait_ready()
+    await judge(cluster, await clients.stop(), tmp_path)
+
+
+async def test_a_full_disk_refuses_and_recovers_without_a_restart(faulty: Faulty, tmp_path: Path) -> None:
+    cluster = faulty.cluster
+    clients = await under_load(cluster)
+    full = await cluster.leader()
+    disk = faulty.disks[full.number]
+    disk.only(faulty.log_directory)
+    disk.fail(errno.ENOSPC, ("write", "allocate"))
+    await cluster.until(lambda: _alarms(cluster, full.url), "the alarm of a full disk", 15.0)
+    disk.clear()
+    await cluster.until(lambda: _no_alarm(cluster, full.url), "the end of the alarm", 15.0)
+    operations = await clients.stop()
+    assert full.running
+    await judge(cluster, operations, tmp_path)
+
+
+async def _alarms(cluster: ClusterUnderTest, url: str) -> bool:
+    return any("NoSpace" in error for error in (await cluster.api.status(url))["errors"])
+
+
+async def _no_alarm(cluster: ClusterUnderTest, url: str) -> bool:
+    return not await _alarms(cluster, url)
+
+
+async def test_a_write_that_power_loss_tears_costs_nothing_that_was_acknowledged(faulty: Faulty, tmp_path: Path) -> None:
+    cluster = faulty.cluster
+    clients = await under_load(cluster)
+    for bytes_kept in (0, 37):
+        victim = await cluster.leader()
+        disk = faulty.disks[victim.number]
+        disk.only(faulty.log_directory)
+        disk.tear(bytes_kept)
+        assert victim.process is not None
+        assert await asyncio.wait_for(victim.process.wait(), 20.0) == -9
+        disk.clear()
+        await victim.start()
+        await victim.wait_ready()
+    await judge(cluster, await clients.stop(), tmp_path)
