@@ -1,10 +1,11 @@
-"""What disks do: torn last writes, bits that turn over, space that runs out."""
+"""What disks do to either kind of log: torn last writes, bits that turn over, space that runs out."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,11 +13,19 @@ from tests.cluster.conftest import StartCluster, needs_root
 from tests.cluster.harness.api import Refused, Unknown
 from tests.cluster.harness.clients import Clients
 from tests.cluster.harness.cluster import ClusterUnderTest
-from tests.cluster.harness.disk import SmallDisk, append_rubbish, flip_bit, log_files, tear
+from tests.cluster.harness.disk import SmallDisk, append_rubbish, flip_bit, last_written, tear
 from tests.cluster.harness.member import Member
 from tests.cluster.harness.verdict import judge
 
 MIB = 1024 * 1024
+
+Settings = dict[str, dict[str, Any]]
+
+
+@pytest.fixture(params=["file", "rocksdb"])
+def log_settings(request: pytest.FixtureRequest) -> Settings:
+    """Of both kinds of log, one in files with segments so small that it goes through some."""
+    return {"store": {"log_backend": request.param, "log_segment_bytes": MIB}}
 
 
 async def under_load(cluster: ClusterUnderTest, seconds: float) -> Clients:
@@ -27,8 +36,10 @@ async def under_load(cluster: ClusterUnderTest, seconds: float) -> Clients:
 
 
 @pytest.mark.parametrize("damage", ["cut", "rubbish"])
-async def test_a_torn_last_write_costs_nothing_that_was_acknowledged(damage: str, start_cluster: StartCluster, tmp_path: Path) -> None:
-    cluster = await start_cluster()
+async def test_a_torn_last_write_costs_nothing_that_was_acknowledged(
+    damage: str, log_settings: Settings, start_cluster: StartCluster, tmp_path: Path
+) -> None:
+    cluster = await start_cluster(settings=log_settings)
     clients = await under_load(cluster, 1.0)
     for _ in range(2):
         victim = await cluster.leader()
@@ -45,14 +56,14 @@ async def test_a_torn_last_write_costs_nothing_that_was_acknowledged(damage: str
 
 
 async def test_a_bit_that_turned_over_in_an_old_record_is_found_and_repaired_from_the_peers(
-    start_cluster: StartCluster, tmp_path: Path
+    log_settings: Settings, start_cluster: StartCluster, tmp_path: Path
 ) -> None:
-    cluster = await start_cluster()
+    cluster = await start_cluster(settings=log_settings)
     clients = await under_load(cluster, 2.0)
     victim = (await cluster.followers())[0]
     await victim.kill()
-    newest = log_files(victim.data)[-1]
-    flip_bit(newest, newest.stat().st_size // 2)
+    newest, begin, end = last_written(victim.data)
+    flip_bit(newest, (begin + end) // 2)
     await victim.start()
     await victim.wait_ready()
     await asyncio.sleep(0.5)
@@ -69,23 +80,28 @@ async def test_a_bit_that_turned_over_in_an_old_record_is_found_and_repaired_fro
 
 
 SMALL_STORE = {
-    "store": {
-        "log_memtable_bytes": MIB,
-        "log_memtables_max": 2,
-        "state_memtable_bytes": MIB,
-        "state_memtables_max": 2,
-        "state_memtables_total_bytes": 4 * MIB,
-        "reserve_bytes": 32 * MIB,
-        "headroom_bytes": 8 * MIB,
-    }
+    "log_memtable_bytes": MIB,
+    "log_memtables_max": 2,
+    "state_memtable_bytes": MIB,
+    "state_memtables_max": 2,
+    "state_memtables_total_bytes": 4 * MIB,
+    "reserve_bytes": 32 * MIB,
+    "headroom_bytes": 8 * MIB,
 }
 
 
+@pytest.fixture
+def small_settings(log_settings: Settings) -> Settings:
+    return {"store": SMALL_STORE | log_settings["store"]}
+
+
 @needs_root
-async def test_a_full_disk_refuses_writes_serves_reads_and_recovers(start_cluster: StartCluster, tmp_path: Path) -> None:
+async def test_a_full_disk_refuses_writes_serves_reads_and_recovers(
+    small_settings: Settings, start_cluster: StartCluster, tmp_path: Path
+) -> None:
     disks = [SmallDisk(tmp_path / f"m{number}", 256 * MIB) for number in range(3)]
     try:
-        cluster = await start_cluster(settings=SMALL_STORE)
+        cluster = await start_cluster(settings=small_settings)
         clients = await under_load(cluster, 1.0)
         leader = await cluster.leader()
         await cluster.api.put(leader.url, "before", "kept")
@@ -104,10 +120,10 @@ async def test_a_full_disk_refuses_writes_serves_reads_and_recovers(start_cluste
 
 
 @needs_root
-async def test_one_member_whose_disk_is_full_stops_nobody(start_cluster: StartCluster, tmp_path: Path) -> None:
+async def test_one_member_whose_disk_is_full_stops_nobody(small_settings: Settings, start_cluster: StartCluster, tmp_path: Path) -> None:
     disk = SmallDisk(tmp_path / "m1", 256 * MIB)
     try:
-        cluster = await start_cluster(settings=SMALL_STORE)
+        cluster = await start_cluster(settings=small_settings)
         clients = await under_load(cluster, 1.0)
         disk.fill(leave_bytes=4 * MIB)
         await asyncio.sleep(2.0)

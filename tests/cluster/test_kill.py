@@ -36,8 +36,9 @@ async def _progress(clients: Clients, since_s: float) -> bool:
     return clients.succeeded(since_s) > 20
 
 
-async def test_all_members_are_killed_at_once_and_come_back(start_cluster: StartCluster, tmp_path: Path) -> None:
-    cluster = await start_cluster()
+@pytest.mark.parametrize("log_backend", ["file", "rocksdb"])
+async def test_all_members_are_killed_at_once_and_come_back(log_backend: str, start_cluster: StartCluster, tmp_path: Path) -> None:
+    cluster = await start_cluster(settings={"store": {"log_backend": log_backend}})
     clients = Clients([member.url for member in cluster.members])
     clients.start()
     for _ in range(2):

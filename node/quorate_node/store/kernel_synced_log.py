@@ -73,7 +73,7 @@ class KernelSyncedLog(ChainedLog):
                 # Another sync in between was told of the error, and this one of none: the kernel reports it once.
                 raise StoreFailed(self._failed)
             if error_number:
-                error = self._sync_error(OSError(error_number, os.strerror(error_number)))
+                error = _sync_error(OSError(error_number, os.strerror(error_number)))
                 self._note(error)
                 raise error
         finally:
@@ -90,7 +90,8 @@ class KernelSyncedLog(ChainedLog):
                 raise StoreFailed(self._failed) from error
         super()._commit(batch)
 
-    def _sync_error(self, error: OSError) -> NoSpace | StoreFailed:
-        if is_full(error):
-            return NoSpace(f"the disk is full: {error}; nothing of the batch is acknowledged")
-        return StoreFailed(f"the log could not be synced: {error}")
+
+def _sync_error(error: OSError) -> NoSpace | StoreFailed:
+    if is_full(error):
+        return NoSpace(f"the disk is full: {error}; nothing of the batch is acknowledged")
+    return StoreFailed(f"the log could not be synced: {error.strerror}")

@@ -5,28 +5,46 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
+from typing import NamedTuple
+
+SEGMENT_HEADER_BYTES = 4096
 
 
-def log_files(data: Path) -> list[Path]:
-    """RocksDB's write-ahead files of the log database, oldest first: what was written last is at the last one's end."""
-    return sorted((path for path in (data / "log").glob("*.log") if path.stat().st_size > 0), key=lambda path: path.name)
+class Written(NamedTuple):
+    """Where in its newest file the log of a stopped member holds something: bytes [begin, end) of `path`."""
+
+    path: Path
+    begin: int
+    end: int
 
 
-def tear(data: Path, cut_bytes: int) -> Path:
-    """Cut bytes off the end of what was written last, as a crash in the middle of a write does."""
-    newest = log_files(data)[-1]
-    size = newest.stat().st_size
-    assert size > cut_bytes, f"{newest} has only {size} bytes"
-    os.truncate(newest, size - cut_bytes)
-    return newest
+def last_written(data: Path) -> Written:
+    """Of a log in RocksDB its write-ahead file; of one in files the newest segment that is not all zeros behind its header."""
+    for path in sorted((data / "segments").glob("segment-*"), reverse=True):
+        end = len(path.read_bytes().rstrip(b"\0"))
+        if end > SEGMENT_HEADER_BYTES:
+            return Written(path, SEGMENT_HEADER_BYTES, end)
+    path = sorted(path for path in (data / "log").glob("*.log") if path.stat().st_size > 0)[-1]
+    return Written(path, 0, path.stat().st_size)
 
 
-def append_rubbish(data: Path, rubbish: bytes) -> Path:
-    """The other kind of torn write: the file has grown and holds what was on the disk before."""
-    newest = log_files(data)[-1]
-    with newest.open("ab") as file:
+def tear(data: Path, cut_bytes: int) -> None:
+    """Take bytes off the end of what was written last, as a crash in the middle of a write does."""
+    path, begin, end = last_written(data)
+    assert end - begin > cut_bytes, f"{path} has only {end - begin} bytes"
+    size = path.stat().st_size
+    os.truncate(path, end - cut_bytes)
+    if path.parent.name == "segments":
+        # Of a file whose space was written ahead the rest stays zeros.
+        os.truncate(path, size)
+
+
+def append_rubbish(data: Path, rubbish: bytes) -> None:
+    """The other kind of torn write: behind the last one there is what was on the disk before."""
+    path, _, end = last_written(data)
+    with path.open("r+b") as file:
+        file.seek(end)
         file.write(rubbish)
-    return newest
 
 
 def flip_bit(path: Path, offset: int) -> None:
