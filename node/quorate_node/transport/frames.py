@@ -18,6 +18,7 @@ from enum import IntEnum
 import msgspec
 import zstandard
 
+from quorate_node.protocol.entry import Entry
 from quorate_node.protocol.message import Message, MessageType
 from quorate_node.transport.errors import OversizeFrame, PeerFault
 
@@ -25,7 +26,8 @@ FRAME_FORMAT = 1
 COMPRESSED = 0x80
 INTEGER_MAX = 2**63 - 1
 
-WIRE_TYPES: frozenset[int] = frozenset(range(MessageType.APPEND, MessageType.TRANSFER_LEADER + 1))
+_FIRST_TYPE, _LAST_TYPE = int(MessageType.APPEND), int(MessageType.TRANSFER_LEADER)
+WIRE_TYPES: frozenset[int] = frozenset(range(_FIRST_TYPE, _LAST_TYPE + 1))
 """What may cross the wire; the others are local inputs or occur in golden traces only."""
 
 
@@ -54,11 +56,11 @@ class Response(msgspec.Struct, array_like=True, gc=False, frozen=True):
 
 Frame = bytes | bytearray
 """As it is sent, without its WebSocket header; nobody changes it any more."""
-_KINDS = tuple(bytes((kind,)) for kind in range(max(FrameKind) + 1))
+_MESSAGES = bytes((FrameKind.MESSAGES,))
 KEEPALIVE = bytes((FrameKind.KEEPALIVE,))
 KEEPALIVE_REPLY = bytes((FrameKind.KEEPALIVE_REPLY,))
 
-_encoder = msgspec.msgpack.Encoder()
+_encode_into = msgspec.msgpack.Encoder().encode_into
 _messages_decoder = msgspec.msgpack.Decoder(list[Message])
 _request_decoder = msgspec.msgpack.Decoder(Request)
 _response_decoder = msgspec.msgpack.Decoder(Response)
@@ -73,13 +75,15 @@ class FrameCodec:
     def __init__(self, frame_bytes_max: int, *, compression_bytes_min: int | None = None, compression_level: int = 1) -> None:
         assert frame_bytes_max > 0
         self._frame_bytes_max = frame_bytes_max
-        self._compression_bytes_min = compression_bytes_min
+        self._plain_bytes_max = frame_bytes_max if compression_bytes_min is None else min(frame_bytes_max, compression_bytes_min)
         self._compressor = zstandard.ZstdCompressor(level=compression_level, write_content_size=True)
         self._decompressor = zstandard.ZstdDecompressor(max_window_size=max(frame_bytes_max, 1024))
 
     def messages(self, messages: Sequence[Message]) -> Frame:
         """Raises `OversizeFrame`."""
-        return self._encode(FrameKind.MESSAGES, messages)
+        frame = bytearray(_MESSAGES)
+        _encode_into(messages, frame, 1)
+        return frame if len(frame) <= self._plain_bytes_max else self._large(FrameKind.MESSAGES, frame)
 
     def request(self, request: Request) -> Frame:
         """Raises `OversizeFrame`."""
@@ -90,15 +94,16 @@ class FrameCodec:
         return self._encode(FrameKind.RESPONSE, response)
 
     def _encode(self, kind: FrameKind, body: object) -> Frame:
-        frame = bytearray(_KINDS[kind])
-        _encoder.encode_into(body, frame, 1)
+        frame = bytearray((kind,))
+        _encode_into(body, frame, 1)
+        return frame if len(frame) <= self._plain_bytes_max else self._large(kind, frame)
+
+    def _large(self, kind: FrameKind, frame: bytearray) -> Frame:
+        """One to be compressed, or refused."""
         if len(frame) > self._frame_bytes_max:
             raise OversizeFrame(f"a {kind.name} frame of {len(frame)} bytes is over transport.frame_bytes_max {self._frame_bytes_max}")
-        if self._compression_bytes_min is not None and len(frame) > self._compression_bytes_min:
-            packed = self._compressor.compress(memoryview(frame)[1:])
-            if len(packed) + 1 < len(frame):
-                return bytes((kind | COMPRESSED,)) + packed
-        return frame
+        packed = self._compressor.compress(memoryview(frame)[1:])
+        return bytes((kind | COMPRESSED,)) + packed if len(packed) + 1 < len(frame) else frame
 
     def open(self, frame: Frame | memoryview) -> tuple[int, memoryview]:
         """(kind, body) of a received frame, decompressed. Raises `PeerFault`."""
@@ -134,24 +139,24 @@ def decode_messages(body: memoryview, sender: int, receiver: int) -> list[Messag
             raise PeerFault(f"a message of member {message.sender} on the connection of member {sender}", body)
         if message.to != receiver:
             raise PeerFault(f"a message to member {message.to} sent to member {receiver}", body)
-        _check_message(message, body)
+        if not _FIRST_TYPE <= message.type <= _LAST_TYPE:
+            raise PeerFault(f"message type {message.type} does not travel between members", body)
+        # One comparison for eight fields: an OR of integers is negative, or over the bound, as soon as one of them is.
+        fields = message.term | message.log_term | message.index | message.commit
+        fields |= message.reject_hint | message.vote | message.sent_ms | message.lease_ms
+        if not 0 <= fields <= INTEGER_MAX:
+            raise PeerFault(f"a message with an integer outside 0 to 2^63-1: {message!r:.300}", body)
+        if message.entries:
+            _check_entries(message.entries, body)
     return messages
 
 
-def _check_message(message: Message, body: memoryview) -> None:
-    if message.type not in WIRE_TYPES:
-        raise PeerFault(f"message type {message.type} does not travel between members", body)
-    # One comparison for eight fields: an OR of integers is negative, or over the bound, as soon as one of them is.
-    fields = message.term | message.log_term | message.index | message.commit
-    fields |= message.reject_hint | message.vote | message.sent_ms | message.lease_ms
-    if not 0 <= fields <= INTEGER_MAX:
-        raise PeerFault(f"a message with an integer outside 0 to 2^63-1: {message!r:.300}", body)
-    if message.entries:
-        index = message.entries[0].index
-        for entry in message.entries:
-            if entry.index != index or not 0 <= entry.term <= INTEGER_MAX or not 0 < index <= INTEGER_MAX:
-                raise PeerFault(f"entry (index {entry.index}, term {entry.term}) where index {index} was due", body)
-            index += 1
+def _check_entries(entries: Sequence[Entry], body: memoryview) -> None:
+    index = entries[0].index
+    for entry in entries:
+        if entry.index != index or not 0 <= entry.term <= INTEGER_MAX or not 0 < index <= INTEGER_MAX:
+            raise PeerFault(f"entry (index {entry.index}, term {entry.term}) where index {index} was due", body)
+        index += 1
 
 
 def decode_request(body: memoryview) -> Request:

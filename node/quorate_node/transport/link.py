@@ -109,7 +109,7 @@ class Link:
         if peer is None:
             self._context.counters.dropped_disconnected += len(messages)
             self._owner.dropped()
-        elif peer.stalled_since_s is None and not self._outbox:
+        elif peer.stalled_since_s is None and not self._outbox.bytes:
             self._write_messages(messages)
         else:
             dropped = sum(not self._outbox.push(message) for message in messages)

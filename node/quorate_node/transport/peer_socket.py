@@ -55,11 +55,12 @@ class PeerSocket(asyncio.Protocol):
 
     def __init__(self, transport: asyncio.Transport, *, dialled: bool, clock: Clock, hello_bytes_max: int, on_lost: Lost) -> None:
         self._transport = transport
+        self._write = transport.write
         self._dialled = dialled
         self._clock = clock
         self._on_lost = on_lost
         self._reader = FrameReader(masked=not dialled, message_bytes_max=hello_bytes_max)
-        self._on_frames: Callable[[Frames], None] | None = None
+        self._on_frames: Callable[[Frames], None] = self._keep
         self._on_writable: Callable[[], None] | None = None
         self._unread: deque[memoryview] = deque()
         self._changed = asyncio.Event()
@@ -83,18 +84,12 @@ class PeerSocket(asyncio.Protocol):
         reader = self._reader
         frames = reader.feed(data)
         if frames and not self._deaf:
-            if self._on_frames is None:
-                self._keep(frames)
-            else:
-                self._deliver(self._on_frames, frames)
+            try:
+                self._on_frames(frames)
+            except PeerFault as fault:
+                self._finish(SocketEnd(None, "", fault))
         if reader.controls or reader.fault is not None:
             self._take_controls()
-
-    def _deliver(self, on_frames: Callable[[Frames], None], frames: Frames) -> None:
-        try:
-            on_frames(frames)
-        except PeerFault as fault:
-            self._finish(SocketEnd(None, "", fault))
 
     def _keep(self, frames: Frames) -> None:
         self._unread.extend(frames)
@@ -156,7 +151,10 @@ class PeerSocket(asyncio.Protocol):
         if self._unread:
             frames = list(self._unread)
             self._unread.clear()
-            self._deliver(on_frames, frames)
+            try:
+                on_frames(frames)
+            except PeerFault as fault:
+                self._finish(SocketEnd(None, "", fault))
         self.resume_reading()
 
     async def ended(self) -> SocketEnd:
@@ -175,14 +173,18 @@ class PeerSocket(asyncio.Protocol):
 
     def write(self, frame: bytes | bytearray) -> None:
         """Raises `ConnectionResetError` when the connection is at its end. A socket that is stalled takes it too: look first."""
-        if self._deaf or self._transport.is_closing():
+        if self._deaf:
             raise ConnectionResetError("the connection is at its end")
         size = len(frame)
         header = binary_header(size, self._dialled)
-        if size <= JOINED_BYTES_MAX:
-            self._transport.write(header + frame)
-        else:
-            self._transport.writelines((header, frame))
+        try:
+            if size <= JOINED_BYTES_MAX:
+                self._write(header + frame)
+            else:
+                self._transport.writelines((header, frame))
+        except RuntimeError as error:
+            # What uvloop says of a transport that was closed by others and has not told us yet.
+            raise ConnectionResetError("the connection is closed") from error
 
     def _write_raw(self, data: bytes) -> None:
         if not self._transport.is_closing():
@@ -213,7 +215,9 @@ class PeerSocket(asyncio.Protocol):
             self._cut_timer.cancel()
             self._cut_timer = None
         self._lose(exc)
-        self._on_frames = self._on_writable = None
+        # Breaks the circle of references with the owner.
+        self._on_frames = self._keep
+        self._on_writable = None
         self._on_lost(exc)
 
     def _lose(self, exc: Exception | None) -> None:

@@ -32,7 +32,8 @@ from quorate_node.transport.settings import TransportSettings
 log = logging.getLogger(__name__)
 
 _URGENT = frozenset(
-    (
+    int(kind)
+    for kind in (
         MessageType.VOTE,
         MessageType.VOTE_RESPONSE,
         MessageType.PRE_VOTE,

@@ -23,8 +23,8 @@ _CLOSE_CODES = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 
 
 _SMALL_BYTES_MAX = 125
 _MEDIUM_BYTES_MAX = 0xFFFF
-_medium = Struct(">BBH")
-_large = Struct(">BBQ")
+_medium, _medium_masked = Struct(">BBH"), Struct(">BBHI")
+_large, _large_masked = Struct(">BBQ"), Struct(">BBQI")
 _SMALL = tuple(bytes((_WHOLE_BINARY, size)) for size in range(_SMALL_BYTES_MAX + 1))
 _SMALL_MASKED = tuple(bytes((_WHOLE_BINARY, _MASKED | size)) + _NO_MASK for size in range(_SMALL_BYTES_MAX + 1))
 
@@ -37,9 +37,9 @@ def binary_header(size: int, masked: bool) -> bytes:
     """
     if size <= _SMALL_BYTES_MAX:
         return _SMALL_MASKED[size] if masked else _SMALL[size]
-    flag = _MASKED if masked else 0
-    header = _medium.pack(_WHOLE_BINARY, flag | 126, size) if size <= _MEDIUM_BYTES_MAX else _large.pack(_WHOLE_BINARY, flag | 127, size)
-    return header + _NO_MASK if masked else header
+    if size <= _MEDIUM_BYTES_MAX:
+        return _medium_masked.pack(_WHOLE_BINARY, _MASKED | 126, size, 0) if masked else _medium.pack(_WHOLE_BINARY, 126, size)
+    return _large_masked.pack(_WHOLE_BINARY, _MASKED | 127, size, 0) if masked else _large.pack(_WHOLE_BINARY, 127, size)
 
 
 def control_frame(opcode: int, payload: bytes, masked: bool) -> bytes:
@@ -71,6 +71,10 @@ class FrameReader:
         """How many bytes the frame that begins in `_held` has, as far as that is known."""
         self._fragments: bytearray | None = None
         self._over = False
+        self._between = True
+        """Whether the next byte begins a message: nothing is held, in fragments or over."""
+        self._small_bytes_max = _SMALL_BYTES_MAX + len(binary_header(0, masked))
+        self._small_header_bytes, self._medium_header_bytes = len(binary_header(0, masked)), len(binary_header(_MEDIUM_BYTES_MAX, masked))
         self.message_bytes_max = message_bytes_max
         self.controls: list[Control] = []
         self.fault: PeerFault | None = None
@@ -79,6 +83,17 @@ class FrameReader:
 
     def feed(self, data: bytes | bytearray) -> list[memoryview]:
         """The messages that these bytes complete, in order. The views hold on to the bytes that were read."""
+        if self._between:
+            # Nearly every read is one message as `binary_header` would announce it: compare, and read nothing field by field.
+            octets = len(data)
+            size = octets - (self._small_header_bytes if octets <= self._small_bytes_max else self._medium_header_bytes)
+            if 0 <= size <= _MEDIUM_BYTES_MAX and size <= self.message_bytes_max:
+                header = binary_header(size, self._masked)
+                if data.startswith(header) and len(header) + size == octets:
+                    return [memoryview(data)[octets - size :]]
+        return self._feed(data)
+
+    def _feed(self, data: bytes | bytearray) -> list[memoryview]:
         if self._over:
             return []
         if self._held:
@@ -92,9 +107,11 @@ class FrameReader:
         except PeerFault as fault:
             self.fault = fault
             self._over = True
+            self._between = False
             return messages
         if position < len(data) and not self._over:
             self._held += memoryview(data)[position:]
+        self._between = len(self._held) == 0 and self._fragments is None and not self._over
         return messages
 
     def _read(self, data: bytes | bytearray, messages: list[memoryview]) -> int:
