@@ -261,7 +261,7 @@ def arguments() -> argparse.ArgumentParser:
 
 
 class Interrupts:
-    """The first SIGINT, SIGTERM or SIGHUP stops in order, by KeyboardInterrupt; one more while that is under way ends everything at once."""
+    """The first SIGINT, SIGTERM or SIGHUP stops in order, by KeyboardInterrupt; one more while that is under way ends all at once."""
 
     def __init__(self, cluster: LocalCluster) -> None:
         self._cluster = cluster

@@ -123,7 +123,9 @@ def _tls(config: NodeConfig) -> tuple[PeerTls | None, ServerTls | None]:
     section = config.tls
     if section.certificate_file is None or section.key_file is None:
         return None, None
-    peer = PeerTls(TlsFiles(section.certificate_file, section.key_file, section.peer_ca_file))
+    peer = PeerTls(
+        TlsFiles(section.certificate_file, section.key_file, section.peer_ca_file), verify_hostname=section.peer_verify_hostname
+    )
     authentication = ClientAuthentication.REQUIRED if section.client_ca_file is not None else ClientAuthentication.NONE
     client = ServerTls(TlsFiles(section.certificate_file, section.key_file, section.client_ca_file), authentication=authentication)
     return peer, client

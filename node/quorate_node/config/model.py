@@ -101,6 +101,11 @@ class NodeConfig(BaseModel):
             problems.append(
                 f"listen.peer_port is 0, which means the port after listen.port ({self.listen.port}), and there is none: name one"
             )
+        if self.transport.member_binding_required and not self.tls.enabled:
+            problems.append(
+                "transport.member_binding_required is true and TLS is off: without it nobody shows a certificate; "
+                "give the files of [tls], or leave it out"
+            )
         scheme = "https://" if self.tls.enabled else "http://"
         for key, url in (("client_url", self.client_url), ("peer_url", self.peer_url)):
             if not url.startswith(scheme):

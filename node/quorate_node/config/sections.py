@@ -113,6 +113,9 @@ class TlsSection(Section):
     """PEM bundle: clients must show a certificate that one of these signed. Empty: any client."""
     peer_ca_file: Path | None = None
     """PEM bundle: members must show a certificate that one of these signed (mTLS). Needed as soon as there is a certificate."""
+    peer_verify_hostname: bool = True
+    """A member that is dialled must show a certificate for the host of its peer URL. `false` where addresses are not in the certificates:
+    then set `transport.member_binding_required`, or every member can answer for every other."""
 
     @property
     def enabled(self) -> bool:

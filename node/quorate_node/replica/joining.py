@@ -83,7 +83,7 @@ class Joiner:
             elif self._may_bootstrap:
                 self._wait_for(str(self.refusal_to_bootstrap(found, self.token_hash)))
             else:
-                self._wait_for(f"none of {', '.join(p.url for p in found) or 'no peers'} belongs to a cluster yet")
+                self._wait_for(_nobody_yet(found))
             await asyncio.sleep(self._settings.bootstrap_retry_ms / 1000)
 
     def _wait_for(self, reason: str) -> None:
@@ -131,3 +131,8 @@ class Joiner:
             except (PeerFailure, PeerRefused, msgspec.MsgspecError) as failure:
                 self._wait_for(f"peer {peer.url} did not let us join: {failure}")
         return None
+
+
+def _nobody_yet(found: Sequence[Peer]) -> str:
+    silent = "".join(f"; {peer.url} did not answer: {peer.failure}" for peer in found if peer.answer is None)
+    return f"none of {', '.join(peer.url for peer in found) or 'no peers'} belongs to a cluster yet{silent}"

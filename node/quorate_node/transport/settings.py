@@ -52,7 +52,8 @@ class TransportSettings:
     """Those among them that have not finished the handshake."""
 
     member_binding_required: bool = False
-    """TLS: the peer's certificate must name its member id (`transport.binding`)."""
+    """TLS: a peer's certificate must name its member, by the URI `quorate://<cluster id>/<member id>` or the DNS name
+    `member-<member id>.<cluster id>`. `false`: it may name none. One that names another member is refused in any case."""
 
     def __post_init__(self) -> None:
         for field in fields(self):

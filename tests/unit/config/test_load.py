@@ -131,6 +131,7 @@ class TestFaults:
             (["--application", "no class"], "application.machine"),
             (["--set", "replica.heartbeat_ms=soon"], "replica.heartbeat_ms = 'soon'"),
             (["--set", "heartbeat=1"], "is not of the form section.key=value"),
+            (["--set", "transport.member_binding_required=true"], "transport.member_binding_required is true and TLS is off"),
         ],
     )
     def test_values_that_cannot_go_together_are_refused_with_the_remedy(self, arguments: list[str], text: str) -> None:
