@@ -57,9 +57,10 @@ class Evidence:
     @cached_property
     def replay(self) -> Replay:
         history = self.history
+        claims = self.claims  # two claims of one revision are found first: all that follows from them would hide them
         if history.changes:
             return replay_changes(history.changes, history.prefix)
-        return replay_known(self.claims, self._told())
+        return replay_known(claims, self._told())
 
     @cached_property
     def frontier(self) -> Frontier:

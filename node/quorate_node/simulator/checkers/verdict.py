@@ -78,8 +78,9 @@ class Report(msgspec.Struct, frozen=True):
             if finding.verdict is Verdict.VIOLATED:
                 verdict = "VIOLATED"
             shown.append(f"{finding.property:{width}}  {verdict}")
-            told = first.setdefault(finding.counterexample, finding.property)
-            text = finding.counterexample if told == finding.property else f"the same as {told}"
+            text = finding.counterexample
+            if text and first.setdefault(text, finding.property) != finding.property:
+                text = f"the same as {first[text]}"
             shown += [f"    {line}" for line in text.splitlines()]
         return "\n".join(shown) + "\n"
 
