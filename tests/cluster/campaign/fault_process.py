@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.cluster.campaign.faults import Fault, Skipped, Stroke, Takes
 from tests.cluster.conftest import faketime_library
-from tests.cluster.harness.disk import flip_bit, log_files, tear
+from tests.cluster.harness.disk import flip_bit, last_written, tear
 from tests.cluster.harness.member import Member
 
 BACK_TIMEOUT_S = 90.0
@@ -54,21 +54,19 @@ async def roll(stroke: Stroke) -> None:
 
 async def tear_the_last_write(stroke: Stroke) -> None:
     await stroke.victim.kill()
-    if not log_files(stroke.victim.data):
-        return
     cut_bytes = int(stroke.parameters["cut_bytes"])
-    if log_files(stroke.victim.data)[-1].stat().st_size > cut_bytes:
+    written = last_written(stroke.victim.data)
+    if written.end - written.begin > cut_bytes:
         tear(stroke.victim.data, cut_bytes)
-        stroke.notes.append(f"{cut_bytes} bytes cut off")
+        stroke.notes.append(f"{cut_bytes} bytes of {written.path.name} cut off")
 
 
 async def turn_a_bit_over(stroke: Stroke) -> None:
     await stroke.victim.kill()
-    files = log_files(stroke.victim.data)
-    if files and files[-1].stat().st_size > 0:
-        offset = int(files[-1].stat().st_size * stroke.parameters["where"])
-        flip_bit(files[-1], offset)
-        stroke.notes.append(f"{files[-1].name} at byte {offset}")
+    written = last_written(stroke.victim.data)
+    offset = written.begin + int((written.end - written.begin) * stroke.parameters["where"])
+    flip_bit(written.path, offset)
+    stroke.notes.append(f"{written.path.name} at byte {offset}")
 
 
 async def another_monotonic_clock(stroke: Stroke) -> None:
@@ -131,9 +129,9 @@ PROCESS_FAULTS = (
     Fault("restart", "maintenance", "SIGTERM, and a start a while later", 2.0, Takes.ONE, (0.1, 2.0), stop, bring_back),
     Fault("rolling-restart", "maintenance", "SIGTERM of each member in turn", 0.7, Takes.ALL, (0.1, 0.2), roll, alone=True),
     Fault("torn-write", "disk", "a crash that tears the log's last write", 1.5, Takes.ONE, (0.2, 2.0), tear_the_last_write, bring_back,
-          {"cut_bytes": (1, 64)}, needs="rocksdb-log"),
+          {"cut_bytes": (1, 64)}),
     Fault("bit-rot", "disk", "a bit of the log turned over while the member was down", 1.0, Takes.ONE, (0.2, 2.0), turn_a_bit_over,
-          bring_back, {"where": (0.2, 0.8)}, needs="rocksdb-log"),
+          bring_back, {"where": (0.2, 0.8)}),
     Fault("monotonic-clock", "clock", "a boot whose monotonic clock begins elsewhere", 1.0, Takes.ONE, (2.0, 6.0),
           another_monotonic_clock, usual_monotonic_clock, {"offset_s": (0, 10_000_000)}),
     Fault("wall-clock", "clock", "a wall clock that jumps by up to an hour", 0.7, Takes.ONE, (3.0, 8.0), movable_wall_clock,
