@@ -60,7 +60,10 @@ class Accepted:
                 kind, body = (MESSAGES, frame[1:]) if frame and frame[0] == MESSAGES else codec.open(frame)
                 if kind == MESSAGES and self._takes_messages:
                     decoded = decode_messages(body, self.member_id, self._own_id)
-                    messages = messages + decoded if messages else decoded
+                    if messages:
+                        messages += decoded
+                    else:
+                        messages = decoded
                 else:
                     self._on_odd_frame(kind, body, frame)
         finally:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import socket
+from pathlib import Path
 
 import pytest
 
@@ -97,6 +101,22 @@ async def test_all_messages_of_one_read_go_to_the_replica_together(start_member:
     assert member.recorder.frames == [6]
     assert member.transport.counters.frames_received == 3
     wire.close()
+
+
+async def test_small_messages_are_sent_at_once_both_ways(start_member: StartMember) -> None:
+    one, two = await start_member(1), await start_member(2)
+    await acquaint(one, two)
+    ports = {one.port, two.port}
+    options = []
+    for path in list(Path("/proc/self/fd").iterdir()):
+        if not (path.is_symlink() and str(path.readlink()).startswith("socket:")):
+            continue
+        # Those that are not connected, or have no port in their name, are none of ours.
+        with contextlib.suppress(OSError, IndexError), socket.socket(fileno=os.dup(int(path.name))) as other:
+            if {other.getsockname()[1], other.getpeername()[1]} & ports:
+                options.append(other.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+    assert len(options) == 8, "two connections each way, and both ends of each are in this process"
+    assert all(options)
 
 
 async def test_a_message_in_fragments_with_a_ping_between_them_is_one(start_member: StartMember) -> None:
