@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, copy_context
 from heapq import heappop, heappush
+from math import ceil
 from random import Random
 from struct import Struct
 from typing import Any, TypeVar
@@ -23,6 +24,8 @@ from quorate_node.simulator.trace import Trace
 
 Value = TypeVar("Value")
 SECOND_NS = 1_000_000_000
+STEPS_AT_ONCE_MAX = 100_000
+"""Within a microsecond of virtual time: in real time this would be a busy loop."""
 _STEP = Struct(">QI")
 
 
@@ -67,12 +70,12 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._ready: deque[tuple[Process, asyncio.Handle]] = deque()
         self._timers: list[tuple[int, int, Process, asyncio.TimerHandle]] = []
         self._numbers = 0
+        self._moment_ns = self._moment_began = 0
         self._others: list[Process] = []
         """Every process there ever was: a dead one's tasks are kept, so that no destructor runs its code before the end."""
         self._over = False
         self.unheard: list[Exception] = []
         self.world = Process(0, "world", Clock())
-        self.current = self.world
 
     # -- processes ------------------------------------------------------------------------------------------------------
 
@@ -103,12 +106,12 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     def time(self) -> float:
         """What the running process's own clock shows, in seconds."""
         self.now_ns += self._cpu_ns
-        return self.current.clock.local(self.now_ns) / SECOND_NS
+        return current_process.get().clock.local(self.now_ns) / SECOND_NS
 
     def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.Handle:
-        process = self.current if context is None else context[current_process]
+        process = current_process.get() if context is None else context[current_process]
         handle = asyncio.Handle(callback, args, self, copy_context() if context is None else context)
         self._ready.append((process, handle))
         return handle
@@ -118,15 +121,15 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     def call_later(  # type: ignore[override]
         self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
-        process = self.current if context is None else context[current_process]
-        local_ns = process.clock.local(self.now_ns) + round(delay * SECOND_NS)
+        process = current_process.get() if context is None else context[current_process]
+        local_ns = process.clock.local(self.now_ns) + ceil(delay * SECOND_NS)
         return self._call_at(max(process.clock.virtual(local_ns), self.now_ns), process, callback, args, context)
 
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
-        process = self.current if context is None else context[current_process]
-        return self._call_at(max(process.clock.virtual(round(when * SECOND_NS)), self.now_ns), process, callback, args, context)
+        process = current_process.get() if context is None else context[current_process]
+        return self._call_at(max(process.clock.virtual(ceil(when * SECOND_NS)), self.now_ns), process, callback, args, context)
 
     def after(self, delay_ns: int, process: Process, callback: Callable[..., object], *args: Any) -> asyncio.TimerHandle:
         """In virtual time, for `process`: a delivery of the network, the end of a disk's operation."""
@@ -154,7 +157,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             while not task.done() and not stop():
                 self._turn()
                 if self.steps > steps_max:
-                    raise TooManySteps(f"{self.steps} steps by {self.now_ns / SECOND_NS:.3f} s of virtual time: something spins")
+                    raise TooManySteps(f"{self.steps} steps by {self.now_ns / SECOND_NS:.3f} s of virtual time: too many for one run")
             return task.result() if task.done() else None
         finally:
             self._bury()
@@ -168,6 +171,11 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             if not timers:
                 raise NothingLeft("nothing is scheduled and nothing runs: the simulation hangs")
             self.now_ns = max(self.now_ns, timers[0][0])
+        if self.now_ns > self._moment_ns:
+            self._moment_ns, self._moment_began = self.now_ns + 1_000, self.steps
+        if self.steps - self._moment_began > STEPS_AT_ONCE_MAX:
+            spinning = [f"{process.name}: {handle!r}" for process, handle in list(ready)[:5]]
+            raise TooManySteps(f"at {self.now_ns / SECOND_NS:.6f} s work goes round without letting time pass: {'; '.join(spinning)}")
         while timers and timers[0][0] <= self.now_ns:
             _, _, process, handle = heappop(timers)
             if not handle._cancelled:
@@ -181,9 +189,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
                 continue
             self.steps += 1
             self._trace.step(_STEP.pack(self.now_ns, process.number))
-            self.current = process
             ready_handle._run()
-        self.current = self.world
 
     def _bury(self) -> None:
         """End what never ended: the `finally` of its coroutines runs here, where nothing that it schedules is ever run."""
@@ -214,7 +220,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         name: str | None = None,
         context: Context | None = None,
     ) -> asyncio.Task[Value]:
-        process = self.current if context is None else context[current_process]
+        process = current_process.get() if context is None else context[current_process]
         self._numbers += 1
         number = self._numbers
         task: asyncio.Task[Value] = _NumberedTask(number, coro, loop=self, name=name or f"task-{number}", context=context)
@@ -227,7 +233,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     ) -> asyncio.Future[Value]:
         """As in another thread: the work has its effect after a moment, and the caller hears of it after another."""
         assert executor is None, "the simulation has one executor"
-        process = self.current
+        process = current_process.get()
         future: asyncio.Future[Value] = self.create_future()
 
         def work() -> None:

@@ -40,7 +40,8 @@ class FaultOptions(msgspec.Struct, frozen=True):
     power_loss: float
     power_loss_all: float
     pause: float
-    suspend: float
+    restart: float
+    clock: float
     partition: float
     clog: float
     disk_stall: float
@@ -143,7 +144,7 @@ def draw(seed: int, commands: int | None = None) -> Options:
         faults=_faults(random, calm),
         clock_drift_ppm_max=random.choice((0, 100, 50_000)),
         clocks_jump=random.random() < 0.1,
-        cpu_ns=random.choice((0, 0, 1_000, 500_000)),
+        cpu_ns=random.choice((0, 0, 1_000, 10_000)),
         membership_changes=_sometimes(random, 0.3, 1.0),
         transfers=_sometimes(random, 0.4, 1.0),
         compactions=_sometimes(random, 0.5, 0.05),
@@ -203,7 +204,8 @@ def _faults(random: Random, calm: bool) -> FaultOptions:
         power_loss=rate(0.5, 1.0),
         power_loss_all=rate(0.2, 0.3),
         pause=rate(0.4, 1.0),
-        suspend=rate(0.2, 0.5),
+        restart=rate(0.4, 0.5),
+        clock=rate(0.3, 1.0),
         partition=rate(0.6, 1.5),
         clog=rate(0.4, 1.0),
         disk_stall=rate(0.3, 0.5),

@@ -1,0 +1,117 @@
+"""Membership and leadership from outside, as an operator or a person would change them: asked of any member, while faults go on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any
+
+from quorate_node.simulator.caller import Caller, Rejected, Unanswered, Work
+from quorate_node.simulator.faults import voters_seen
+from quorate_node.simulator.history import Administer, Outcome
+from quorate_node.simulator.host import Host, Life
+from quorate_node.simulator.loop import VirtualLoop
+from quorate_node.simulator.options import Options
+from quorate_node.simulator.workload import Recorder
+
+GOVERNOR = 0
+"""Its number among the clients."""
+REJOIN_MS_MAX = 2_000
+
+
+class Governor:
+    def __init__(
+        self,
+        loop: VirtualLoop,
+        caller: Caller,
+        hosts: Callable[[], Sequence[Host]],
+        spares: list[Host],
+        recorder: Recorder,
+        options: Options,
+        counters: Counter[str],
+    ) -> None:
+        self._loop = loop
+        self._caller = caller
+        self._hosts = hosts
+        self._spares = spares
+        self._recorder = recorder
+        self._options = options
+        self._counters = counters
+        self._random = Random(f"governor {options.seed}")
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        rates = self._options.membership_changes, self._options.transfers
+        while total := sum(rates):
+            await asyncio.sleep(self._random.expovariate(total))
+            if self._random.random() * total < rates[0]:
+                await self._change()
+            else:
+                await self._transfer()
+
+    async def _change(self) -> None:
+        random = self._random
+        if self._spares and random.random() < 0.5:
+            spare = self._spares.pop()
+            self._counters["member added"] += 1
+            spare.start()  # It asks to be let in by itself.
+            return
+        voters = voters_seen(self._hosts())
+        running = [host for host in self._hosts() if host.life is not None and host.life.storage.member_id]
+        if len(voters) < 3 or not running or any(host.impaired for host in self._hosts()):
+            return
+        leaving = random.choice(running)
+        assert leaving.life is not None
+        member_id = leaving.life.storage.member_id
+
+        async def remove(life: Life) -> None:
+            await life.service.remove_member(member_id, expected_configuration_index=None)
+
+        leaving.impaired = "leaving"
+        if await self._ask(Administer("remove", member_id), remove):
+            self._counters["member removed"] += 1
+            delay_ns = random.randrange(REJOIN_MS_MAX * 1_000_000)
+            self._loop.after(delay_ns, self._loop.world, self._rejoin, leaving, member_id)
+        else:
+            leaving.impaired = "leaving or not"
+            self._loop.after(REJOIN_MS_MAX * 1_000_000, self._loop.world, self._look_again, leaving, member_id)
+
+    def _look_again(self, host: Host, member_id: int) -> None:
+        """Nobody learnt whether it was removed. Its data stays where it is either way."""
+        if host.impaired == "leaving or not":
+            host.impaired = ""
+
+    def _rejoin(self, host: Host, member_id: int) -> None:
+        """A removed member's volume is emptied, and its machine asks to be let in as a new member."""
+        if host.disk.records and host.impaired == "leaving":
+            if host.up:
+                host.kill(power=True)
+            host.wipe()
+            host.founder = False
+            host.impaired = "wiped"
+            host.start()
+
+    async def _transfer(self) -> None:
+        voters = voters_seen(self._hosts())
+        target = self._random.choice((0, *voters))
+
+        async def transfer(life: Life) -> None:
+            await life.service.transfer_leadership(target)
+
+        if await self._ask(Administer("transfer", target), transfer):
+            self._counters["leadership transferred"] += 1
+
+    async def _ask(self, request: Administer, work: Work) -> bool:
+        host = self._random.choice(self._hosts())
+        number = self._recorder.begin(GOVERNOR, request)
+        outcome, details = Outcome.OK, dict[str, Any](member=host.name)
+        try:
+            await self._caller.ask(host, work)
+        except Unanswered as unknown:
+            outcome, details["error"] = Outcome.UNKNOWN, str(unknown)
+        except Rejected as rejected:
+            outcome, details["error"] = Outcome.FAILED, rejected.error
+        self._recorder.end(number, outcome, **details)
+        return outcome is Outcome.OK

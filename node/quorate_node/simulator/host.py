@@ -1,0 +1,283 @@
+"""A machine of the simulated cluster: a disk, a clock, and one member's process after the other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import Random
+
+from quorate_node.machine.kv import KeyValueMachine
+from quorate_node.protocol.raft import RaftConfig
+from quorate_node.protocol.ready import Persist, Role, SoftState
+from quorate_node.replica.log_sync import LogSync, SyncedCallback
+from quorate_node.replica.member import Environment
+from quorate_node.replica.replica import Replica
+from quorate_node.replica.service_face import ServiceFace
+from quorate_node.replica.settings import ReplicaSettings
+from quorate_node.replica.storage import Storage
+from quorate_node.simulator.clock import Clock
+from quorate_node.simulator.disk import SimulatedDisk, SimulatedLogSync, open_stores
+from quorate_node.simulator.invariants import Invariants
+from quorate_node.simulator.loop import VirtualLoop
+from quorate_node.simulator.machine import open_machine
+from quorate_node.simulator.network import Network
+from quorate_node.simulator.options import Options
+from quorate_node.simulator.process import Process
+from quorate_node.simulator.trace import Trace
+from quorate_node.simulator.transport import SimulatedTransport
+from quorate_node.store.errors import HardStateLost, StoreError
+from quorate_node.store.interface import LogStore, StateStore
+from quorate_node.store.memory_state import MemoryStateStore
+from quorate_node.store.settings import StoreSettings
+from quorate_node.telemetry.telemetry import Telemetry
+
+BOOTSTRAP_WORD = "simulated"
+HANG_UP_NS = 5_000_000
+"""An answer on its way may still come before the client sees the connection end."""
+
+
+class Life:
+    """One process of a member, from start to death."""
+
+    def __init__(self, host: Host, process: Process, boot: int) -> None:
+        self.host = host
+        self.process = process
+        self.boot = boot
+        self.stores = open_stores(host.disk, host.store_settings)
+        storage = Storage(self.stores, self._open_machine, host.witness, host.name)
+        random = Random(f"{host.options.seed} {host.name} {boot}")
+        self.transport = SimulatedTransport(host.network, process, host.url)
+        environment = Environment(self._now_ms, random, self._open_log_sync)
+        self.storage = storage
+        self.replica = Replica(
+            host.settings,
+            host.raft_config,
+            storage,
+            self.transport,
+            environment,
+            host.telemetry,
+            host.peers,
+            BOOTSTRAP_WORD if host.founder else "",
+            may_bootstrap=host.founder,
+        )
+        self.service = ServiceFace(self.replica, host.settings, storage, environment)
+        self.open_questions: dict[int, Callable[[], None]] = {}
+        """Clients that wait for an answer: told that the connection ended, when it does."""
+
+    def _open_machine(self, state: StateStore, cluster_id: int) -> KeyValueMachine:
+        return open_machine(state, cluster_id, self.host.invariants, self.host.name, self.boot, self.host.options)
+
+    def _now_ms(self) -> int:
+        return self.process.clock.local(self.host.loop.now_ns) // 1_000_000
+
+    def _open_log_sync(self, log: LogStore, synced: SyncedCallback) -> LogSync:
+        host = self.host
+        return SimulatedLogSync(host.loop, self.process, host.disk, host.options.disk, host.random, self._stored, log, synced)
+
+    def _stored(self, batches: Sequence[Persist]) -> None:
+        self.host.trace.event("disk", self.host.name, len(batches), self.stores.log.last_index())
+        self.host.invariants.stored(self.host.name, self.storage.member_id, batches)
+
+    async def run(self) -> None:
+        await self.replica.start()
+        await self.replica.stopped.wait()
+        self.host.process_ended(self, self.replica.stopped_because)
+
+    def watch_leadership(self) -> None:
+        """As soon as there is a member at work."""
+        member = self.replica.member
+        if member is not None and member.leader_changed is None:
+            member.leader_changed = self._on_leader_changed
+            self._on_leader_changed(member.engine.soft_state)
+
+    def _on_leader_changed(self, soft: SoftState) -> None:
+        member = self.replica.member
+        assert member is not None
+        raft = member.engine.raft
+        self.host.trace.event("role", self.host.name, soft.role.name, raft.term)
+        if soft.role == Role.LEADER:
+            log = raft.core.log
+            self.host.invariants.led(self.host.name, raft.id, raft.term, log.term_or_zero, log.first_index(), raft.last_index)
+
+
+class Host:
+    def __init__(
+        self,
+        number: int,
+        loop: VirtualLoop,
+        network: Network,
+        options: Options,
+        invariants: Invariants,
+        trace: Trace,
+        counters: Counter[str],
+        staging: Path,
+        listed: Callable[[], list[str]],
+        random: Random,
+    ) -> None:
+        self.number = number
+        self.name = f"m{number}"
+        self.url = f"sim://{self.name}"
+        self.founder = number == 1
+        self.loop = loop
+        self.network = network
+        self.options = options
+        self.invariants = invariants
+        self.trace = trace
+        self.counters = counters
+        self.random = random
+        self.disk = SimulatedDisk(staging)
+        self.witness = False
+        self.impaired = ""
+        """Why this machine's copy may not count: damaged, or wiped. Faults that harm copies hit no second machine meanwhile."""
+        drift = options.clock_drift_ppm_max
+        self.clock = Clock(random.randrange(10**15), random.randint(-drift, drift))
+        self.store_settings = StoreSettings(log_cache_bytes=options.log_cache_bytes)
+        self.telemetry = Telemetry()
+        self.life: Life | None = None
+        self.lives = 0
+        self.ended: Callable[[Host, BaseException | None], None] = _nobody_restarts
+        self._listed = listed
+        self.priority = random.choice((0, 0, 1, 2)) if options.priorities else 0
+        self.become(witness=False)
+
+    def become(self, *, witness: bool) -> None:
+        """What its next process is configured to be."""
+        options = self.options
+        self.witness = witness
+        self.settings = ReplicaSettings(
+            name=self.name,
+            peer_url=self.url,
+            client_url=self.url,
+            witness=witness,
+            priority=self.priority,
+            tick_ms=options.tick_ms,
+            heartbeat_ms=options.heartbeat_ms,
+            election_timeout_ms=options.election_timeout_ms,
+            read_lease_ms=options.read_lease_ms,
+            read_lease_drift_ms=min(20, max(0, options.read_lease_ms - 1)),
+            batch_commands_max=options.batch_commands_max,
+            pipeline_entries_max=options.pipeline_entries_max,
+            batch_linger_ms=options.batch_linger_ms,
+            read_linger_ms=options.batch_linger_ms,
+            announce_commit_ms=options.announce_commit_ms,
+            request_timeout_ms=3_000,
+            request_peer_timeout_ms=1_000,
+            promotion_lag_entries=8,
+            log_keep_entries=options.log_keep_entries,
+            compact_every_entries=options.compact_every_entries,
+            compact_check_ms=100,
+            snapshot_idle_timeout_ms=3_000,
+            digest_interval_ms=500,
+            scrub_interval_ms=300,
+            scrub_entries=50,
+            shutdown_drain_ms=1_000,
+        )
+
+    def raft_config(self, member_id: int) -> RaftConfig:
+        """As `config.model.NodeConfig.raft_config` makes it."""
+        options = self.options
+        return RaftConfig(
+            member_id=member_id,
+            tick_ms=options.tick_ms,
+            priority=self.priority,
+            commit_eagerly=options.commit_eagerly,
+            confirm_by_quorum=options.confirm_by_quorum,
+            pre_vote=options.pre_vote,
+            check_quorum=options.check_quorum,
+            heartbeat_ticks=options.heartbeat_ms // options.tick_ms,
+            election_ticks=options.election_timeout_ms // options.tick_ms,
+            read_lease_ms=self.settings.read_lease_ms,
+            lease_drift_ms=self.settings.read_lease_drift_ms,
+            append_bytes_max=options.append_bytes_max,
+            inflight_messages_max=options.inflight_messages_max,
+            recent_bytes_max=options.recent_bytes_max,
+            committed_bytes_per_ready_max=options.committed_bytes_per_ready_max,
+            promotion_lag_entries=8,
+            snapshot_retry_ticks=1_000 // options.tick_ms,
+        )
+
+    async def peers(self) -> list[str]:
+        return self._listed()
+
+    # -- life and death -------------------------------------------------------------------------------------------------
+
+    @property
+    def up(self) -> bool:
+        return self.life is not None
+
+    def start(self) -> None:
+        """A new process. A disk whose term and vote are lost is emptied first, as its operator is told to do."""
+        assert self.life is None, f"{self.name} runs already"
+        self.lives += 1
+        process = self.loop.process(f"{self.name}.{self.lives}", self.clock)
+        try:
+            self.life = process.context.run(Life, self, process, self.lives)
+        except HardStateLost:
+            self.wipe()
+            self.life = process.context.run(Life, self, process, self.lives)
+        self.trace.event("start", self.name, self.lives, self.life.stores.log.last_index())
+        self.loop.spawn(process, self.life.run(), f"{self.name} life")
+
+    def process_ended(self, life: Life, reason: BaseException | None) -> None:
+        """By itself: stopped by request, or because of what is wrong with it."""
+        if self.life is not life:
+            return
+        self.trace.event("ended", self.name, type(reason).__name__ if reason is not None else "as asked")
+        if reason is not None and not isinstance(reason, StoreError):
+            self.invariants.violated("members do not fail", f"{self.name} stopped: {type(reason).__name__}: {reason}")
+        self._die(life, keep_state=True, power=False, seen=True)
+        self.ended(self, reason)
+
+    def kill(self, *, power: bool) -> None:
+        """Now, in the middle of whatever it does."""
+        life = self.life
+        assert life is not None, f"{self.name} does not run"
+        self._die(life, keep_state=self.random.random() < 0.5, power=power, seen=self.options.network.deaths_seen and not power)
+
+    def _die(self, life: Life, *, keep_state: bool, power: bool, seen: bool) -> None:
+        self.loop.kill(life.process)
+        self.life = None
+        self.network.leave(life.transport, died=True, seen=seen)
+        for hang_up in life.open_questions.values():
+            self.loop.after(self.random.randrange(HANG_UP_NS), self.loop.world, hang_up)
+        if power:
+            kept, lost = self.disk.lose_power(self.random)
+            self.counters["unsynced writes dropped"] += lost
+            self.counters["unsynced writes kept"] += kept
+            self.trace.event("power lost", self.name, kept, lost)
+        else:
+            state = life.stores.state
+            assert isinstance(state, MemoryStateStore)
+            self.disk.process_died(state, keep_state)
+
+    def wipe(self) -> None:
+        """Its volume is lost: it comes back empty, as a new member."""
+        assert self.life is None
+        self.disk = SimulatedDisk(self.disk.staging)
+        self.trace.event("wiped", self.name)
+
+    def describe(self) -> str:
+        life = self.life
+        if life is None:
+            return f"{self.name}: down"
+        member = life.replica.member
+        if member is None:
+            return f"{self.name}: {life.replica.not_ready_reason()}"
+        raft, soft = member.engine.raft, member.engine.soft_state
+        configuration = member.machine.configuration
+        voters = " ".join(f"{voter & 0xFFFF:x}" for voter in configuration.voters)
+        learners = " ".join(f"{learner & 0xFFFF:x}" for learner in configuration.learners)
+        parts = [
+            f"{self.name}: {raft.id & 0xFFFF:x} {soft.role.name.lower()} of term {raft.term}, leader {soft.leader & 0xFFFF:x}",
+            f"log {life.stores.log.first_index()}..{raft.last_index}, commit {raft.commit_index}, applied {member.machine.applied_index}",
+            f"voters {voters} learners {learners}",
+            "paused" if life.process.paused else "",
+            self.impaired,
+            *(f"{name}: {text}" for name, text in member.housekeeping.alarms.items()),
+        ]
+        return ", ".join(part for part in parts if part)
+
+
+def _nobody_restarts(_host: Host, _reason: BaseException | None) -> None:
+    """Before the world is there."""

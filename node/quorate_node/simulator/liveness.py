@@ -1,0 +1,132 @@
+"""The end of a run: no more faults for a majority, chosen by the seed, and what was acknowledged is there, and more can be done, soon."""
+
+from __future__ import annotations
+
+import asyncio
+from random import Random
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from quorate.wire.commands import Put
+from quorate.wire.results import PutResult
+from quorate_node.simulator.faults import durable_log, newest_machine, voters_seen
+from quorate_node.simulator.host import Host
+
+if TYPE_CHECKING:
+    from quorate_node.simulator.world import World
+
+PROGRESS_S = 60.0
+CONVERGENCE_S = 60.0
+LOOK_S = 0.05
+
+
+class Liveness:
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._random = Random(f"liveness {world.options.seed}")
+        self._core: list[Host] = []
+
+    async def run(self) -> None:
+        world = self._world
+        if self._random.random() < 0.3:
+            self._power_cycle()
+        whole = self._choose_core()
+        self._heal()
+        world.history.rules = msgspec.structs.replace(world.history.rules, quiet_from_ns=world.loop.now_ns)
+        world.trace.event("quiet", *(host.name for host in self._core))
+        await self._progress()
+        if whole:
+            await self._converge()
+
+    def _power_cycle(self) -> None:
+        """Everything loses power at once: what was acknowledged must be on the disks of a quorum."""
+        world = self._world
+        voters = voters_seen(world.hosts)
+        holders = [host for host in world.hosts if host.life is not None and host.life.storage.member_id in voters]
+        for host in world.hosts:
+            if host.up:
+                host.kill(power=True)
+        if voters and len(holders) == len(voters) and not any(host.impaired for host in world.hosts):
+            world.invariants.durable([(host.name, *durable_log(host)) for host in holders], len(voters) // 2 + 1)
+            world.counters["durability looked at"] += 1
+
+    def _choose_core(self) -> bool:
+        """True: everybody. A minority that stays away, dead or cut off, must not keep the others from working."""
+        world, random = self._world, self._random
+        started = world.started()
+        voters = voters_seen(world.hosts)
+        seats = [host for host in started if host.life is not None and host.life.storage.member_id in voters]
+        self._core = list(started)
+        if len(voters) < 3 or len(seats) < len(voters) or any(host.impaired for host in started) or random.random() < 0.5:
+            return True
+        witnesses = [host for host in seats if host.witness]
+        others = [host for host in seats if not host.witness]
+        random.shuffle(others)
+        away = others[: (len(voters) - 1) // 2 - len(witnesses)] if len(voters) > 3 else others[: 1 - len(witnesses)]
+        self._core = [host for host in started if host not in away]
+        return not away
+
+    def _heal(self) -> None:
+        world = self._world
+        network = world.network
+        network.faulty = world.caller.faulty = False
+        network.heal()
+        for host in world.hosts:
+            host.disk.full = host.disk.sync_fails = False
+            host.disk.stalled_until_ns = 0
+        for host in world.started():
+            if host in self._core:
+                if host.life is not None:
+                    world.loop.resume(host.life.process)
+                else:
+                    host.start()
+            elif self._random.random() < 0.5 and host.up:
+                host.kill(power=True)
+            else:
+                inside = [other.url for other in self._core]
+                network.block([host.url], inside)
+                network.block(inside, [host.url])
+
+    async def _progress(self) -> None:
+        """A write of every client through a member of the core."""
+        world = self._world
+        until_s = world.loop.time() + PROGRESS_S
+        for client in world.clients:
+            client.use_only(self._core)
+            while not isinstance(await client.command(Put(b"k%03d" % client.number, client.value())), PutResult):
+                world.look()
+                if world.loop.time() > until_s:
+                    text = f"client {client.number} could not write within {PROGRESS_S:g} s of quiet:\n{world.describe()}"
+                    world.invariants.violated("progress", text)
+                await asyncio.sleep(LOOK_S)
+        world.trace.event("progress")
+
+    async def _converge(self) -> None:
+        """All members at one index, with one digest: state equality is checked on the way there."""
+        world = self._world
+        until_s = world.loop.time() + CONVERGENCE_S
+        while True:
+            world.look()
+            if self._equal():
+                break
+            if world.loop.time() > until_s:
+                world.invariants.violated("convergence", f"members differ after {CONVERGENCE_S:g} s of quiet:\n{world.describe()}")
+            await asyncio.sleep(LOOK_S)
+        world.trace.event("converged")
+
+    def _equal(self) -> bool:
+        world = self._world
+        voters = voters_seen(world.hosts)
+        newest = newest_machine(self._core)
+        states = set()
+        present = set()
+        for host in self._core:
+            member = host.life.replica.member if host.life is not None else None
+            if host.life is None or member is None or newest is None:
+                return False
+            if member.engine.raft.id not in newest.members:
+                continue  # It was removed; nobody has to tell it more.
+            present.add(member.engine.raft.id)
+            states.add(member.machine.applied_index)
+        return len(states) == 1 and present >= set(voters) and bool(voters)

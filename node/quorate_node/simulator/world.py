@@ -1,0 +1,192 @@
+"""One run: a cluster is formed, clients and faults do their worst, then the faults end and the cluster has to work again."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import msgspec
+
+from quorate_node.simulator.caller import Caller
+from quorate_node.simulator.faults import Faults
+from quorate_node.simulator.governor import Governor
+from quorate_node.simulator.history import History, Rules
+from quorate_node.simulator.host import Host
+from quorate_node.simulator.invariants import Broken, Invariants
+from quorate_node.simulator.liveness import Liveness
+from quorate_node.simulator.loop import NothingLeft, TooManySteps, VirtualLoop
+from quorate_node.simulator.network import Network
+from quorate_node.simulator.options import Options
+from quorate_node.simulator.trace import Trace
+from quorate_node.simulator.watcher import Watcher
+from quorate_node.simulator.workload import Client, Recorder
+
+FORMING_S = 60.0
+CHAOS_S_MAX = 60.0
+STEPS_MAX = 20_000_000
+MEMORY_FILES = Path("/dev/shm")  # noqa: S108 - a place for a folder with a name of its own, in memory where there is one
+LOOK_S = 0.02
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """How a run ended."""
+
+    seed: int
+    broken: str
+    """Name of the property that does not hold; empty when all do."""
+    evidence: str
+    trace_hash: str
+    virtual_s: float
+    steps: int
+    operations: int
+    counters: dict[str, int]
+
+
+class World:
+    def __init__(self, options: Options, show: Callable[[str], None] | None = None) -> None:
+        self.options = options
+        self.history = History(rules=Rules(clock_drift_ppm_max=options.clock_drift_ppm_max, clocks_jump=options.clocks_jump))
+        self.trace = Trace(show)
+        self.counters: Counter[str] = Counter()
+        self.random = Random(f"world {options.seed}")
+        self.loop = VirtualLoop(  # type: ignore[abstract]
+            Random(f"executor {options.seed}"), self.trace, cpu_ns=options.cpu_ns, executor_ns_max=options.disk.executor_us_max * 1_000
+        )
+        self.trace.now_ns = lambda: self.loop.now_ns
+        self.invariants = Invariants(self.history, self.trace, self.trace.now_ns, self.counters)
+        self.network = Network(self.loop, Random(f"network {options.seed}"), options.network, self.trace, self.counters)
+        self.network.sent = self.invariants.sent
+        self.recorder = Recorder(self.loop, self.history, self.trace, self.counters)
+        self.caller = Caller(self.loop, options.network, Random(f"caller {options.seed}"))
+        self._files = Path(tempfile.mkdtemp(prefix="quorate-simulator-", dir=MEMORY_FILES if MEMORY_FILES.is_dir() else None))
+        self.hosts = [self._host(number) for number in range(1, options.members + options.spares + 1)]
+        if options.witness and options.members >= 3:
+            self.hosts[1].become(witness=True)
+        self.spares = self.hosts[options.members :]
+        self.faults = Faults(self.loop, self.network, self.hosts, options, Random(f"faults {options.seed}"), self.trace, self.counters)
+        for host in self.hosts:
+            host.ended = self.faults.ended
+        self.clients = [
+            Client(number, self.loop, self.caller, self.started, self.recorder, options) for number in range(1, options.clients + 1)
+        ]
+        self.watchers = [Watcher(number, 1_000 + number, self.loop, self.started, options) for number in range(1, options.watchers + 1)]
+        self.governor = Governor(self.loop, self.caller, self.started, self.spares, self.recorder, options, self.counters)
+
+    def _host(self, number: int) -> Host:
+        options = self.options
+        random = Random(f"host {options.seed} {number}")
+        files = self._files / f"m{number}"
+        return Host(
+            number, self.loop, self.network, options, self.invariants, self.trace, self.counters, files, self._listed, random
+        )
+
+    def _listed(self) -> list[str]:
+        return [host.url for host in self.hosts if host.lives or host.number <= self.options.members]
+
+    def started(self) -> list[Host]:
+        """Machines that take part: a spare does once it was started."""
+        return [host for host in self.hosts if host.lives]
+
+    def run(self) -> Outcome:
+        broken: Broken | None = None
+        try:
+            self.loop.run(self._main(), STEPS_MAX, self._stopped)
+            broken = self.invariants.broken or self._failure()
+        except Broken as found:
+            broken = found
+        except (TooManySteps, NothingLeft) as error:
+            broken = Broken("the simulation goes on", f"{error}\n{self.describe()}")
+        finally:
+            shutil.rmtree(self._files, ignore_errors=True)
+        self.recorder.close()
+        self.history.watches = [watcher.finished() for watcher in self.watchers]
+        return Outcome(
+            self.options.seed,
+            broken.name if broken is not None else "",
+            broken.evidence if broken is not None else "",
+            self.trace.digest(),
+            self.loop.now_ns / 1e9,
+            self.loop.steps,
+            len(self.history.operations),
+            dict(sorted(self.counters.items())),
+        )
+
+    def _stopped(self) -> bool:
+        return self.invariants.broken is not None or bool(self.loop.failures)
+
+    def _failure(self) -> Broken | None:
+        if not self.loop.failures:
+            return None
+        context = self.loop.failures[0]
+        return Broken("callbacks do not fail", f"{context.get('message')}: {context.get('exception')!r}")
+
+    def describe(self) -> str:
+        return "\n".join(host.describe() for host in self.hosts)
+
+    # -- the phases -----------------------------------------------------------------------------------------------------
+
+    async def _main(self) -> None:
+        await self._form()
+        await self._chaos()
+        await Liveness(self).run()
+        self._end()
+
+    async def _form(self) -> None:
+        for host in self.hosts[: self.options.members]:
+            host.start()
+        until_s = self.loop.time() + FORMING_S
+        while not self._formed():
+            if self.loop.time() > until_s:
+                self.invariants.violated("a cluster is formed", f"not within {FORMING_S:g} s without any fault:\n{self.describe()}")
+            await asyncio.sleep(LOOK_S)
+        self.trace.event("formed")
+
+    def _formed(self) -> bool:
+        for host in self.hosts[: self.options.members]:
+            member = host.life.replica.member if host.life is not None else None
+            if host.life is None or member is None or len(member.machine.configuration.voters) != self.options.members:
+                return False
+            if not member.engine.soft_state.leader:
+                return False
+        return True
+
+    async def _chaos(self) -> None:
+        self.network.faulty = self.caller.faulty = True
+        tasks = [self._own(client.run(self._more)) for client in self.clients]
+        others = [self._own(work) for work in (self.faults.run(), self.governor.run(), *(watcher.run() for watcher in self.watchers))]
+        until_s = self.loop.time() + CHAOS_S_MAX
+        while self._more() and self.loop.time() < until_s and not all(task.done() for task in tasks):
+            self.look()
+            await asyncio.sleep(LOOK_S)
+        self.faults.over = True
+        for task in (*tasks, *others[:2]):
+            task.cancel()
+        for task in (*tasks, *others[:2]):
+            with suppress(asyncio.CancelledError):
+                await task
+        self._watching = others[2:]
+        self.trace.event("faults end")
+
+    def _more(self) -> bool:
+        return self.recorder.begun < self.options.commands
+
+    def _own(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        return self.loop.spawn(self.loop.world, work)
+
+    def look(self) -> None:
+        """What is watched from outside, now and then."""
+        for host in self.hosts:
+            if host.life is not None:
+                host.life.watch_leadership()
+
+    def _end(self) -> None:
+        for task in self._watching:
+            task.cancel()
+        self.trace.event("end")
