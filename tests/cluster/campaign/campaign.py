@@ -17,6 +17,7 @@ import aiohttp
 from quorate.cluster import Cluster
 from quorate.wire.commands import Put
 from quorate_node.simulator.history import NEVER_NS, Applied, Outcome, Rules, save
+from tests.cluster.campaign import fault_failpoint
 from tests.cluster.campaign.clients import Stop, lease_client, options, session_client, stream_client
 from tests.cluster.campaign.follower import Follower
 from tests.cluster.campaign.namespaces import Namespaces
@@ -27,13 +28,17 @@ from tests.cluster.campaign.sampler import Sampler
 from tests.cluster.campaign.site import SPARES, Site
 from tests.cluster.campaign.table import choose
 from tests.cluster.campaign.verdict import Finding, changes_of, finding, judge_history, one_history, same_state, sound_members
+from tests.cluster.campaign.watcher import Watcher
 from tests.cluster.campaign.workload import Workload
+from tests.cluster.shim.disk_fault import DiskFault
 
 QUIET_SUCCESSES = 300
 """So many operations must succeed after the faults, within `QUIET_TIMEOUT_S`: the cluster has come back to life."""
 QUIET_TIMEOUT_S = 60.0
-QUIET_S = 6.0
-"""Leases that nobody renews any more must have time to end."""
+QUIET_S = 12.0
+EXPIRY_SLACK_MS = 5_000
+"""Leases that nobody renews any more must have ended by then: the longest lasts 4 s, and may be seen for the slack beyond."""
+WATCHED = (b"r/", b"l/", b"e/")
 LAST_KEY = b"z/last"
 PROGRESS_S = 10.0
 EVERY_FAULT_ENDED, NO_CLIENT_RAISED = "every fault ended and its members came back", "no client raised"
@@ -79,15 +84,27 @@ class Campaign:
         self.recorder = Recorder()
         self.sampler: Sampler | None = None
         self._stop = Stop()
+        self._watchers = [Watcher(100 + number, prefix, self._stop) for number, prefix in enumerate(WATCHED)]
         self._complaints: dict[str, list[str]] = {EVERY_FAULT_ENDED: [], NO_CLIENT_RAISED: [], ALIVE: []}
 
     async def run(self) -> Run:
         with Namespaces(self.options.members + SPARES) as namespaces:
             site = Site(self.directory, self.options.members, namespaces, seed=self.options.seed, settings=self.settings)
             async with site:
+                self._prepare(site)
                 took_s = await site.start()
                 self.say(f"{self.options.members} members vote after {took_s:.1f} s; {len(self.plan)} faults are planned")
                 return await self._under_fire(site)
+
+    def _prepare(self, site: Site) -> None:
+        """What members must be started with for the faults of this campaign to be possible at all."""
+        needs = {fault.needs for fault in self.faults}
+        for member in site.everyone:
+            if "shim" in needs:
+                member.disk = DiskFault(member.data, seed=self.options.seed, kernel_sync=self.settings["store"]["log_backend"] == "file")
+                member.environment |= member.disk.environment()
+            if "failpoints" in needs:
+                member.environment |= {**fault_failpoint.ENVIRONMENT, "QUORATE_FAILPOINTS_SEED": str(self.options.seed)}
 
     async def _under_fire(self, site: Site) -> Run:
         begun_ns = time.monotonic_ns()
@@ -137,6 +154,7 @@ class Campaign:
             for _ in range(self.options.bound_clients):
                 coroutines.append(stream_client(bound, next(works), recorder, stop, member=member.name, retry=False))
         coroutines += [session_client(urls, next(works), recorder, stop) for _ in range(self.options.session_clients)]
+        coroutines += [watcher.run(shared) for watcher in self._watchers]
         coroutines += [lease_client(shared, next(works), recorder, stop) for _ in range(self.options.lease_clients)]
         return [asyncio.create_task(coroutine) for coroutine in coroutines]
 
@@ -185,12 +203,14 @@ class Campaign:
         history = self.recorder.history
         history.changes = changes_of(self.recorder)
         history.watches = [follower.record(number + 1, 2_000 + number) for number, follower in enumerate(followers)]
+        history.watches += [watcher.record(3_000 + number) for number, watcher in enumerate(self._watchers)]
         starts = [(life.at_s, member.name) for member in site.everyone for life in member.lives if life.state == "up"]
         boots: dict[str, int] = {}
         for at_s, name in sorted(starts):
             boots[name] = boots.get(name, 0) + 1
             history.applied.append(Applied(int(at_s * 1e9), name, boots[name], 0, b""))
-        history.rules = Rules(quiet_from_ns=quiet_from_ns if not self._complaints[ALIVE] else NEVER_NS)
+        quiet_from_ns = quiet_from_ns if not self._complaints[ALIVE] else NEVER_NS
+        history.rules = Rules(quiet_from_ns=quiet_from_ns, expiry_slack_ms=EXPIRY_SLACK_MS)
         history.operations.sort(key=lambda operation: operation.completed_ns)
         save(history, self.directory / "history.msgpack")
 

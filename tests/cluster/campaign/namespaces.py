@@ -7,11 +7,14 @@ Names carry the driver's process id, so that runs do not collide and leftovers o
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
+import threading
 from pathlib import Path
 from typing import Self
 
@@ -19,6 +22,7 @@ MEMBERS_MAX = 9
 NETWORKS = range(16, 250)
 """Third bytes of 10.213.x.0/24 (RFC 1918): the first that no route of this machine names is taken."""
 BRIDGE_HOST = 254
+CLONE_NEWNET = 0x40000000
 OUR_NAME = re.compile(r"qc(\d+)(?:-\d+|b|v\d+|t\d+)")
 
 
@@ -82,6 +86,29 @@ class Namespaces:
 
     def inside(self, number: int, *words: str) -> str:
         return ip("netns", "exec", self.name(number), *words)
+
+    def connected(self, number: int, address: tuple[str, int], timeout_s: float) -> socket.socket:
+        """A TCP connection made from inside the namespace. Blocks. Raises OSError."""
+        made: list[socket.socket] = []
+        failed: list[OSError] = []
+
+        def enter_and_connect() -> None:
+            # Only this thread goes there, and a socket stays where it was made.
+            with Path(f"/run/netns/{self.name(number)}").open("rb") as namespace:
+                if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), CLONE_NEWNET) != 0:
+                    failed.append(OSError(ctypes.get_errno(), f"setns to {self.name(number)}"))
+                    return
+            try:
+                made.append(socket.create_connection(address, timeout_s))
+            except OSError as error:
+                failed.append(error)
+
+        thread = threading.Thread(target=enter_and_connect)
+        thread.start()
+        thread.join()
+        if failed:
+            raise failed[0]
+        return made[0]
 
     def unplug(self, number: int) -> None:
         """The member's cable is out: neither members nor clients reach it."""

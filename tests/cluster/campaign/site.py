@@ -14,6 +14,7 @@ from tests.cluster.campaign.wires import Wires
 from tests.cluster.harness.api import Refused, Unknown
 from tests.cluster.harness.cluster import ClusterUnderTest
 from tests.cluster.harness.member import Member
+from tests.cluster.shim.disk_fault import DiskFault
 
 PORT, PEER_PORT = 7301, 7302
 SPARES = 1
@@ -34,8 +35,9 @@ class CampaignMember(Member):
     def __init__(self, number: int, directory: Path, settings: Mapping[str, Mapping[str, Any]], namespaces: Namespaces) -> None:
         super().__init__(number, directory, PORT, settings)
         self._namespaces = namespaces
-        self.environment: dict[str, str] = {}
         self.wrapper: list[str] = []
+        self.disk: DiskFault | None = None
+        """Steers the faults of its disk, when it was started under the library."""
         self.lives: list[Lived] = []
         self.unexpected_ends: list[str] = []
         self.may_end = False

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from tests.cluster.campaign.fault_cluster import CLUSTER_FAULTS
+from tests.cluster.campaign.fault_disk import DISK_FAULTS
+from tests.cluster.campaign.fault_failpoint import FAILPOINT_FAULTS
 from tests.cluster.campaign.fault_network import NETWORK_FAULTS
 from tests.cluster.campaign.fault_process import PROCESS_FAULTS
 from tests.cluster.campaign.faults import Fault
 from tests.cluster.conftest import faketime_library
+from tests.cluster.shim.disk_fault import build
 
-FAULTS: tuple[Fault, ...] = (*PROCESS_FAULTS, *NETWORK_FAULTS, *CLUSTER_FAULTS)
+FAULTS: tuple[Fault, ...] = (*PROCESS_FAULTS, *DISK_FAULTS, *FAILPOINT_FAULTS, *NETWORK_FAULTS, *CLUSTER_FAULTS)
 KINDS: tuple[str, ...] = tuple(dict.fromkeys(fault.kind for fault in FAULTS))
 
 
@@ -21,8 +24,10 @@ def missing_capabilities(log_backend: str) -> dict[str, str]:
         missing["faketime"] = "libfaketime is not installed (Debian: apt-get install libfaketime)"
     elif log_backend != "file":
         missing["faketime"] = "libfaketime breaks threads' timed waits, and this run's log has a thread (another seed has the file log)"
-    if log_backend != "rocksdb":
-        missing["rocksdb-log"] = "damages RocksDB's files, and this run's log is in files of its own"
+    try:
+        build()
+    except RuntimeError as error:
+        missing["shim"] = str(error)
     return missing
 
 

@@ -53,7 +53,7 @@ def changes_of(recorder: Recorder) -> list[Change]:
 
 
 def judge_history(history: History) -> list[Finding]:
-    return [Finding(each.property, each.verdict.value, each.judged, each.counterexample) for each in judge(history)]
+    return [Finding(each.property, each.verdict.value, each.judged, each.counterexample) for each in judge(history).findings]
 
 
 def one_history(recorder: Recorder, followers: Iterable[Follower], last_revision: int) -> list[Finding]:

@@ -1,6 +1,7 @@
 """What a client does next, drawn from its own seed: the requests of a campaign, as the wire has them.
 
-Keys: `r/N` registers (written, swapped, deleted), `l/N` lists that grow by one element a time. Values name their writer and are unique.
+Keys: `r/N` registers (written, swapped, deleted), `l/N` lists that grow by one element a time, `p/N` that are read together. Values name
+their writer and are unique.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from quorate.wire.commands import Compare, CompareResult, CompareTarget, DeleteR
 
 REGISTERS = 24
 LISTS = 6
+PREFIX_KEYS = 4
 ELEMENTS_MAX = 24
 """A list that is longer begins anew: values stay small."""
 
@@ -50,8 +52,10 @@ class Workload:
     def write(self) -> Put | DeleteRange | Txn:
         dice = self.generator.random()
         key = register(self.generator)
-        if dice < 0.55:
+        if dice < 0.45:
             return Put(key, self.value())
+        if dice < 0.55:
+            return Put(b"p/%d" % self.generator.randrange(PREFIX_KEYS), self.value())
         if dice < 0.63:
             return DeleteRange(key)
         if dice < 0.82:
@@ -62,5 +66,5 @@ class Workload:
 
     def read(self) -> Range:
         if self.generator.random() < 0.1:
-            return Range(b"r/", b"r0")
+            return Range(b"p/", b"p0")
         return Range(register(self.generator) if self.generator.random() < 0.8 else b"l/%d" % self.generator.randrange(LISTS))
