@@ -1,4 +1,4 @@
-"""Durable storage behind one interface: RocksDB (default) and memory (the simulator's).
+"""Durable storage behind one interface: on disk (the state in RocksDB, the log in files or in RocksDB) and in memory (the simulator's).
 
 `open_store(path, settings, expected_identity, kind=...)` opens all of it: `Stores(directory, log, state)`. The log keeps term and
 vote in its own hard state file; `stores.log.damaged()` must be empty, or repaired, before the protocol starts.

@@ -1,4 +1,4 @@
-"""Three `quorate-node` members on loopback, with default settings but for `OPTIONS`."""
+"""Three `quorate-node` members on loopback, with default settings."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ from typing import Any
 from tests.cluster.ports import free_ports
 
 READY_TIMEOUT_S = 60.0
-OPTIONS = ("store.log_backend=file",)
-"""etcd's own log is a preallocated file too: this is the option that compares like with like."""
 PROGRAM = Path(sys.executable).parent / "quorate-node"
 
 
@@ -52,7 +50,6 @@ class OurCluster:
             str(PROGRAM), "--name", f"m{number}", "--data-dir", str(self._directory / f"m{number}"),
             "--port", str(self.client_ports[number]), "--set", f"listen.peer_port={self.peer_ports[number]}",
             "--peer-url", self._peer_urls[number], "--peers", ",".join(self._peer_urls),
-            *(argument for option in OPTIONS for argument in ("--set", option)),
         ]  # fmt: skip
         environment = {key: value for key, value in os.environ.items() if not key.startswith("QUORATE_")}
         if token:

@@ -24,7 +24,7 @@ def last_written(data: Path) -> Written:
         end = len(path.read_bytes().rstrip(b"\0"))
         if end > SEGMENT_HEADER_BYTES:
             return Written(path, SEGMENT_HEADER_BYTES, end)
-    path = sorted(path for path in (data / "log").glob("*.log") if path.stat().st_size > 0)[-1]
+    path = max(path for path in (data / "log").glob("*.log") if path.stat().st_size > 0)
     return Written(path, 0, path.stat().st_size)
 
 

@@ -28,6 +28,14 @@ def member(make_member: MakeMember) -> Member:
     return make_member()
 
 
+@pytest.fixture(params=[kind for kind in KINDS if kind != "memory"])
+def on_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Member]:
+    """A member with a data directory, of each kind of log."""
+    member = Member(request.param, tmp_path)
+    yield member
+    member.stores.close()
+
+
 @pytest.fixture
 def rocksdb(tmp_path: Path) -> Iterator[Member]:
     member = Member("rocksdb", tmp_path)

@@ -30,7 +30,12 @@ MemberKind = Literal["rocksdb", "memory", "file"]
 """The kinds of store, and the one in RocksDB with its log in a file."""
 KINDS: tuple[MemberKind, ...] = ("rocksdb", "memory", "file")
 SETTINGS = StoreSettings(
-    reserve_bytes=1, headroom_bytes=0, log_memtable_bytes=256 * KIB, state_memtable_bytes=256 * KIB, log_segment_bytes=256 * KIB
+    log_backend="rocksdb",
+    reserve_bytes=1,
+    headroom_bytes=0,
+    log_memtable_bytes=256 * KIB,
+    state_memtable_bytes=256 * KIB,
+    log_segment_bytes=256 * KIB,
 )
 VOTERS = Configuration(voters=(1, 2, 3))
 
@@ -47,7 +52,7 @@ class Member:
 
     @staticmethod
     def settings_of(kind: MemberKind, settings: StoreSettings = SETTINGS) -> StoreSettings:
-        return replace(settings, log_backend="file") if kind == "file" else settings
+        return replace(settings, log_backend="file" if kind == "file" else "rocksdb")
 
     def open(self) -> Stores:
         self.stores = self.open_again()

@@ -67,11 +67,11 @@ def test_records_survive_and_are_bounded(member: Member) -> None:
             directory.write_record(name, 1)
 
 
-def test_a_second_process_is_refused_and_told_who_holds_it(rocksdb: Member) -> None:
+def test_a_second_process_is_refused_and_told_who_holds_it(on_disk: Member) -> None:
     program = "import sys; from pathlib import Path; from quorate_node.store import open_store; open_store(Path(sys.argv[1]))"
-    second = subprocess.run([sys.executable, "-c", program, str(rocksdb.path / "data")], capture_output=True, text=True)
+    second = subprocess.run([sys.executable, "-c", program, str(on_disk.path / "data")], capture_output=True, text=True)
     assert second.returncode == 1
-    assert f"StoreLocked: {rocksdb.path / 'data'} is in use by the process with pid {os.getpid()}" in second.stderr
+    assert f"StoreLocked: {on_disk.path / 'data'} is in use by the process with pid {os.getpid()}" in second.stderr
 
 
 def test_it_is_locked_against_its_own_process_too(member: Member) -> None:
@@ -88,25 +88,23 @@ def test_the_lock_ends_with_the_process(tmp_path: Path) -> None:
     open_store(tmp_path / "data", SETTINGS).close()
 
 
-def test_a_newer_format_is_refused(rocksdb: Member) -> None:
-    rocksdb.stores.close()
-    write_durably(rocksdb.path / "data" / "format", b'{"version": 3}')
+def test_a_newer_format_is_refused(on_disk: Member) -> None:
+    on_disk.stores.close()
+    write_durably(on_disk.path / "data" / "format", b'{"version": 3}')
     with pytest.raises(FormatTooNew, match="has format 3, written by a newer release; this one reads up to format 2"):
-        rocksdb.open()
-    write_durably(rocksdb.path / "data" / "format", b'{"version": 1}')
-    rocksdb.open()
+        on_disk.open()
 
 
 @pytest.mark.parametrize("name", ["format", "identity", "boot"])
-def test_a_damaged_file_is_refused_not_guessed(rocksdb: Member, name: str) -> None:
-    rocksdb.stores.directory.set_identity(ME)
-    rocksdb.stores.close()
-    path = rocksdb.path / "data" / name
+def test_a_damaged_file_is_refused_not_guessed(on_disk: Member, name: str) -> None:
+    on_disk.stores.directory.set_identity(ME)
+    on_disk.stores.close()
+    path = on_disk.path / "data" / name
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
     with pytest.raises(DirectoryDamaged, match=name):
-        rocksdb.open()
+        on_disk.open()
 
 
 def test_a_directory_of_something_else_is_refused(tmp_path: Path) -> None:
@@ -116,39 +114,39 @@ def test_a_directory_of_something_else_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["boot", "hard-state"])
-def test_a_file_lost_from_a_used_directory_is_no_new_beginning(rocksdb: Member, name: str) -> None:
-    rocksdb.stores.close()
-    (rocksdb.path / "data" / name).unlink()
+def test_a_file_lost_from_a_used_directory_is_no_new_beginning(on_disk: Member, name: str) -> None:
+    on_disk.stores.close()
+    (on_disk.path / "data" / name).unlink()
     with pytest.raises((DirectoryDamaged, HardStateLost), match="empty data directory"):
-        rocksdb.open()
+        on_disk.open()
 
 
-def test_an_interrupted_first_opening_is_begun_again(rocksdb: Member) -> None:
-    rocksdb.stores.close()
-    (rocksdb.path / "data" / "format").unlink()
-    for path in (rocksdb.path / "data").glob("state-*"):
+def test_an_interrupted_first_opening_is_begun_again(on_disk: Member) -> None:
+    on_disk.stores.close()
+    (on_disk.path / "data" / "format").unlink()
+    for path in (on_disk.path / "data").glob("state-*"):
         for file in path.iterdir():
             file.unlink()
         path.rmdir()
-    append(rocksdb.open().log, 1, 3)
-    assert read_all(rocksdb.restart().log) == entries(1, 3)
+    append(on_disk.open().log, 1, 3)
+    assert read_all(on_disk.restart().log) == entries(1, 3)
 
 
-def test_leftovers_of_a_crash_are_removed(rocksdb: Member) -> None:
-    rocksdb.stores.close()
-    data = rocksdb.path / "data"
+def test_leftovers_of_a_crash_are_removed(on_disk: Member) -> None:
+    on_disk.stores.close()
+    data = on_disk.path / "data"
     (data / "identity.new").write_bytes(b"half")
     (data / "records" / "peers.new").write_bytes(b"half")
     (data / "state-000002").mkdir()
     (data / "state-000001.flush").mkdir()
-    rocksdb.open()
+    on_disk.open()
     assert not {"identity.new", "state-000002", "state-000001.flush"} & {path.name for path in data.iterdir()}
     assert list((data / "records").iterdir()) == []
 
 
-def test_only_its_owner_may_look(rocksdb: Member) -> None:
-    data = rocksdb.path / "data"
-    rocksdb.stores.directory.set_identity(ME)
+def test_only_its_owner_may_look(on_disk: Member) -> None:
+    data = on_disk.path / "data"
+    on_disk.stores.directory.set_identity(ME)
     assert stat.S_IMODE(data.stat().st_mode) == 0o700
     assert {stat.S_IMODE((data / name).stat().st_mode) for name in ("identity", "hard-state", "boot", "format", "lock")} == {0o600}
 

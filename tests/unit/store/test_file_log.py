@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quorate_node.store import segment_file
+from quorate_node.store import StoreSettings, segment_file
 from quorate_node.store.durable_file import read_durable, write_durably
 from quorate_node.store.errors import FormatTooNew, NoSpace, StoreFailed
 from quorate_node.store.segment_format import DATA_START, SegmentHeader, decode_segment_header, encode_segment_header
@@ -316,6 +316,9 @@ def test_a_directory_keeps_its_kind_whatever_the_setting_says(kind: str, tmp_pat
     member = Member("file" if kind == "file" else "rocksdb", tmp_path)
     append(member.log, 1, 10)
     member.stores.close()
+    if kind == "rocksdb":
+        # As releases wrote it that knew no other.
+        write_durably(tmp_path / "data" / "format", b'{"version":1}')
     member.settings = replace(member.settings, log_backend="rocksdb" if kind == "file" else "file")
     with caplog.at_level(logging.WARNING):
         log = member.open().log
@@ -326,6 +329,10 @@ def test_a_directory_keeps_its_kind_whatever_the_setting_says(kind: str, tmp_pat
     assert content is not None
     assert (b'"version":2' in content) == (kind == "file"), "an older release refuses what it would take for a lost log"
     member.stores.close()
+
+
+def test_a_new_directory_keeps_its_log_in_files() -> None:
+    assert StoreSettings().log_backend == "file"
 
 
 def test_a_log_that_is_lost_whole_is_not_an_empty_one(file_member: Member) -> None:

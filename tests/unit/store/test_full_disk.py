@@ -6,19 +6,32 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from quorate_node.store import StoreSettings, open_store
 from quorate_node.store.errors import NoSpace
-from quorate_node.store.settings import KIB, MIB
+from quorate_node.store.settings import KIB, MIB, LogKind
 from tests.unit.store.support import append, entry, persist, put, read_all
 
 SIZE_MIB = 24
 TINY = StoreSettings(
-    reserve_bytes=1, headroom_bytes=0, log_memtable_bytes=512 * KIB, state_memtable_bytes=512 * KIB, state_memtables_total_bytes=MIB
+    reserve_bytes=1,
+    headroom_bytes=0,
+    log_segment_bytes=256 * KIB,
+    log_memtable_bytes=512 * KIB,
+    state_memtable_bytes=512 * KIB,
+    state_memtables_total_bytes=MIB,
 )
+
+
+@pytest.fixture(params=get_args(LogKind))
+def tiny(request: pytest.FixtureRequest) -> StoreSettings:
+    """For each kind of log."""
+    return replace(TINY, log_backend=request.param)
 
 
 @pytest.fixture
@@ -41,8 +54,8 @@ def fill(path: Path, leave_bytes: int = 0) -> None:
         os.posix_fallocate(file.fileno(), 0, max(size, 1))
 
 
-def test_a_full_disk_refuses_keeps_serving_and_recovers(small_disk: Path) -> None:
-    stores = open_store(small_disk / "data", TINY)
+def test_a_full_disk_refuses_keeps_serving_and_recovers(tiny: StoreSettings, small_disk: Path) -> None:
+    stores = open_store(small_disk / "data", tiny)
     append(stores.log, 1, 101)
     batch = stores.state.batch()
     batch.put(b"key", b"value", stores.state.family("current"))
@@ -68,15 +81,15 @@ def test_a_full_disk_refuses_keeps_serving_and_recovers(small_disk: Path) -> Non
     stores.state.write(batch)
     stores.state.flush()
     stores.close()
-    stores = open_store(small_disk / "data", TINY)
+    stores = open_store(small_disk / "data", tiny)
     assert (stores.log.last_index(), stores.log.damaged()) == (140, [])
     assert stores.state.getter("current")(b"key") == b"again"
     stores.close()
 
 
-def test_what_a_full_disk_refused_may_be_replaced_by_something_else(small_disk: Path) -> None:
+def test_what_a_full_disk_refused_may_be_replaced_by_something_else(tiny: StoreSettings, small_disk: Path) -> None:
     """The refused batch may be on the disk in part or whole: what is written next decides."""
-    stores = open_store(small_disk / "data", TINY)
+    stores = open_store(small_disk / "data", tiny)
     append(stores.log, 1, 11)
     fill(small_disk / "ballast", leave_bytes=128 * KIB)
     with pytest.raises(NoSpace):
@@ -88,7 +101,7 @@ def test_what_a_full_disk_refused_may_be_replaced_by_something_else(small_disk: 
     for again in (False, True):
         if again:
             stores.close()
-            stores = open_store(small_disk / "data", TINY)
+            stores = open_store(small_disk / "data", tiny)
         assert (stores.log.last_index(), stores.log.term(last + 1), stores.log.damaged()) == (last + 1, 2, [])
     stores.close()
 
@@ -110,16 +123,10 @@ def test_the_naive_database_stays_broken_when_there_is_room_again(small_disk: Pa
         database.close()
 
 
-def test_the_reserve_is_what_lets_it_be_opened_again(small_disk: Path) -> None:
+def test_the_reserve_is_what_lets_it_be_opened_again(tiny: StoreSettings, small_disk: Path) -> None:
     """Filled to the last byte even opening fails; with the reserve kept, writes are refused while opening still works."""
     reserve_bytes = 2 * TINY.memtables_bytes()
-    careful = StoreSettings(
-        reserve_bytes=reserve_bytes,
-        headroom_bytes=MIB,
-        log_memtable_bytes=TINY.log_memtable_bytes,
-        state_memtable_bytes=TINY.state_memtable_bytes,
-        state_memtables_total_bytes=TINY.state_memtables_total_bytes,
-    )
+    careful = replace(tiny, reserve_bytes=reserve_bytes, headroom_bytes=MIB)
     stores = open_store(small_disk / "data", careful)
     append(stores.log, 1, 11)
     assert stores.space_available()

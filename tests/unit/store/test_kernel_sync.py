@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import platform
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -97,7 +98,7 @@ def test_a_failed_sync_ends_all_writing(tmp_path: Path) -> None:
 
 
 def test_a_log_that_the_kernel_cannot_sync_says_so_by_none(tmp_path: Path) -> None:
-    stores = open_store(tmp_path / "data", StoreSettings(reserve_bytes=1, headroom_bytes=0))
+    stores = open_store(tmp_path / "data", replace(SETTINGS, log_backend="rocksdb"))
     first = [_persist(1)]
     stores.log.write(first)
     stores.log.written(first)
