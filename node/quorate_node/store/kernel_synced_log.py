@@ -40,6 +40,7 @@ class KernelSyncedLog(ChainedLog):
         return descriptor
 
     def _begin(self, batches: Sequence[Persist]) -> int | None:
+        # failpoint: log.begin.before, or return None
         if self._failed is not None or self._reopen_due or self._closed or self._end_lost or self._unsynced is not None:
             return None
         hard_state = next((batch.hard_state for batch in reversed(batches) if batch.hard_state is not None), None)
