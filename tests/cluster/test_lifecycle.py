@@ -7,7 +7,8 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-from tests.cluster.checker.history import Operation
+from quorate_node.simulator.checkers.evidence import wrote
+from quorate_node.simulator.history import Operation
 from tests.cluster.conftest import StartCluster
 from tests.cluster.harness.clients import Clients
 from tests.cluster.harness.cluster import ClusterUnderTest
@@ -58,7 +59,7 @@ async def test_sigterm_hands_leadership_over_and_ends_within_the_deadline(start_
 
 
 def _gaps(operations: list[Operation]) -> list[tuple[float, float]]:
-    ends = sorted(operation.completed_s for operation in operations if operation.writes and operation.mod_revision)
+    ends = sorted(operation.completed_ns / 1e9 for operation in operations if wrote(operation))
     return list(pairwise(ends))
 
 

@@ -13,7 +13,8 @@ from typing import Any, Self
 import aiohttp
 
 from quorate.wire.errors import ERRORS
-from tests.cluster.checker.history import Version
+from quorate.wire.results import KeyValue
+from quorate_node.simulator.history import Change
 
 
 class Refused(Exception):
@@ -31,11 +32,14 @@ class Unknown(Exception):
 
 @dataclass(frozen=True)
 class Seen:
-    """One key: value None and mod_revision 0 when it is not there. `revision` is the store's."""
+    """One key: `kv` None when it is not there. `revision` is the store's."""
 
-    value: str | None
-    mod_revision: int
+    kv: KeyValue | None
     revision: int
+
+    @property
+    def value(self) -> str | None:
+        return None if self.kv is None else self.kv.value.decode()
 
 
 class Api:
@@ -101,8 +105,8 @@ class Api:
         assert not answer["more"], "more keys than one answer takes: use a smaller prefix"
         return int(answer["revision"]), {pair["key"]: pair["value"] for pair in answer["kvs"]}
 
-    async def swap(self, url: str, key: str, expected: str | None, value: str) -> tuple[bool, Seen]:
-        """(whether the key had `expected` and now has `value`, what it has now)."""
+    async def swap(self, url: str, key: str, expected: str | None, value: str) -> tuple[int, Seen | None]:
+        """(the store's revision, None when the key had `expected` and now has `value`, else what it has)."""
         if expected is None:
             compare = {"key": key, "target": "version", "result": "equal", "number": "0"}
         else:
@@ -115,15 +119,13 @@ class Api:
         }
         answer = await self.call(url, "POST", "/v1/txn", body)
         revision = int(answer["revision"])
-        if answer["succeeded"]:
-            return True, Seen(value, revision, revision)
-        return False, _seen(answer["results"][0]["range"], revision)
+        return revision, None if answer["succeeded"] else _seen(answer["results"][0]["range"], revision)
 
-    async def versions(self, url: str, prefix: str, until_revision: int) -> list[Version]:
+    async def changes(self, url: str, prefix: str, until_revision: int) -> list[Change]:
         """Every change of the keys with that prefix up to a revision that has one, as the member's own watch tells them from the first."""
         assert self._session is not None
         query = {"key": prefix, "prefix": "true", "start_revision": "1", "encoding": "text"}
-        found: list[Version] = []
+        found: list[Change] = []
         async with self._session.get(f"{url}/v1/watch", params=query, timeout=aiohttp.ClientTimeout(total=60.0)) as answer:
             assert answer.status == 200, await answer.text()
             name = ""
@@ -134,7 +136,7 @@ class Api:
                 elif field == "data":
                     assert name not in ("compacted", "error"), f"the history is not whole: {content}"
                     events = json.loads(content).get("events", [])
-                    found += [_version(event) for event in events]
+                    found += [_change(event) for event in events]
                     if found and found[-1].revision >= until_revision:
                         return found
         raise AssertionError(f"the watch of {url} ended after {len(found)} changes")
@@ -143,13 +145,17 @@ class Api:
         return await self.call(url, "GET", "/v1/status")
 
 
-def _version(event: dict[str, Any]) -> Version:
-    pair = event["kv"]
-    return Version(str(pair["key"]), int(pair["mod_revision"]), str(pair["value"]) if event["type"] == "put" else None)
+def _change(event: dict[str, Any]) -> Change:
+    kv = _key_value(event["kv"])
+    if event["type"] != "put":
+        return Change(kv.mod_revision, kv.key, None)
+    return Change(kv.mod_revision, kv.key, kv.value, kv.lease, kv.create_revision, kv.version)
+
+
+def _key_value(pair: dict[str, Any]) -> KeyValue:
+    numbers = [int(pair[name]) for name in ("create_revision", "mod_revision", "version", "lease")]
+    return KeyValue(str(pair["key"]).encode(), str(pair["value"]).encode(), *numbers)
 
 
 def _seen(answer: dict[str, Any], revision: int) -> Seen:
-    if not answer["kvs"]:
-        return Seen(None, 0, revision)
-    pair = answer["kvs"][0]
-    return Seen(str(pair["value"]), int(pair["mod_revision"]), revision)
+    return Seen(_key_value(answer["kvs"][0]) if answer["kvs"] else None, revision)
