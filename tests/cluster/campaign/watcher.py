@@ -1,4 +1,4 @@
-"""A client that watches a prefix by the client library, over whatever becomes of the members: what it is told must be whole and in order."""
+"""A client that watches a prefix by the client library, whatever becomes of the members: it must be told all, in order, once."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ class Watcher:
 
     def record(self, client: int) -> WatchRecord:
         end = self._prefix[:-1] + bytes([self._prefix[-1] + 1])
+        stretches = tuple(self._stretches)
         return WatchRecord(
-            watch=self._number, client=client, key=self._prefix, range_end=end, previous=True, progress=True, stretches=tuple(self._stretches)
+            watch=self._number, client=client, key=self._prefix, range_end=end, previous=True, progress=True, stretches=stretches
         )
 
     async def run(self, cluster: Cluster) -> None:
