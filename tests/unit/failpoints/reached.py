@@ -35,7 +35,7 @@ ROCKSDB_STORE = """
     record.write.before_sync state.switch.before_pointer
 """
 FILE_STORE = """
-    log.begin.after_write log.file.after_write log.file.before_roll log.file.before_write log.synced.before_report
+    log.begin.after_write log.begin.before log.file.after_write log.file.before_roll log.file.before_write log.synced.before_report
     segment.prepare.before_allocate segment.prepare.before_directory_sync segment.prepare.before_rename
     segment.recycle.before_directory_sync
 """

@@ -53,14 +53,20 @@ PLACES: Places = {
         "the state is about to be flushed",
         "a long flush; a crash that loses all since the last one",
     ),
+    "log.begin.before": (
+        "store/kernel_synced_log.py",
+        "a batch is about to be written on the loop and synced by the kernel",
+        "`skip` leaves it to the log's thread, so that `log.write.*` are reached and may wait there",
+        "skip",
+    ),
     "log.write.before_commit": (
         "store/chained_log.py",
-        "a batch is about to be written and synced, on the store's thread",
-        "`error(NoSpace)`, `error(StoreFailed)`, `sleep`: full, failing and stalled disks of any backend",
+        "a batch is about to be written and synced on the log's thread (of a log in files: see `log.begin.before`)",
+        "`error(NoSpace)`, `error(StoreFailed)`, `sleep`, `pause`: full, failing and stalled disks",
     ),
     "log.write.after_commit": (
         "store/chained_log.py",
-        "a batch is durable, its writer does not know",
+        "a batch that the log's thread wrote is durable, its writer does not know",
         "entries that were never acknowledged and come back",
     ),
     "log.begin.after_write": (
