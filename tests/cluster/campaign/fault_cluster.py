@@ -9,7 +9,7 @@ from tests.cluster.campaign.faults import Fault, Skipped, Stroke, Takes
 from tests.cluster.campaign.site import CampaignMember
 from tests.cluster.harness.api import Refused, Unknown
 
-TRIES_S = 40.0
+TRIES_S = 90.0
 GONE = frozenset({"MemberNotFound"})
 
 

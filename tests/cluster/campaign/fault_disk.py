@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from tests.cluster.campaign.fault_process import bring_back
+from tests.cluster.campaign.fault_process import bring_back_whatever_came
 from tests.cluster.campaign.faults import Act, Fault, Stroke, Takes
 from tests.cluster.shim.disk_fault import DiskFault
 
@@ -16,19 +16,20 @@ def disk_of(stroke: Stroke) -> DiskFault:
 
 
 async def slow(stroke: Stroke) -> None:
+    stroke.victim.tolerate()
     disk_of(stroke).delay(int(stroke.parameters["delay_ms"]), percent=stroke.parameters["percent"])
 
 
 def failing(number: int, operations: tuple[str, ...], count: int | None) -> Act:
     async def begin(stroke: Stroke) -> None:
-        stroke.victim.may_end = True  # a member that cannot keep its promises stops: that is one right answer
+        stroke.victim.tolerate()  # a member that cannot keep its promises stops: that is one right answer
         disk_of(stroke).fail(number, operations, count=count)
 
     return begin
 
 
 async def tear(stroke: Stroke) -> None:
-    stroke.victim.may_end = True
+    stroke.victim.tolerate()
     disk_of(stroke).tear(int(stroke.parameters["kept_bytes"]))
 
 
@@ -36,9 +37,8 @@ async def sound_again(stroke: Stroke) -> None:
     disk = disk_of(stroke)
     disk.clear()
     counts = {kind: count.hit for kind, count in disk.counts().items() if count.hit}
-    stroke.notes.append(f"hit in all its lives: {counts}; {'it went on' if stroke.victim.running else 'it had stopped itself'}")
-    await bring_back(stroke)
-    stroke.victim.may_end = False
+    stroke.notes.append(f"hit in all its lives: {counts}")
+    await bring_back_whatever_came(stroke)
 
 
 DISK_FAULTS = (

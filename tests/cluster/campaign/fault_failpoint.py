@@ -7,7 +7,7 @@ import contextlib
 import http.client
 import json
 
-from tests.cluster.campaign.fault_process import bring_back
+from tests.cluster.campaign.fault_process import bring_back_whatever_came
 from tests.cluster.campaign.faults import Act, Fault, Stroke, Takes
 
 PORT = 7399
@@ -50,7 +50,7 @@ def at(name: str, terms: str) -> Act:
 
 async def arm(stroke: Stroke, name: str, terms: str) -> None:
     filled = terms.format(**{key: int(value) for key, value in stroke.parameters.items()})
-    stroke.victim.may_end = "panic" in filled
+    stroke.victim.tolerate()
     stroke.memory["place"] = name
     stroke.notes.append(f"{name}={filled}")
     await ask(stroke, "PUT", f"/failpoints/{name}", filled)
@@ -63,9 +63,9 @@ async def disarm(stroke: Stroke) -> None:
             state = await ask(stroke, "DELETE", f"/failpoints/{stroke.memory['place']}")
             stroke.notes.append(f"reached {state.get('hits', '?')} times")
     await asyncio.sleep(0.05)
-    stroke.notes.append("it went on" if stroke.victim.running else "it died there")
-    await bring_back(stroke)
-    stroke.victim.may_end = False
+    if not stroke.victim.running:
+        stroke.notes.append("it died there")
+    await bring_back_whatever_came(stroke)
 
 
 FAILPOINT_FAULTS = (

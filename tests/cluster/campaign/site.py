@@ -41,7 +41,10 @@ class CampaignMember(Member):
         self.lives: list[Lived] = []
         self.unexpected_ends: list[str] = []
         self.may_end = False
-        """True while it is right that the process ends: it was told to, or a failpoint may end it."""
+        """True while it is right that the process ends: it was told to, or a fault may end it."""
+        self.tolerated: list[tuple[int, int]] = []
+        """Bytes [from, to) of its log in which it may tell how a fault stopped it, traceback and all."""
+        self._tolerated_from = 0
 
     @property
     def url(self) -> str:
@@ -49,6 +52,18 @@ class CampaignMember(Member):
 
     def lived(self, state: str) -> None:
         self.lives.append(Lived(time.monotonic(), state))
+
+    def tolerate(self) -> None:
+        """From now on it may stop itself, and say why: it is made to fail where going on could be wrong."""
+        self.may_end = True
+        self._tolerated_from = self._log_bytes()
+
+    def tolerate_no_more(self) -> None:
+        self.may_end = False
+        self.tolerated.append((self._tolerated_from, self._log_bytes()))
+
+    def _log_bytes(self) -> int:
+        return self.log_path.stat().st_size if self.log_path.exists() else 0
 
     async def start(self, *, token: str = "", environment: Mapping[str, str] | None = None, prefix: Sequence[str] = ()) -> None:
         words = [*self._namespaces.prefix(self.number), *self.wrapper, *prefix]
@@ -148,6 +163,7 @@ class Site(ClusterUnderTest):
         goal = max([int((await self._status(each)).get("applied_index", 0)) for each in self.everyone if each.running])
 
         async def there() -> bool:
+            assert member.running, f"{member.name} ended while it caught up:\n{member.log_tail(12)}"
             return int((await self.api.status(member.url))["applied_index"]) >= goal
 
         return await self.until(there, f"{member.name} at index {goal}", timeout_s)

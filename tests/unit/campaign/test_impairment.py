@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import pytest
 
@@ -42,7 +43,7 @@ def test_loss_and_duplicates_come_at_their_rates(rate: float) -> None:
 
 def test_reordered_packets_overtake_those_before_them() -> None:
     at_s = [times[0] for times in arrivals(Impairment(delay_ms=50.0, reorder=0.2))]
-    overtaken = sum(later < earlier for earlier, later in zip(at_s, at_s[1:], strict=False))
+    overtaken = sum(later < earlier for earlier, later in pairwise(at_s))
     assert overtaken == pytest.approx(PACKETS * 0.2 * 0.8, rel=0.2)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,7 +51,7 @@ def test_outages_hold_no_success_and_do_not_overlap(successes_s: list[float]) ->
     found = outages(successes_s, 0.0, 100.0)
     for outage in found:
         assert not any(outage.begin_s < at_s < outage.end_s for at_s in successes_s)
-    assert all(earlier.end_s <= later.begin_s for earlier, later in zip(found, found[1:], strict=False))
+    assert all(earlier.end_s <= later.begin_s for earlier, later in pairwise(found))
     assert sum(outage.length_s for outage in found) <= 100.0 + 1e-9
 
 
