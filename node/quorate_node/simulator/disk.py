@@ -13,8 +13,9 @@ from quorate_node.simulator.loop import VirtualLoop
 from quorate_node.simulator.options import DiskOptions
 from quorate_node.simulator.process import Process
 from quorate_node.store import MemoryDisk, Stores
+from quorate_node.store.buffered_state import BufferedStateStore
 from quorate_node.store.directory import Identity
-from quorate_node.store.interface import LogStore
+from quorate_node.store.interface import LogStore, StateStore
 from quorate_node.store.kernel_synced_log import KernelSyncedLog
 from quorate_node.store.memory_directory import MemoryDirectory
 from quorate_node.store.memory_log import MemoryHardState, MemoryLogBackend
@@ -39,10 +40,13 @@ class SimulatedDisk(MemoryDisk):
         self.crash(keep)
         return keep, pending - keep
 
-    def process_died(self, state: MemoryStateStore, keep_state: bool) -> None:
-        """The machine lives: what was written stays in its page cache, and of the state what its own log held."""
-        if keep_state and not state.closed:
-            state.flush()
+    def process_died(self, state: StateStore, flushed: bool) -> None:
+        """The machine lives: what was written of the log stays in its page cache. The state has no log of its own: it is what was flushed
+        last, by us or (`flushed`) by the database itself just now, which knows nothing of what the buffer above it held back."""
+        database = state.database if isinstance(state, BufferedStateStore) else state
+        assert isinstance(database, MemoryStateStore)
+        if flushed and not database.closed:
+            database.flush()
         self.crash(self.pending())
 
     def damage(self, index: int, random: Random) -> str:
@@ -79,7 +83,7 @@ def open_stores(disk: SimulatedDisk, settings: StoreSettings) -> Stores:
     """As `store.open_store` does. Raises `HardStateLost`, `StoreFailed`."""
     directory = SimulatedDirectory(disk, settings)
     log = KernelSyncedLog(MemoryLogBackend(disk), MemoryHardState(disk), settings)
-    state = MemoryStateStore(disk, f"state-{disk.state_generation:06d}")
+    state = BufferedStateStore(MemoryStateStore(disk, f"state-{disk.state_generation:06d}"), settings)
     return Stores(directory, log, state, settings, disk.state_generation, disk)
 
 

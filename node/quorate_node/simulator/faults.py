@@ -238,7 +238,7 @@ class Faults:
             if host.impaired == "wiped":
                 if is_voter(host) and caught_up(host, self._hosts):
                     host.impaired = ""
-            elif host.impaired:
+            elif host.impaired.startswith("entry"):
                 index, content = self._damage[host.name]
                 anchor = decode_anchor(host.disk.durable["anchor"])
                 compacted = anchor is not None and anchor.index >= index

@@ -28,7 +28,6 @@ from quorate_node.simulator.trace import Trace
 from quorate_node.simulator.transport import SimulatedTransport
 from quorate_node.store.errors import HardStateLost, StoreError
 from quorate_node.store.interface import LogStore, StateStore
-from quorate_node.store.memory_state import MemoryStateStore
 from quorate_node.store.settings import StoreSettings
 from quorate_node.telemetry.telemetry import Telemetry
 
@@ -132,7 +131,9 @@ class Host:
         """Why this machine's copy may not count: damaged, or wiped. Faults that harm copies hit no second machine meanwhile."""
         drift = options.clock_drift_ppm_max
         self.clock = Clock(random.randrange(10**15), random.randint(-drift, drift))
-        self.store_settings = StoreSettings(log_cache_bytes=options.log_cache_bytes)
+        self.store_settings = StoreSettings(
+            log_cache_bytes=options.log_cache_bytes, state_buffer_writes_max=options.state_buffer_writes_max
+        )
         self.telemetry = Telemetry()
         self.life: Life | None = None
         self.lives = 0
@@ -226,16 +227,16 @@ class Host:
         self.trace.event("ended", self.name, type(reason).__name__ if reason is not None else "as asked")
         if reason is not None and not isinstance(reason, StoreError):
             self.invariants.violated("members do not fail", f"{self.name} stopped: {type(reason).__name__}: {reason}")
-        self._die(life, keep_state=True, power=False, seen=True)
+        self._die(life, flushed=True, power=False, seen=True)
         self.ended(self, reason)
 
     def kill(self, *, power: bool) -> None:
         """Now, in the middle of whatever it does."""
         life = self.life
         assert life is not None, f"{self.name} does not run"
-        self._die(life, keep_state=self.random.random() < 0.5, power=power, seen=self.options.network.deaths_seen and not power)
+        self._die(life, flushed=self.random.random() < 0.5, power=power, seen=self.options.network.deaths_seen and not power)
 
-    def _die(self, life: Life, *, keep_state: bool, power: bool, seen: bool) -> None:
+    def _die(self, life: Life, *, flushed: bool, power: bool, seen: bool) -> None:
         self.loop.kill(life.process)
         self.life = None
         self.network.leave(life.transport, died=True, seen=seen)
@@ -247,9 +248,7 @@ class Host:
             self.counters["unsynced writes kept"] += kept
             self.trace.event("power lost", self.name, kept, lost)
         else:
-            state = life.stores.state
-            assert isinstance(state, MemoryStateStore)
-            self.disk.process_died(state, keep_state)
+            self.disk.process_died(life.stores.state, flushed)
 
     def wipe(self) -> None:
         """Its volume is lost: it comes back empty, as a new member."""

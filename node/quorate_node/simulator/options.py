@@ -98,6 +98,7 @@ class Options(msgspec.Struct, frozen=True):
     recent_bytes_max: int
     committed_bytes_per_ready_max: int
     log_cache_bytes: int
+    state_buffer_writes_max: int
     log_keep_entries: int
     compact_every_entries: int
     snapshot_chunk_bytes: int
@@ -166,6 +167,7 @@ def draw(seed: int, commands: int | None = None) -> Options:
         recent_bytes_max=random.choice((0, 1_000, 1 << 20)),
         committed_bytes_per_ready_max=random.choice((1, 1_000, 16 << 20)),
         log_cache_bytes=random.choice((1, 1_000, 1 << 20)),
+        state_buffer_writes_max=random.choice((1, 50, 100_000)),
         log_keep_entries=random.choice((1, 5, 50, 5_000)),
         compact_every_entries=random.choice((10, 30, 100, 50_000)),
         snapshot_chunk_bytes=random.choice((100, 1_000, 1 << 20)),
