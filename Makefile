@@ -9,7 +9,7 @@ WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -p no:cacheprovider
 ARGS ?=
 
-.PHONY: help run test lint format types imports tidy coverage test-conformance test-simulation test-cluster bench soak config-docs lock clean
+.PHONY: help run test lint format types imports tidy coverage test-conformance test-simulation test-cluster campaign bench soak config-docs lock clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -65,6 +65,11 @@ test-simulation: $(STAMP) ## The real replica code in virtual time, with faults
 test-cluster: $(STAMP) ## Real processes on loopback with real faults; histories checked for linearizability
 	@sh tests/cluster/prepare.sh
 	$(PYTEST) tests/cluster $(ARGS)
+
+# As root: members run in network namespaces of their own. The report's directory is printed; ARGS="--output DIR --faults kill,partition".
+campaign: $(STAMP) ## Real members under drawn faults for MINUTES (default 5), SEED, MEMBERS (3 to 5); a report with a timeline
+	@sh tests/cluster/prepare.sh
+	$(BIN)/python -m tests.cluster.campaign --minutes $(or $(MINUTES),5) $(if $(SEED),--seed $(SEED)) --members $(or $(MEMBERS),3) $(ARGS)
 
 bench: $(STAMP) ## Side by side with etcd, built in the same run (needs Go); ARGS="--only post64 --quick" for a part
 	$(BIN)/python -m tests.benchmarks $(ARGS)

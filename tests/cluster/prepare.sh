@@ -1,6 +1,6 @@
 #!/bin/sh
-# What the fault tests can use beyond Python: libfaketime, for wall clocks that jump, and a C compiler, for disks that fail. Installed where
-# that is allowed and they are not there; without them those tests are skipped and say so.
+# What the fault tests can use beyond Python: libfaketime, for wall clocks that jump, a C compiler, for disks that fail, and iproute2, for
+# members in network namespaces. Installed where that is allowed and they are not there; without them those tests are skipped and say so.
 set -u
 
 # install WHAT-FOR PACKAGE...
@@ -27,6 +27,7 @@ have_compiler() {
   command -v "${CC:-cc}" >/dev/null 2>&1 && echo '#include <errno.h>' | "${CC:-cc}" -x c -c -o /dev/null - >/dev/null 2>&1
 }
 
+command -v ip >/dev/null 2>&1 || install "campaigns in network namespaces" iproute2
 have_faketime || install "the tests of jumping clocks" libfaketime
 have_compiler || install "the tests of failing disks" gcc libc6-dev
 exit 0
