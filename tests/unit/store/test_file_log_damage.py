@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -16,7 +18,19 @@ from quorate_node.store.errors import ChainMismatch, Damaged, Unavailable
 from quorate_node.store.file_log import FileLogBackend
 from quorate_node.store.hard_state import HardStateFile
 from quorate_node.store.segment_format import DATA_START, HEADER_BYTES, TRAILER
-from tests.unit.store.support import Member, append, change_bytes, entries, entry, file_backend, persist, put, quick_parent, read_all
+from tests.unit.store.support import (
+    Member,
+    append,
+    change_bytes,
+    entries,
+    entry,
+    file_backend,
+    persist,
+    put,
+    quick_parent,
+    read_all,
+    record_place,
+)
 
 BATCHES = 8
 PER_BATCH = 3
@@ -234,4 +248,42 @@ def test_values_that_look_like_batches_are_values(tmp_path: Path) -> None:
     log = member.open().log
     assert log.damaged() == [(2, 3)]
     assert log.entries(1, 2, 1 << 20) == expected[:1]
+    member.stores.close()
+
+
+def test_a_sector_of_the_last_batch_that_cannot_be_read_is_damage_and_no_end_of_everything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member = Member("file", tmp_path)
+    append(member.log, 1, 4)
+    put(member.log, persist([entry(index, data=bytes([index]) * 6000) for index in range(4, 8)]))
+    path, offset, _ = record_place(member.log, 5)
+    bad = range(offset + 1000, offset + 1512)
+    member.stores.close()
+    real = os.pread
+
+    def pread(descriptor: int, size: int, begin: int) -> bytes:
+        if os.fstat(descriptor).st_ino == path.stat().st_ino and begin < bad.stop and bad.start < begin + size:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(descriptor, size, begin)
+
+    monkeypatch.setattr(os, "pread", pread)
+    log = member.open().log
+    assert 5 in [index for low, high in log.damaged() for index in range(low, high)]
+    assert log.entries(1, 4, 1 << 20) == entries(1, 4)
+    assert log.entries(7, 8, 1 << 20) == [entry(7, data=bytes([7]) * 6000)]
+    for low, high in log.damaged():
+        log.repair([entry(index, data=bytes([index]) * 6000) for index in range(low, high)])
+    assert (log.damaged(), len(read_all(log))) == ([], 7)
+    member.stores.close()
+
+
+def test_an_empty_log_whose_first_segment_cannot_be_told_begins_anew(tmp_path: Path) -> None:
+    member = Member("file", tmp_path)
+    file_backend(member.log).pool.wait()
+    member.stores.close()
+    for path in (tmp_path / "data" / "segments").iterdir():
+        change_bytes(path, 0, bytes(DATA_START))
+    append(member.open().log, 1, 4)
+    assert read_all(member.restart().log) == entries(1, 4)
     member.stores.close()

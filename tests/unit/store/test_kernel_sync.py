@@ -8,13 +8,15 @@ import os
 import platform
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from quorate_node.protocol.entry import Entry
+from quorate_node.protocol.membership import Configuration
 from quorate_node.protocol.ready import HardState, Persist
 from quorate_node.store import StoreSettings, open_store
-from quorate_node.store.errors import StoreFailed
+from quorate_node.store.errors import NoSpace, StoreFailed
 from quorate_node.store.kernel_sync import KernelSync, open_kernel_sync
 
 SETTINGS = StoreSettings(log_backend="file", log_segment_bytes=1 << 18, reserve_bytes=1, headroom_bytes=0)
@@ -104,3 +106,69 @@ def test_a_log_that_the_kernel_cannot_sync_says_so_by_none(tmp_path: Path) -> No
     stores.log.written(first)
     assert stores.log.begin([_persist(2)]) is None
     stores.close()
+
+
+def test_an_error_that_another_sync_was_told_of_is_not_forgotten_by_this_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel reports a failed sync once. A repair between a batch's write and its sync syncs too, and takes the error away."""
+    stores = open_store(tmp_path / "data", SETTINGS)
+    first = [_persist(1)]
+    stores.log.write(first)
+    stores.log.written(first)
+    assert stores.log.begin([_persist(2)]) is not None
+
+    def fail(_descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("quorate_node.store.kernel_synced_log.sync_data", fail)
+    with pytest.raises(StoreFailed, match="could not be synced"):
+        stores.log.compact(1, Configuration(voters=(1,)))
+    with pytest.raises(StoreFailed, match="could not be synced"):
+        stores.log.synced(0)
+    assert stores.log.last_index() == 1, "nothing of it was acknowledged"
+    with pytest.raises(StoreFailed):
+        stores.log.write([_persist(2)])
+    stores.close()
+
+
+def test_a_disk_that_is_full_only_at_the_sync_is_no_failed_one(tmp_path: Path) -> None:
+    """A copy-on-write file system takes the space then: the batch is written again once the log was opened anew."""
+    stores = open_store(tmp_path / "data", SETTINGS)
+    first, second = [_persist(1)], [_persist(2)]
+    stores.log.write(first)
+    stores.log.written(first)
+    assert stores.log.begin(second) is not None
+    with pytest.raises(NoSpace, match="nothing of the batch is acknowledged"):
+        stores.log.synced(errno.ENOSPC)
+    assert stores.log.begin(second) is None, "the log must be opened anew first"
+    stores.log.write(second)
+    stores.log.written(second)
+    stores.close()
+    again = open_store(tmp_path / "data", SETTINGS)
+    assert (again.log.last_index(), again.log.damaged()) == (2, [])
+    again.close()
+
+
+@pytest.mark.parametrize(("events", "result", "expected"), [(0, 0, errno.EIO), (1, 7, errno.EIO), (1, -errno.ENOSPC, errno.ENOSPC)])
+async def test_what_is_not_plainly_a_success_is_none(
+    kernel: KernelSync, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, events: int, result: int, expected: int
+) -> None:
+    real = kernel._call
+
+    def call(number: int, *arguments: Any) -> int:
+        if number != kernel._get_events:
+            return int(real(number, *arguments))
+        kernel._completions[0].result = result
+        return events
+
+    monkeypatch.setattr(kernel, "_call", call)
+    with (tmp_path / "file").open("wb") as file:
+        assert await _sync(kernel, file.fileno()) == expected
+    kernel.close()
+
+
+async def test_without_a_way_to_report_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: int) -> int:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(os, "eventfd", refuse)
+    assert open_kernel_sync(asyncio.get_running_loop()) is None
