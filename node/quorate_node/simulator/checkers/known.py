@@ -33,9 +33,11 @@ def replay_known(claims: Mapping[int, Operation], told: Iterable[tuple[KeyValue,
         last = revision
         replay.set_gaps(gaps)
         effects = _effects(claims.get(revision), replay, revision)
+        understood = effects is not None
+        effects = effects or {}
         vague = {key for key in [*effects, *seen.get(revision, ())] if replay.doubtful(key, revision - 1)}
         for key, kv in seen.get(revision, {}).items():
-            if revision in claims and key not in vague and effects.get(key) != kv:
+            if understood and key not in vague and effects.get(key) != kv:
                 raise Violated(
                     lines(
                         f"{tellers[revision, key]} saw another pair than was written at its revision:",
@@ -47,16 +49,19 @@ def replay_known(claims: Mapping[int, Operation], told: Iterable[tuple[KeyValue,
             vague.discard(key)
         for key, after in effects.items():
             replay.add(revision, key, after, vague=key in vague)
-        if revision not in claims:
+        if not understood:
             gaps.append(revision)  # whoever made it may have changed more than was seen
     replay.set_gaps(gaps)
     return replay
 
 
-def _effects(writer: Operation | None, replay: Replay, revision: int) -> Effects:
+def _effects(writer: Operation | None, replay: Replay, revision: int) -> Effects | None:
+    """What the write did; None when nobody claims the revision, or when it rests on what a write nobody told of may have done."""
     if writer is None:
-        return {}
+        return None
     try:
-        return evaluate(writer.request, replay.view(revision - 1)).effects
+        step = evaluate(writer.request, replay.view(revision - 1))
     except Refusal:
-        return {}  # its acknowledgement is judged by `revisions`; what it did is then told by those who saw it
+        return None  # its acknowledgement is judged by `revisions`; what it did is told by those who saw it
+    doubtful = step.result != writer.result and replay.may_differ(writer.request, revision - 1)
+    return None if doubtful else step.effects

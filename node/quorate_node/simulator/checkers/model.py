@@ -5,6 +5,7 @@ One command is one step from a state at revision r: it changes nothing and answe
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 from quorate.wire.commands import (
@@ -56,6 +57,19 @@ def span(key: bytes, range_end: bytes) -> tuple[bytes, bytes | None]:
 
 def within(key: bytes, start: bytes, end: bytes | None) -> bool:
     return start <= key and (end is None or key < end)
+
+
+def looked_at(request: object) -> Iterator[tuple[bytes, bytes]]:
+    """(key, range_end) of everything that decides what a request does and answers."""
+    if isinstance(request, Put | Range | DeleteRange):
+        yield request.key, b"" if isinstance(request, Put) else request.range_end
+    elif isinstance(request, Compare):
+        yield request.key, request.range_end
+    elif isinstance(request, Operation):
+        yield from looked_at(request.put or request.delete_range or request.range or request.txn)
+    elif isinstance(request, Txn):
+        for part in (*request.compare, *request.success, *request.failure):
+            yield from looked_at(part)
 
 
 def evaluate(request: object, view: View) -> Step:

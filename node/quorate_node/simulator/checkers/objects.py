@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from quorate.wire.commands import LeaseRevoke, Put, Txn
-from quorate_node.simulator.checkers.model import span
-from quorate_node.simulator.checkers.revisions import looked_at
+from quorate_node.simulator.checkers.model import looked_at, span
 from quorate_node.simulator.history import NEVER_NS
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from quorate.wire.results import KeyValue
 from quorate_node.simulator.checkers.finding import Violated
+from quorate_node.simulator.checkers.model import looked_at, span
 from quorate_node.simulator.checkers.wording import change as change_text
 from quorate_node.simulator.checkers.wording import lines, pair
 from quorate_node.simulator.history import Change
@@ -76,10 +77,18 @@ class Replay:
         return [kv for key in keys if (kv := self.get(key, revision)) is not None and kv.lease == lease]
 
     def changes_within(self, start: bytes, end: bytes | None) -> list[tuple[int, bytes, KeyValue | None]]:
-        """(revision, key, what it was then) of every change of keys in [start, end), in order of revision, then key."""
+        """(revision, key, what it was then) of every change of keys in [start, end), in order of revision, then key.
+
+        Without deletes that may have found the key gone already.
+        """
         low = bisect_left(self._keys, start)
         high = len(self._keys) if end is None else bisect_left(self._keys, end)
-        found = [(revision, key, kv) for key in self._keys[low:high] for revision, kv in zip(*self._versions[key], strict=True)]
+        found = [
+            (revision, key, kv)
+            for key in self._keys[low:high]
+            for revision, kv in zip(*self._versions[key], strict=True)
+            if kv is not None or (key, revision) not in self._vague
+        ]
         found.sort(key=lambda each: each[:2])
         return found
 
@@ -96,6 +105,16 @@ class Replay:
         at = bisect_right(found[0], revision) if found else 0
         known = found[0][at - 1] if found and at else 0
         return (key, known) in self._vague or self.gap_within(known, revision)
+
+    def may_differ(self, request: object, revision: int) -> bool:
+        """Whether a write that nobody told of may decide what the request does and answers in the state at `revision`."""
+        return not self.complete and any(self._range_doubtful(key, range_end, revision) for key, range_end in looked_at(request))
+
+    def _range_doubtful(self, key: bytes, range_end: bytes, revision: int) -> bool:
+        if not range_end:
+            return self.doubtful(key, revision)
+        known = self.items(*span(key, range_end), revision)
+        return self.gap_within(0, revision) or any(self.doubtful(kv.key, revision) for kv in known)
 
     def gap_within(self, low: int, high: int) -> bool:
         """Whether a revision in (low, high] is not wholly known; above the last known one none is."""

@@ -7,15 +7,12 @@ section on known write orders). Revisions are the whole store's, so it is judged
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from quorate.wire.commands import Compare, DeleteRange, LeaseRevoke, Put, Range, Txn
-from quorate.wire.commands import Operation as TxnOperation
+from quorate.wire.commands import LeaseRevoke
 from quorate.wire.results import Failure
 from quorate_node.simulator.checkers import attribution, wording
 from quorate_node.simulator.checkers.evidence import Evidence, is_linearizable, wrote
 from quorate_node.simulator.checkers.finding import Violated
-from quorate_node.simulator.checkers.model import Effects, Refusal, evaluate, span
+from quorate_node.simulator.checkers.model import Effects, Refusal, evaluate, looked_at
 from quorate_node.simulator.checkers.replay import Replay
 from quorate_node.simulator.history import Consistency, Operation, Outcome
 
@@ -73,7 +70,7 @@ def _effects(effects: Effects) -> str:
 
 def _accuse(replay: Replay, operation: Operation, revision: int, why: str) -> None:
     """Unless a write that nobody told of may be behind it."""
-    if not replay.complete and any(_may_differ(replay, key, range_end, revision) for key, range_end in looked_at(operation.request)):
+    if replay.may_differ(operation.request, revision):
         return
     newest = [
         f"the newest {wording.text(key)} there: {wording.pair(replay.get(key, revision))}"
@@ -81,26 +78,6 @@ def _accuse(replay: Replay, operation: Operation, revision: int, why: str) -> No
         if not range_end
     ]
     raise Violated(wording.lines(why, wording.operation(operation), *newest[: wording.SHOWN_MAX]))
-
-
-def _may_differ(replay: Replay, key: bytes, range_end: bytes, revision: int) -> bool:
-    if not range_end:
-        return replay.doubtful(key, revision)
-    known = replay.items(*span(key, range_end), revision)
-    return replay.gap_within(0, revision) or any(replay.doubtful(kv.key, revision) for kv in known)
-
-
-def looked_at(request: object) -> Iterator[tuple[bytes, bytes]]:
-    """(key, range_end) of everything that decides what a request does and answers."""
-    if isinstance(request, Put | Range | DeleteRange):
-        yield request.key, b"" if isinstance(request, Put) else request.range_end
-    elif isinstance(request, Compare):
-        yield request.key, request.range_end
-    elif isinstance(request, TxnOperation):
-        yield from looked_at(request.put or request.delete_range or request.range or request.txn)
-    elif isinstance(request, Txn):
-        for part in (*request.compare, *request.success, *request.failure):
-            yield from looked_at(part)
 
 
 def _refused_rightly(replay: Replay, operation: Operation) -> None:
