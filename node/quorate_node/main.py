@@ -19,6 +19,7 @@ from quorate_node.config.load import Loaded, load
 from quorate_node.config.model import NodeConfig
 from quorate_node.config.render import render
 from quorate_node.node import Node
+from quorate_node.replica.lone_damage import DiscardRefused
 from quorate_node.store.errors import StoreError
 from quorate_node.telemetry.logs import configure_logging
 from quorate_node.telemetry.telemetry import Telemetry
@@ -64,7 +65,7 @@ def _run(loaded: Loaded) -> int:
     if "QUORATE_FAILPOINTS" in os.environ and not _start_failpoints():
         return EXIT_CONFIGURATION
     try:
-        return uvloop.run(_live(config, telemetry))
+        return uvloop.run(_live(config, telemetry, loaded.discard_damaged_from))
     except (StoreError, TlsError, OSError) as error:
         logger.critical("cannot start: %s", error)
         return EXIT_UNUSABLE
@@ -83,8 +84,8 @@ def _start_failpoints() -> bool:
     return True
 
 
-async def _live(config: NodeConfig, telemetry: Telemetry) -> int:
-    node = Node(config, telemetry)
+async def _live(config: NodeConfig, telemetry: Telemetry, discard_damaged_from: int | None) -> int:
+    node = Node(config, telemetry, discard_damaged_from)
     loop = asyncio.get_running_loop()
     ending = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -98,6 +99,8 @@ async def _live(config: NodeConfig, telemetry: Telemetry) -> int:
         await _first(ending.wait, node.replica.stopped.wait)
     finally:
         await _stop_in_time(node, config.shutdown.deadline_ms / 1000)
+    if isinstance(node.replica.stopped_because, DiscardRefused):
+        return EXIT_CONFIGURATION
     return EXIT_STOPPED if node.replica.stopped_because is not None else EXIT_OK
 
 

@@ -42,7 +42,7 @@ def boot_time_ms() -> int:
 class Node:
     """`start`, wait for `replica.stopped`, `stop`."""
 
-    def __init__(self, config: NodeConfig, telemetry: Telemetry) -> None:
+    def __init__(self, config: NodeConfig, telemetry: Telemetry, discard_damaged_from: int | None = None) -> None:
         """Opens the data directory. Raises `StoreError`, `TlsError`, `OSError`."""
         self._config = config
         self._telemetry = telemetry
@@ -68,6 +68,7 @@ class Node:
             self._peers,
             token,
             may_bootstrap=bool(token),
+            discard_damaged_from=discard_damaged_from,
         )
         self.service = ServiceFace(self.replica, config.replica, self._storage, environment)
         publish(telemetry, self.replica, self._storage, self.service)

@@ -22,6 +22,8 @@ class CommandLine(NamedTuple):
     assignments: list[tuple[str, str, str]]
     """(section.key, value, the flag it came by)."""
     action: Action
+    discard_damaged_from: int | None = None
+    """What an operator gives up, once; no setting, because it must not stay in a file."""
 
 
 SHORT: dict[str, tuple[str, str]] = {
@@ -36,6 +38,13 @@ SHORT: dict[str, tuple[str, str]] = {
     "--application": ("application.machine", "module:Class of the application's own state machine"),
     "--log-level": ("logging.level", "debug, info, warning or error"),
 }
+
+
+DISCARD_HELP = (
+    "only for a cluster of one member that says its log is damaged: cut the log at INDEX, which must be the very index that it names."
+    " THE ENTRY AT INDEX AND ALL BEHIND IT ARE LOST FOR GOOD, among them writes that were acknowledged, and their revisions are given to"
+    " other writes later; make a copy of the data directory first, and restore a snapshot instead if there is a newer one"
+)
 
 
 class _ListFailpoints(argparse.Action):
@@ -62,6 +71,7 @@ def parser() -> argparse.ArgumentParser:
     for flag, (path, text) in SHORT.items():
         made.add_argument(flag, metavar="VALUE", help=f"{text} ({path})")
     made.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="any setting; may be repeated")
+    made.add_argument("--discard-damaged-from", type=int, metavar="INDEX", help=DISCARD_HELP)
     action = made.add_mutually_exclusive_group()
     action.add_argument("--check", action="store_true", help="say whether the configuration is sound, and end")
     action.add_argument("--print-config", action="store_true", help="print every setting with its origin, secrets left out, and end")
@@ -85,4 +95,4 @@ def parse(arguments: Sequence[str]) -> CommandLine:
         if value is not None:
             assignments.append((path, value, flag))
     action = Action.CHECK if given.check else Action.PRINT if given.print_config else Action.RUN
-    return CommandLine(given.config, assignments, action)
+    return CommandLine(given.config, assignments, action, given.discard_damaged_from)

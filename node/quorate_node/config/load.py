@@ -22,6 +22,7 @@ class Loaded(NamedTuple):
     action: Action
     origins: dict[str, str]
     """`section.key` -> where its value came from; what is missing has its default."""
+    discard_damaged_from: int | None = None
 
 
 def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Loaded:
@@ -33,7 +34,7 @@ def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Loaded:
         from_environment(environment),
         from_assignments(command.assignments),
     )
-    return Loaded(build(raw, origins), command.action, origins)
+    return Loaded(build(raw, origins), command.action, origins, command.discard_damaged_from)
 
 
 def build(raw: dict[str, dict[str, Any]], origins: Mapping[str, str]) -> NodeConfig:

@@ -17,6 +17,7 @@ from quorate_node.replica.administration import AdministrationCall
 from quorate_node.replica.admission import Admission
 from quorate_node.replica.founding import found_cluster, restore_cluster
 from quorate_node.replica.joining import JoinAnswer, Joiner, JoinRequest, ProbeAnswer, token_hash
+from quorate_node.replica.lone_damage import FLAG, recover_alone, refuse_with_peers
 from quorate_node.replica.member import Environment, Member
 from quorate_node.replica.recovery import recover_log
 from quorate_node.replica.service import ServiceError
@@ -50,6 +51,7 @@ class Replica:
         peers: Callable[[], Awaitable[Sequence[str]]],
         token: str = "",
         may_bootstrap: bool = False,
+        discard_damaged_from: int | None = None,
     ) -> None:
         """`raft_config(member_id)` gives the protocol's settings; `peers()` the listed peers' URLs (discovery)."""
         self._settings = settings
@@ -65,6 +67,9 @@ class Replica:
         self._admission = Admission(storage.load("admission"), lambda data: storage.save("admission", data), lambda: self.member_id)
         self._member: Member | None = None
         self._repairing = False
+        self._discard_damaged_from = discard_damaged_from
+        self.damage = ""
+        """What is damaged, in words, while an operator must decide what becomes of it."""
         self._announced = -1
         self._was_member = False
         """Its own addition was applied in this life: only then does its absence mean that it was removed."""
@@ -123,11 +128,11 @@ class Replica:
             # The state may be older than the last membership: it is not synced, this record is.
             self._transport.set_peers(known)
         if self._storage.log.damaged():
-            self._repairing = True
             applied = SnapshotMetadata(machine.applied_index, machine.applied_term, machine.configuration, machine.chain)
             # failpoint: recovery.before, awaited
-            await recover_log(self._settings, self._storage, self._transport, sorted(known), applied, self._telemetry)
-            self._repairing = False
+            await self._make_whole(sorted(known), applied)
+        elif self._discard_damaged_from is not None:
+            logger.warning("nothing is damaged: %s is not needed, leave it out", FLAG)
         member = Member(
             self._settings,
             self._raft_config(self.member_id),
@@ -143,6 +148,18 @@ class Replica:
         self._member = member
         member.start()
         machine.on_applied(self._on_applied)
+
+    async def _make_whole(self, peers: list[int], applied: SnapshotMetadata) -> None:
+        if peers:
+            refuse_with_peers(self._discard_damaged_from)
+            self._repairing = True
+            await recover_log(self._settings, self._storage, self._transport, peers, applied, self._telemetry)
+            self._repairing = False
+            return
+        self.damage = await recover_alone(self._storage, applied, self._discard_damaged_from, self._telemetry) or ""
+        if self.damage:
+            logger.critical("%s", self.damage)
+            await asyncio.Event().wait()  # Until this process is stopped: the decision comes with a new start.
 
     def _on_applied(self, index: int) -> None:
         self.applied(index)
@@ -352,6 +369,8 @@ class Replica:
         return self._repairing
 
     def not_ready_reason(self) -> str:
+        if self.damage:
+            return self.damage
         if self._repairing:
             return "this member repairs its log from its peers before it takes part"
         waiting = self._joiner.waiting_for

@@ -33,7 +33,7 @@ class MemberStatus(msgspec.Struct, frozen=True):
     member_id: int
     name: str
     role: str
-    """leader | follower | candidate | learner | witness | joining | uninitialised | repairing | stopped"""
+    """leader | follower | candidate | learner | witness | joining | uninitialised | repairing | damaged | stopped"""
     peer_url: str
     client_url: str
     leader_id: int

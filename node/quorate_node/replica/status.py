@@ -33,7 +33,7 @@ def _role(replica: Replica, member: Member | None) -> str:
     if replica.stopped_because is not None:
         return "stopped"
     if member is None:
-        return "repairing" if replica.repairing else "joining" if replica.member_id else "uninitialised"
+        return "damaged" if replica.damage else "repairing" if replica.repairing else "joining" if replica.member_id else "uninitialised"
     configuration: Configuration = member.machine.configuration
     if replica.member_id in configuration.witnesses:
         return "witness"

@@ -102,6 +102,10 @@ class Storage:
         else:
             await asyncio.get_running_loop().run_in_executor(None, self.log.rebase, applied)
 
+    async def forget_log_tail(self, index: int) -> None:
+        """Drop the log from `index` on, damage included, durably."""
+        await asyncio.get_running_loop().run_in_executor(None, self.log.forget_tail, index)
+
     async def write_log(self, persist: Persist) -> None:
         """Outside the protocol: founding and recovery. Durable and visible on return."""
         await asyncio.get_running_loop().run_in_executor(None, self.log.write, [persist])

@@ -68,7 +68,14 @@ class Member:
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return path
 
-    async def start(self, *, token: str = "", environment: Mapping[str, str] | None = None, prefix: Sequence[str] = ()) -> None:
+    async def start(
+        self,
+        *,
+        token: str = "",
+        environment: Mapping[str, str] | None = None,
+        prefix: Sequence[str] = (),
+        flags: Sequence[str] = (),
+    ) -> None:
         """Start the process; `prefix` runs it under another program. The token is given to a first member's first start alone."""
         assert not self.running, f"{self.name} runs already"
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("QUORATE_")}
@@ -76,9 +83,8 @@ class Member:
         if token:
             inherited["QUORATE_BOOTSTRAP__TOKEN"] = token
         with self.log_path.open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                *prefix, str(PROGRAM), "--config", str(self._write_settings()), stdout=log, stderr=log, env=inherited, cwd=self.directory
-            )
+            command = [*prefix, str(PROGRAM), "--config", str(self._write_settings()), *flags]
+            self.process = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log, env=inherited, cwd=self.directory)
 
     async def wait_ready(self, timeout_s: float = READY_TIMEOUT_S) -> float:
         """Seconds until it said that it is ready. Raises TimeoutError with the end of its log when it did not."""

@@ -67,14 +67,19 @@ async def health_ready(request: web.Request) -> web.StreamResponse:
     if context.draining:
         return _health("the member is shutting down")
     if member.role not in _SERVING:
-        return _health(f"the member is {member.role}")
+        return _health(f"the member is {member.role}{_why(member)}")
     if not member.leader_id:
         return _health("no leader is known")
     return _health("")
 
 
+def _why(member: MemberStatus) -> str:
+    return next((f": {error.removeprefix('NotReady: ')}" for error in member.errors if error.startswith("NotReady: ")), "")
+
+
 async def health_startup(request: web.Request) -> web.StreamResponse:
-    """The store is open and repaired. A member that waits for its first bootstrap has started."""
+    """The store is open and repaired. A member that waits for its first bootstrap, or for an operator's decision about damage, has
+    started: to start it again would not help."""
     query_of(request, NoQuery)
     role = context_of(request).service.status().role
     return _health(f"the member is {role}" if role in _STARTING else "")
