@@ -11,7 +11,7 @@ import msgspec
 
 from quorate_node.machine.application.snapshot_files import ApplicationSnapshot
 from quorate_node.machine.application.snapshot_source import ApplicationSnapshotSource
-from quorate_node.machine.interface import Machine, SnapshotSink, SnapshotSource
+from quorate_node.machine.interface import Machine, Refused, SnapshotSink, SnapshotSource
 from quorate_node.protocol.message import Message
 from quorate_node.replica.settings import ReplicaSettings
 from quorate_node.transport.interface import PeerFailure, PeerRefused, RequestKind, Transport
@@ -95,8 +95,10 @@ class SnapshotServer:
 
     def offer(self, message: Message) -> None:
         """The protocol wants `message.to` to have a snapshot: name a pinned one, and send the offer."""
+        assert message.snapshot is not None, "the protocol names the point that its log begins after"
+        self.expire()
         now_s = asyncio.get_running_loop().time()
-        served = self._served.get(self._followers.get(message.to, 0)) or self._newest()
+        served = self._usable(message.to, message.snapshot.index)
         if served is None:
             source = self._machine().open_snapshot()
             served = self._served[source.metadata.index] = _Served(source, self._offer_application(source.metadata.index), now_s)
@@ -106,20 +108,41 @@ class SnapshotServer:
         message.snapshot = served.source.metadata
         self._transport.send([message])
 
-    def _newest(self) -> _Served | None:
-        """Pins hold back RocksDB's clean-up: when as many as allowed are held, the newest serves newcomers too."""
+    def _usable(self, member_id: int, index_min: int) -> _Served | None:
+        """A pinned snapshot that the log still continues, or the follower would need another one as soon as it has it.
+
+        Pins hold back RocksDB's clean-up: when as many as allowed are held, the newest serves newcomers too.
+        """
+        served = self._served.get(self._followers.pop(member_id, 0))
+        if served is not None and served.source.metadata.index >= index_min:
+            return served
         if len(self._served) < self._settings.snapshot_sources_max:
             return None
-        return self._served[max(self._served)]
+        newest = max(self._served)
+        if newest >= index_min:
+            return self._served[newest]
+        self._close(min(self._served))
+        return None
 
     async def manifest(self, payload: bytes) -> bytes:
         # failpoint: snapshot.serve.manifest, awaited
-        return await self._find(msgspec.msgpack.decode(payload, type=ChunkRequest).index).source.prepare()
+        served = self._find(msgspec.msgpack.decode(payload, type=ChunkRequest).index)
+        return await self._read(served, served.source.prepare())
 
     async def chunk(self, payload: bytes) -> bytes:
         # failpoint: snapshot.serve.chunk, awaited
         request = msgspec.msgpack.decode(payload, type=ChunkRequest)
-        return await self._find(request.index).source.chunk(request.number)
+        served = self._find(request.index)
+        return await self._read(served, served.source.chunk(request.number))
+
+    async def _read(self, served: _Served, reading: Awaitable[bytes]) -> bytes:
+        try:
+            return await reading
+        except Refused as refused:
+            index = served.source.metadata.index
+            if refused.error == "NotReady" and self._served.get(index) is served:
+                self._close(index)  # It has closed itself: whoever still wants a snapshot is offered another.
+            raise
 
     async def application_piece(self, payload: bytes) -> bytes:
         request = msgspec.msgpack.decode(payload, type=ApplicationPieceRequest)

@@ -159,6 +159,7 @@ class Member:
         for _ in range(min(due, self._settings.heartbeat_ms // self._settings.tick_ms)):
             self.engine.tick()
         self._last_tick_s += due * tick_s
+        self.server.expire()
         self._ticker = loop.call_later(max(self._last_tick_s + tick_s - loop.time(), tick_s / 2), self._on_tick)
 
     async def close(self) -> None:
