@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import shutil
 import time
 from collections.abc import AsyncIterator
@@ -15,6 +16,7 @@ import pytest
 
 from tests.cluster.harness.clients import Clients
 from tests.cluster.harness.cluster import ClusterUnderTest
+from tests.cluster.harness.member import Member
 from tests.cluster.harness.verdict import judge
 from tests.cluster.shim.disk_fault import DiskFault
 
@@ -26,6 +28,8 @@ pytestmark = [
 DISK_STALL_MS = 1_000
 STOPPED = 1
 """Exit status of a member that stopped itself."""
+UNUSABLE = 3
+"""Exit status of a member that could not start with its data directory."""
 KINDS = ("rocksdb", "file", "file-thread")
 """The log's kind, and for the one in files who syncs it."""
 FAILED_SYNC = {
@@ -65,13 +69,14 @@ async def under_load(cluster: ClusterUnderTest) -> Clients:
     return clients
 
 
-async def test_a_leader_whose_disk_stalls_hands_over_in_time_and_clients_go_on(faulty: Faulty, tmp_path: Path) -> None:
+@pytest.mark.parametrize("what", ["the log", "everything"])
+async def test_a_leader_whose_disk_stalls_hands_over_in_time_and_clients_go_on(what: str, faulty: Faulty, tmp_path: Path) -> None:
     cluster = faulty.cluster
     clients = await under_load(cluster)
     slow = await cluster.leader()
     rest = [member for member in cluster.members if member is not slow]
     disk = faulty.disks[slow.number]
-    disk.only(faulty.log_directory)
+    disk.only(faulty.log_directory if what == "the log" else "")
     began_s = time.monotonic()
     disk.delay(8_000)
     await cluster.leader(among=rest, timeout_s=7.0)
@@ -143,3 +148,42 @@ async def test_a_write_that_power_loss_tears_costs_nothing_that_was_acknowledged
         await victim.start()
         await victim.wait_ready()
     await judge(cluster, await clients.stop(), tmp_path)
+
+
+@pytest.mark.parametrize("faulty", ["file"], indirect=True)
+async def test_a_member_that_cannot_keep_its_vote_gives_none_and_stops_with_the_reason(faulty: Faulty, tmp_path: Path) -> None:
+    cluster = faulty.cluster
+    clients = await under_load(cluster)
+    leader, (broken, other) = await cluster.leader(), await cluster.followers()
+    faulty.disks[broken.number].only("/hard-state")
+    faulty.disks[broken.number].fail(errno.EIO)
+    await leader.kill()
+    assert broken.process is not None
+    assert await asyncio.wait_for(broken.process.wait(), 20.0) == STOPPED
+    assert f"{broken.data}/hard-state: term and vote could not be synced: [Errno 5] Input/output error" in _absolute(broken)
+    assert (await cluster.api.status(other.url))["role"] != "leader", "elected by a vote that nobody kept"
+    faulty.disks[broken.number].clear()
+    await leader.start()
+    await broken.start()
+    await cluster.wait_ready()
+    await judge(cluster, await clients.stop(), tmp_path)
+
+
+def _absolute(member: Member) -> str:
+    """The member's log; it names its files as its settings do, from its own directory."""
+    return member.log_path.read_text().replace(f" {member.data.name}/", f" {member.data}/")
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC])
+async def test_a_member_whose_directory_cannot_be_written_does_not_start_and_says_why(number: int, tmp_path: Path) -> None:
+    cluster = ClusterUnderTest(tmp_path, 1)
+    (member,) = cluster.members
+    with DiskFault(member.data) as disk:
+        disk.fail(number, ("sync", "write"))
+        await member.start(environment=disk.environment())
+        assert member.process is not None
+        assert await asyncio.wait_for(member.process.wait(), 30.0) == UNUSABLE
+        assert f"cannot start: [Errno {number}] {os.strerror(number)}" in member.log_path.read_text()
+    await member.start(token="again")
+    await member.wait_ready()
+    await member.kill()
