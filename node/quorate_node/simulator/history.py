@@ -201,7 +201,7 @@ class Applied(msgspec.Struct, frozen=True):
 
 
 class Promised(msgspec.Struct, frozen=True):
-    """A member's durable term and vote, each time that they changed. `vote` 0: none given in this term."""
+    """A member's term and vote, each time that they changed and were durable. `vote` 0: none given in this term."""
 
     at_ns: int
     member: str
@@ -211,7 +211,7 @@ class Promised(msgspec.Struct, frozen=True):
 
 
 class Stored(msgspec.Struct, frozen=True):
-    """A member's log took an entry (durable or not): it replaces what was there at and above `index`."""
+    """A member's log took an entry (in the order of its log, durable or not): it replaces what was there at and above `index`."""
 
     at_ns: int
     member: str

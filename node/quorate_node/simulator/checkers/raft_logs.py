@@ -77,39 +77,53 @@ def _stored_text(stored: Stored) -> str:
 def leader_completeness(evidence: Evidence) -> int:
     """An entry committed in a term is in the log of every leader of a later term (figure 3).
 
-    Judged at the highest such entry: what lies below it follows by log matching. A leader of an old term that learns late of its election
-    promises nothing about newer terms.
+    Judged when a leader's first own entry is in its log, for only then is the log written that it was elected with; and at the highest
+    committed entry: what lies below it follows by log matching. A leader of an old term that learns late of its election promises nothing
+    about newer terms.
     """
     history = evidence.history
     if not history.stored:
         return 0
     logs: dict[tuple[str, int], MemberLog] = {}
+    waiting: dict[tuple[str, int], tuple[Led, CommittedEntry]] = {}
     committed = _Committed(history)
     judged = 0
     for record in _in_time(history):
-        if isinstance(record, Stored):
-            logs.setdefault((record.member, record.member_id), MemberLog()).take(record)
+        member = record.member, record.member_id
+        if isinstance(record, Led):
+            entry = committed.newest_before(record)
+            waiting.pop(member, None)
+            if entry is not None:
+                waiting[member] = record, entry
             continue
-        entry = committed.newest_before(record)
-        log = logs.get((record.member, record.member_id), MemberLog())
-        if entry is not None:
-            judged += 1
-            if log.base_index < entry.index and log.term(entry.index) != entry.term:
-                raise Violated(
-                    wording.lines(
-                        "a leader lacks an entry that was committed in an earlier term:",
-                        f"{record.member} (id {record.member_id}) led term {record.term} from {wording.seconds(record.at_ns)} on, "
-                        f"its log ended at index {log.last_index} and had there term {log.term(entry.index)}",
-                        _committed_text(entry),
-                    )
-                )
+        log = logs.setdefault(member, MemberLog())
+        log.take(record)
+        if member in waiting and record.term >= waiting[member][0].term:
+            led, entry = waiting.pop(member)
+            if record.term == led.term:
+                judged += 1
+                _has(log, led, entry, record)
     return judged
 
 
+def _has(log: MemberLog, led: Led, entry: CommittedEntry, own: Stored) -> None:
+    if own.index > entry.index and (log.base_index >= entry.index or log.term(entry.index) == entry.term):
+        return
+    there = f"an entry of term {log.term(entry.index)}" if own.index > entry.index else "nothing before its own"
+    raise Violated(
+        wording.lines(
+            f"a leader lacks an entry that was committed in an earlier term; it had there {there}:",
+            f"{led.member} (id {led.member_id}) led term {led.term} from {wording.seconds(led.at_ns)} on",
+            f"its first own entry: {_stored_text(own)}",
+            _committed_text(entry),
+        )
+    )
+
+
 def _in_time(history: History) -> list[Stored | Led]:
-    """What a log took at the very moment counts for whoever became leader then."""
-    records: list[Stored | Led] = [*history.stored, *history.led]
-    return sorted(records, key=lambda record: (record.at_ns, isinstance(record, Led)))
+    """Whoever became leader at a moment had done so when its log took its own entry in that moment."""
+    records: list[Stored | Led] = [*history.led, *history.stored]
+    return sorted(records, key=lambda record: record.at_ns)
 
 
 class _Committed:

@@ -94,20 +94,32 @@ def test_one_entry_after_different_ones() -> None:
         raft_logs.log_matching(Evidence(History(stored=[*left, *right])))
 
 
+TERM_1 = {"led": [led(1, "n1", 1), led(5, "n2", 3)], "committed": [committed(2, 1, 1)]}
+
+
 def test_a_leader_that_lacks_a_committed_entry() -> None:
-    lacking = History(led=[led(1, "n1", 1), led(5, "n2", 2)], stored=[stored(1, "n1", 1, 1)], committed=[committed(2, 1, 1)])
-    with pytest.raises(Violated, match=r"n2 \(id 2\) led term 2 from 5.000000s on, its log ended at index 0(.|\n)*index 1 term 1"):
-        raft_logs.leader_completeness(Evidence(lacking))
-    other = History(led=lacking.led, stored=[*lacking.stored, stored(2, "n2", 1, 2)], committed=lacking.committed)
-    with pytest.raises(Violated, match="had there term 2"):
-        raft_logs.leader_completeness(Evidence(other))
-    snapshot = History(led=lacking.led, stored=[*lacking.stored, stored(2, "n2", 1, 1, b"")], committed=lacking.committed)
-    assert raft_logs.leader_completeness(Evidence(snapshot)) == 1
+    begun = [stored(1, "n1", 1, 1)]
+    with pytest.raises(Violated, match=r"nothing before its own(.|\n)*n2 \(id 2\) led term 3 from 5.000000s on(.|\n)*index 1 term 1"):
+        raft_logs.leader_completeness(Evidence(History(stored=[*begun, stored(5, "n2", 1, 3)], **TERM_1)))
+    with pytest.raises(Violated, match="it had there an entry of term 2"):
+        raft_logs.leader_completeness(Evidence(History(stored=[*begun, stored(2, "n2", 1, 2), stored(5, "n2", 2, 3)], **TERM_1)))
+
+
+def test_a_leader_whose_log_is_written_later_or_is_a_snapshot() -> None:
+    """It was elected with what it had in memory; its own entry comes after that, on disk too."""
+    late = [stored(1, "n1", 1, 1), stored(2, "n2", 1, 2), stored(5.1, "n2", 1, 1), stored(5.1, "n2", 2, 3)]
+    assert raft_logs.leader_completeness(Evidence(History(stored=late, **TERM_1))) == 1
+    snapshot = [stored(1, "n1", 1, 1), stored(2, "n2", 1, 1, b""), stored(5, "n2", 2, 3)]
+    assert raft_logs.leader_completeness(Evidence(History(stored=snapshot, **TERM_1))) == 1
+    died = [stored(1, "n1", 1, 1)]
+    assert raft_logs.leader_completeness(Evidence(History(stored=died, **TERM_1))) == 0
 
 
 def test_a_leader_of_an_old_term_promises_nothing_of_a_newer_one() -> None:
     """It learns of its votes in term 2 after the leader of term 3 has committed."""
-    late = History(led=[led(3, "n1", 3), led(5, "n2", 2)], stored=[stored(3, "n1", 1, 3)], committed=[committed(4, 1, 3)])
+    late = History(
+        led=[led(3, "n1", 3), led(5, "n2", 2)], stored=[stored(3, "n1", 1, 3), stored(5, "n2", 1, 2)], committed=[committed(4, 1, 3)]
+    )
     assert raft_logs.leader_completeness(Evidence(late)) == 0
 
 
