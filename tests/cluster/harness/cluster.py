@@ -76,14 +76,22 @@ class ClusterUnderTest:
         await asyncio.gather(*(member.wait_ready() for member in self.members if member.running))
 
     async def wait_voters(self, count: int, timeout_s: float = CONVERGE_TIMEOUT_S) -> list[dict[str, Any]]:
-        """Wait until all running members are ready and `count` members vote; returns the list of members."""
+        """Wait until all running members are ready and each knows of `count` voters; returns the list of members.
+
+        Each, not only the leader: a change takes effect where it is applied, and until the others have heard that it is committed, the
+        configuration before it decides, in which a killed leader may be one of two.
+        """
         await self.wait_ready()
         members: list[dict[str, Any]] = []
 
         async def enough() -> bool:
             nonlocal members
-            members = (await self.ask("GET", "/v1/members"))["members"]
-            return sum(member["role"] in ("voter", "witness") for member in members) == count
+            for member in self.members:
+                if member.running:
+                    members = (await self.api.call(member.url, "GET", "/v1/members"))["members"]
+                    if sum(one["role"] in ("voter", "witness") for one in members) != count:
+                        return False
+            return True
 
         await self.until(enough, f"{count} members voting", timeout_s)
         return members
