@@ -25,6 +25,8 @@ class ApiSettings:
     """Requests of all connections that may be open; more are refused with `TooManyRequests`."""
     connections_max: int = 20_000
     """Open connections; more are closed at once."""
+    connections_per_source_max: int = 10_000
+    """Open connections of one IPv4 address or one IPv6 /64; more are closed at once. Clients behind one proxy are one source."""
     tls_handshake_timeout_ms: int = 10_000
     """From accepting a TLS connection to the end of its handshake."""
     header_timeout_ms: int = 10_000

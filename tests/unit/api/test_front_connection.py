@@ -10,7 +10,7 @@ import pytest
 
 from quorate_node.replica.service import ServiceError
 from tests.unit.api.conftest import Serve, Served
-from tests.unit.api.raw import request
+from tests.unit.api.raw import RawConnection, request
 
 KEY = request("GET", "/v1/keys/a")
 PUT = request("POST", "/v1/put", b'{"key":"YQ==","value":"MQ=="}')
@@ -190,6 +190,27 @@ async def test_connections_over_the_limit_are_closed(serve: Serve) -> None:
     assert api.telemetry.api_limit_hits.values[("connections_max",)] == 1
     for connection in (first, second, third):
         connection.close()
+
+
+async def test_connections_of_one_source_over_its_limit_are_closed_and_others_are_not(serve: Serve) -> None:
+    api = await serve(connections_per_source_max=2)
+    opened = [await api.raw() for _ in range(3)]
+    assert await opened[2].ended()
+    for connection in opened[:2]:
+        connection.send(b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        assert (await connection.answer()).status == 200
+    reader, writer = await asyncio.open_connection("127.0.0.1", api.port, local_addr=("127.0.0.2", 0))
+    other = RawConnection(reader, writer)
+    other.send(b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n")
+    assert (await other.answer()).status == 200, "another source has its own limit"
+    assert api.telemetry.api_limit_hits.values[("connections_per_source_max",)] == 1
+    opened[0].writer.close()
+    async with asyncio.timeout(5):
+        while api.telemetry.api_connections.read() > 2:
+            await asyncio.sleep(0.01)
+    again = await api.raw()
+    again.send(b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n")
+    assert (await again.answer()).status == 200, "what was closed is free again"
 
 
 async def test_200_half_open_connections_do_not_hinder_others(api: Served) -> None:

@@ -39,6 +39,7 @@ class Connection(asyncio.Protocol):
         self.front = front
         self.transport: asyncio.Transport | None = None
         self.pending: deque[HotExchange] = deque()
+        self.source = ""
         self.held = b""
         self.chunks: list[bytes] = []
         self.missing = 0

@@ -20,6 +20,7 @@ from quorate_node.api.http.head import Head, HeadParser, HeadRefused
 from quorate_node.api.http.hot import HotRoute
 from quorate_node.api.http.operations import Operations
 from quorate_node.api.http.problem import Problem
+from quorate_node.api.http.sources import Sources, source_of
 from quorate_node.api.http.waiting import Waiting
 from quorate_node.api.settings import ApiSettings
 from quorate_node.replica.service import ReplicaService
@@ -60,6 +61,7 @@ class Front:
         self.handovers = telemetry.api_handovers
         self.status_lines: dict[int, bytes] = {}
         self.connections: set[Connection] = set()
+        self._sources = Sources()
         self.anonymous_head = Head()
         self.anonymous_head.timeout_s = settings.request_timeout_ms / 1000
         self._server = server
@@ -125,14 +127,20 @@ class Front:
 
     def opened(self, connection: Connection) -> None:
         self.telemetry.api_connections_accepted.add()
+        assert connection.transport is not None
+        connection.source = source_of(connection.transport.get_extra_info("peername"))
+        of_source = self._sources.enter(connection.source)
         if len(self.connections) >= self.settings.connections_max or self.draining:
             self.limit_hit("connections_max")
-            assert connection.transport is not None
+            connection.transport.abort()
+        elif of_source > self.settings.connections_per_source_max:
+            self.limit_hit("connections_per_source_max")
             connection.transport.abort()
         self.connections.add(connection)
 
     def lost(self, connection: Connection) -> None:
         self.connections.discard(connection)
+        self._sources.leave(connection.source)
         if not self.connections:
             self._empty.set()
 
