@@ -30,8 +30,8 @@ class Seal:
         # The stripped form carries the leaf, so the entry's data is hashed once for both.
         self.chain = chain_hash(self.chain, Entry(entry.index, entry.term, EntryType.STRIPPED, leaf))
         self.frontier.append(leaf)
-        head = self.digest + _ENTRY.pack(entry.index, log_time_ms, revision)
-        self.digest = sha256(head + b"".join(effects)).digest()
+        # Joined once: values are the bulk, and each copy of them costs.
+        self.digest = sha256(b"".join((self.digest, _ENTRY.pack(entry.index, log_time_ms, revision), *effects))).digest()
         effects.clear()
         if entry.index % self._digest_interval == 0:
             self.checkpoints.append((entry.index, self.digest))

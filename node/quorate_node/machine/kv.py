@@ -124,7 +124,7 @@ class KeyValueMachine:
             return []
         committed = self._committed
         prepared, keys = prepare(entries, self.applied_index)
-        stage = Stage(committed)
+        stage = Stage(committed, is_watched=self.hub.is_watched)
         stage.prefetch(keys)
         seal = self._new_seal()
         results = []

@@ -27,6 +27,7 @@ def apply_puts(stage: Stage, puts: list[Put], results: list[Result | Pending]) -
     written, superseded, event_done = writes["current"], writes["history"], stage.events.append
     current, effects = stage.current, stage.effects
     changed, answered = stage.changes.append, results.append
+    is_watched = stage.is_watched
     revision, created = stage.revision, 0
     for put in puts:
         key = put.key
@@ -48,7 +49,8 @@ def apply_puts(stage: Stage, puts: list[Put], results: list[Result | Pending]) -
         written[key] = record
         event_done(event)
         effects += (event, record)
-        changed((revision, key, record, old))
+        if is_watched:
+            changed((revision, key, record, old))
         answered(PutResult(revision))
     stage.revision = revision
     stage.key_count += created

@@ -35,12 +35,15 @@ class RecordCache:
     def find(self, keys: Collection[bytes]) -> dict[bytes, Record]:
         """Records of all keys (None: not there), the missing ones with one look into the store."""
         young, old = self._young, self._old
-        found = {key: young[key] for key in keys if key in young}
-        if len(found) < len(keys):
-            found.update({key: old[key] for key in keys if key in old and key not in found})
-            missing = [key for key in keys if key not in found]
-            if missing:
-                found.update(zip(missing, self._get(missing), strict=True))
+        found: dict[bytes, Record] = dict(zip(keys, map(young.get, keys), strict=True))
+        missing = []
+        for key in [key for key, record in found.items() if record is None and key not in young]:
+            if key in old:
+                found[key] = old[key]
+            else:
+                missing.append(key)
+        if missing:
+            found.update(zip(missing, self._get(missing), strict=True))
         return found
 
     def written(self, records: dict[bytes, Record], size_bytes: int) -> None:

@@ -54,7 +54,8 @@ class Registration(NamedTuple):
 class Stage:
     """Overlay dictionaries hold what this call wrote or read; None means that it is not there."""
 
-    def __init__(self, committed: Committed) -> None:
+    def __init__(self, committed: Committed, *, is_watched: bool = True) -> None:
+        """`is_watched`: somebody wants `changes`; without that none are noted."""
         self.committed = committed
         self.batch = committed.store.batch()
         state = committed.state
@@ -69,6 +70,7 @@ class Stage:
         self.position = 0
         self.sub = 0
         self.current: dict[bytes, bytes | None] = {}
+        self.is_watched = is_watched
         self.changes: list[Change] = []
         self.effects: list[bytes] = []
         self.events: list[bytes] = []
@@ -89,7 +91,7 @@ class Stage:
     def prefetch(self, keys: Sequence[bytes]) -> None:
         """One look into the store for all keys that this call names."""
         assert not self.current, "prefetched records would hide written ones"
-        self.current = self.committed.cache.find(dict.fromkeys(keys))
+        self.current = self.committed.cache.find(keys)
 
     def record(self, key: bytes) -> bytes | None:
         try:
@@ -145,7 +147,8 @@ class Stage:
         writes["current"][key] = record
         self.events.append(event)
         self._remember(key, record)
-        self.changes.append((revision, key, record, old))
+        if self.is_watched:
+            self.changes.append((revision, key, record, old))
         self.sub += 1
 
     # Leases. Which keys a lease holds follows from the records, so it is no effect of its own.

@@ -36,6 +36,11 @@ class WatchHub:
         return len(self._live) + len(self._behind)
 
     @property
+    def is_watched(self) -> bool:
+        """Whether a watch wants to be given changes as they happen."""
+        return len(self._live) > 0
+
+    @property
     def behind(self) -> int:
         return len(self._behind)
 
@@ -68,7 +73,7 @@ class WatchHub:
     def publish(self, changes: Sequence[Change], revision: int) -> None:
         """What one apply call changed, in order. Called after the write, so a watch never tells what a crash could take back."""
         self.revision = revision
-        if not len(self._live):
+        if not self.is_watched:
             return
         for changed_at, group in groupby(changes, key=itemgetter(0)):
             self._give(self._live, list(group), changed_at)
