@@ -12,7 +12,8 @@ import msgspec
 from quorate.wire.commands import ApplicationVersion, Command, CommandKind
 from quorate_node.machine.application.host import ApplicationHost
 from quorate_node.machine.application.refused import forget_refused
-from quorate_node.machine.application.snapshot_files import ApplicationSnapshot
+from quorate_node.machine.application.snapshot_files import ApplicationSnapshot, at_index
+from quorate_node.machine.application.snapshot_source import ApplicationSnapshotSource
 from quorate_node.machine.interface import Machine, SnapshotSink
 from quorate_node.machine.kv import KeyValueMachine
 from quorate_node.machine.metadata import read_state
@@ -28,6 +29,8 @@ from quorate_node.store import Identity, Stores
 from quorate_node.store.errors import Backpressure
 from quorate_node.store.interface import StateStore
 from quorate_node.store.kernel_synced_log import KernelSyncedLog
+
+logger = logging.getLogger(__name__)
 
 logger = logging.getLogger(__name__)
 
@@ -130,12 +133,14 @@ class Storage:
     async def clear_state(self) -> None:
         """Before a directory gets an identity: what a crash may have left of an earlier attempt is not content."""
         await asyncio.get_running_loop().run_in_executor(None, lambda: self._stores.switch_state(self._stores.build_state()))
+        if self._application is not None:
+            await self._application.install(0, None, None)
 
     async def restore_state(
         self, snapshot: AsyncIterator[bytes], cluster_id: int, first: Entry, configuration: Configuration, record: MemberRecord
     ) -> None:
         """A snapshot file's content as the state of a new cluster, with its first entry applied. Raises `Refused` for a bad file."""
-        sink = await receive_snapshot_file(snapshot, self.staging)
+        sink, application = await receive_snapshot_file(snapshot, self.staging)
         built = self._stores.build_state()
         try:
             await sink.install(built)
@@ -145,9 +150,20 @@ class Storage:
         except BaseException:
             built.close()
             raise
+        await self._restore_application(built, first.index, application)
         # failpoint: restore.before_switch, awaited
         await asyncio.get_running_loop().run_in_executor(None, self._stores.switch_state, built)
         sink.discard()
+
+    async def _restore_application(self, built: StateStore, index: int, snapshot: ApplicationSnapshot | None) -> None:
+        """Its machine begins from the file's state, as it was before the new cluster's first entry."""
+        if self._application is None:
+            if snapshot is not None:
+                logger.warning("the snapshot holds the state of %r and application.machine is empty: it is left out", snapshot.header.name)
+            return
+        registered, _ = read_state(built)
+        moved = await asyncio.to_thread(at_index, snapshot, self.staging, index) if snapshot is not None else None
+        await self._application.install(index, registered.application, moved.path if moved is not None else None)
 
     async def compact_log(self, index: int, configuration: Configuration) -> None:
         await asyncio.get_running_loop().run_in_executor(None, self.log.compact, index, configuration)
@@ -255,14 +271,23 @@ class Storage:
         return Command(CommandKind.APPLICATION_VERSION, 1, 0, 0, 0, "", 0, msgspec.Raw(payload))
 
     async def snapshot_file(self, machine: Machine) -> AsyncIterator[bytes]:
-        """A whole snapshot of now as one file, in pieces of a chunk."""
+        """A whole snapshot of now as one file, in pieces of a chunk; with the application's, where its machine runs here."""
         source = machine.open_snapshot()
         assert isinstance(source, CanonicalSnapshotSource)
+        offered = self.offer_application(machine.applied_index)  # in the same turn: the state of the same index
+        application: ApplicationSnapshotSource | None = None
         try:
-            async for piece in write_snapshot_file(source):
+            snapshot = await offered
+            if snapshot is not None:
+                application = ApplicationSnapshotSource(snapshot)
+            elif source.header.application_name:
+                logger.warning("a snapshot is made without the application's state: its machine does not run here; ask another member")
+            async for piece in write_snapshot_file(source, application):
                 yield piece
         finally:
             source.close()
+            if application is not None:
+                application.close()
 
     async def close(self, flush: bool) -> None:
         """`flush` false: what the member holds is in doubt, so nothing more is written."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from quorate_node.store.durable_file import read_durable, write_durably
+from quorate_node.store.durable_file import read_durable, sync_directory, write_durably
 from quorate_node.store.errors import Damaged
 
 _FILE = "registration"
@@ -35,3 +35,9 @@ def read_registration(directory: Path) -> FirstRegistration | None:
         return msgspec.msgpack.decode(raw, type=FirstRegistration)
     except msgspec.MsgspecError as error:
         raise Damaged(f"{directory / _FILE} cannot be decoded: {error}") from error
+
+
+def remove_registration(directory: Path) -> None:
+    """Durable on return. Raises `OSError`."""
+    (directory / _FILE).unlink(missing_ok=True)
+    sync_directory(directory)

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from quorate_node.machine.application import snapshot_files
-from quorate_node.machine.application.registration import FirstRegistration, read_registration, write_registration
+from quorate_node.machine.application.registration import FirstRegistration, read_registration, remove_registration, write_registration
 from quorate_node.machine.application.snapshot_files import ApplicationSnapshot
 from quorate_node.machine.interface import ApplicationFailed, Refused
 from quorate_node.store.errors import Damaged
@@ -62,25 +62,16 @@ class SnapshotShelf:
 
     def check_foreign(self, path: Path, index: int, registered: Registered) -> ApplicationSnapshot:
         """Another member's file, verified. Raises `Refused`."""
-        try:
-            snapshot = snapshot_files.open_snapshot(path)
-            snapshot_files.verify(snapshot)
-        except Damaged as error:
-            raise Refused("InvalidArgument", f"the application's snapshot from another member: {error}") from error
-        header = snapshot.header
-        if (header.index, (header.name, header.version)) != (index, registered):
-            wanted = f"{registered[0]!r} version {registered[1]}" if registered else "none, no machine is registered"
-            raise Refused(
-                "InvalidArgument",
-                f"the application's snapshot is of {header.name!r} version {header.version} at index {header.index}; "
-                f"expected at index {index}: {wanted}",
-            )
-        return snapshot
+        if registered is None:
+            raise Refused("InvalidArgument", f"an application's snapshot at index {index}, where no machine is registered, was sent")
+        return snapshot_files.check_of_cluster(path, index, registered)
 
     def replace(self, snapshot: ApplicationSnapshot | None, index: int, registered: Registered) -> None:
         """From now on everything begins at `index`: older snapshots go, `snapshot` (None: there is none to be had) is moved in."""
-        for old in self.snapshots:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        for old in snapshot_files.list_snapshots(self.directory):
             old.path.unlink(missing_ok=True)
+        remove_registration(self.directory)
         self.snapshots = []
         self.first = None
         if registered is not None:

@@ -17,6 +17,7 @@ from typing import IO, NamedTuple
 
 import msgspec
 
+from quorate_node.machine.interface import Refused
 from quorate_node.store.durable_file import sync_directory
 from quorate_node.store.errors import Damaged, NoSpace, StoreFailed
 
@@ -154,6 +155,36 @@ def adopt(directory: Path, snapshot: ApplicationSnapshot) -> ApplicationSnapshot
     snapshot.path.replace(path)
     sync_directory(directory)
     return snapshot._replace(path=path)
+
+
+def check_of_cluster(path: Path, index: int, registered: tuple[str, int]) -> ApplicationSnapshot:
+    """Any thread. A file that came from elsewhere, verified to be of that machine at that index. Raises `Refused`."""
+    try:
+        snapshot = open_snapshot(path)
+        verify(snapshot)
+    except Damaged as error:
+        raise Refused("InvalidArgument", f"the application's snapshot is damaged: {error}") from error
+    header = snapshot.header
+    if (header.index, (header.name, header.version)) != (index, registered):
+        raise Refused(
+            "InvalidArgument",
+            f"the application's snapshot is of {header.name!r} version {header.version} at index {header.index}; "
+            f"expected {registered[0]!r} version {registered[1]} at index {index}",
+        )
+    return snapshot
+
+
+def at_index(snapshot: ApplicationSnapshot, directory: Path, index: int) -> ApplicationSnapshot:
+    """Any thread. The same content written to `directory` under another index: a restored cluster's log begins anew. Raises `NoSpace`,
+    `StoreFailed`."""
+    writer = SnapshotWriter(directory, msgspec.structs.replace(snapshot.header, index=index))
+    try:
+        for piece in read_pieces(snapshot):
+            writer.write(piece)
+        return writer.finish()
+    except BaseException:
+        writer.abandon()
+        raise
 
 
 def keep_newest(directory: Path, kept: int = KEPT) -> None:

@@ -320,7 +320,7 @@ async def test_a_member_that_is_behind_takes_over_anothers_state(tmp_path: Path)
     with pytest.raises(Refused, match="SHA-256"):
         await receiver.host.install(31, ("counter", 1), file)
     file.write_bytes(content)
-    with pytest.raises(Refused, match="at index 31; expected at index 30"):
+    with pytest.raises(Refused, match="at index 31; expected 'counter' version 1 at index 30"):
         await receiver.host.install(30, ("counter", 1), file)
     await receiver.host.install(31, ("counter", 1), file)
     receiver.applied, receiver.registered, receiver.compacted = 31, ("counter", 1), 31

@@ -249,7 +249,8 @@ async def test_the_file_comes_back_and_every_fault_is_named(open_store: Opener, 
     source = source_of(fill(open_store(), content_of(4, 60), 1))
     data = b"".join([piece async for piece in write_snapshot_file(source)])
     for size in (1, 777, len(data)):
-        sink = await receive_snapshot_file(pieces(data, size), tmp_path / f"file-{size}")
+        sink, application = await receive_snapshot_file(pieces(data, size), tmp_path / f"file-{size}")
+        assert application is None
         target = open_store()
         await sink.install(target)
         assert await source_of(target).prepare() == await source.prepare()
@@ -259,7 +260,8 @@ async def test_the_file_comes_back_and_every_fault_is_named(open_store: Opener, 
             await verify_snapshot_file(pieces(data[:cut], 100))
     for faulty, message in (
         (b"x" + data[1:], "not a Quorate snapshot"),
-        (data[:8] + b"\x00\x02" + data[10:], "format is 2, this release reads formats up to 1"),
+        (data[:8] + b"\x00\x03" + data[10:], "format is 3, this release reads formats up to 2"),
+        (data[:8] + b"\x00\x02" + data[10:], "inside the application's snapshot"),
         (data[:8] + b"\x00\x00" + data[10:], "format is 0"),
         (data[:10] + b"\xff\xff\xff\xff" + data[14:], "the limit is"),
         (data[:-40] + bytes([data[-40] ^ 1]) + data[-39:], "another SHA-256 than its manifest"),
