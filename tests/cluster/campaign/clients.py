@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from quorate.cluster import Cluster
 from quorate.options import Options
 from quorate.wire.commands import DeleteRange, LeaseGrant, LeaseKeepAlive, LeaseRevoke, Put, Range, SessionCreate, Txn
-from quorate.wire.results import DoneResult, PutResult, RangeResult, SessionResult, TxnResult
+from quorate.wire.results import DoneResult, LeaseListResult, PutResult, RangeResult, Result, SessionResult, TxnResult
 from quorate_node.simulator.history import NEVER_NS, Consistency, Operation, Outcome
 from tests.cluster.campaign.recorder import Recorder
 from tests.cluster.campaign.workload import Workload
@@ -34,15 +34,15 @@ async def stream_client(cluster: Cluster, work: Workload, recorder: Recorder, st
     generator = work.generator
     while not stop.now and not recorder.full:
         request = work.write() if generator.random() < 0.5 else work.read()
+        result: Result | None = None
         if isinstance(request, Range):
             dice = generator.random()
             consistency = Consistency.LINEARIZABLE if dice < 0.6 else Consistency.LEASE if dice < 0.8 else Consistency.STALE
             call = cluster.range(request.key, request.range_end, consistency=consistency.value)
             result = await recorder.observe(call, request, client=work.client, member=member, consistency=consistency)
         elif isinstance(request, Put):
-            result = await recorder.observe(
-                cluster.put(request.key, request.value, retry=retry), request, client=work.client, member=member
-            )
+            put = cluster.put(request.key, request.value, retry=retry)
+            result = await recorder.observe(put, request, client=work.client, member=member)
         elif isinstance(request, DeleteRange):
             result = await recorder.observe(cluster.delete(request.key, retry=retry), request, client=work.client, member=member)
         else:
@@ -87,14 +87,12 @@ async def lease_client(cluster: Cluster, work: Workload, recorder: Recorder, sto
             await recorder.observe(_done(cluster.lease_revoke(granted.lease)), revoke, client=work.client)
 
 
-async def _done(call: object) -> DoneResult:
-    return DoneResult(await call)  # type: ignore[misc]
+async def _done(call: Awaitable[int]) -> DoneResult:
+    return DoneResult(await call)
 
 
 async def _renew(cluster: Cluster, lease: int, work: Workload, recorder: Recorder) -> bool:
     """False when the lease is gone."""
-    from quorate.wire.results import LeaseListResult
-
     async def call() -> LeaseListResult:
         return LeaseListResult(0, tuple((await cluster.lease_keep_alive(lease)).items()))
 
@@ -108,11 +106,12 @@ async def session_client(urls: Sequence[str], work: Workload, recorder: Recorder
         while not stop.now and not recorder.full:
             session = await _create_session(api, urls, work, recorder)
             sequence = 0
-            while session and not stop.now and not recorder.full:
+            alive = session > 0
+            while alive and not recorder.full:
                 sequence += 1
                 alive = await _write_until_known(api, urls, work, recorder, session, sequence, stop)
-                if not alive:
-                    break
+                if stop.now:
+                    return
                 await asyncio.sleep(PAUSE_S)
 
 

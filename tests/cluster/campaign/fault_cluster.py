@@ -13,8 +13,7 @@ GONE = frozenset({"MemberNotFound"})
 
 async def is_voter(stroke: Stroke, member: CampaignMember) -> None:
     async def voting() -> bool:
-        listed = (await stroke.site.ask("GET", "/v1/members"))["members"]
-        return any(each["name"] == member.name and each["role"] == "voter" for each in listed)
+        return any(each["name"] == member.name and each["role"] == "voter" for each in await stroke.site.listed())
 
     await stroke.site.until(voting, f"{member.name} as a voter", BACK_TIMEOUT_S)
 

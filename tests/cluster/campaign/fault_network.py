@@ -49,9 +49,15 @@ def cut(pairs_of: PairsOf) -> Act:
 
 def impair(pairs_of: PairsOf) -> Act:
     async def begin(stroke: Stroke) -> None:
-        values = dict(stroke.parameters)
-        rate = int(values.pop("rate_bytes_per_s", 0))
-        impairment = Impairment(**values, rate_bytes_per_s=rate)
+        value = stroke.parameters.get
+        impairment = Impairment(
+            delay_ms=value("delay_ms", 0.0),
+            jitter_ms=value("jitter_ms", 0.0),
+            loss=value("loss", 0.0),
+            duplicate=value("duplicate", 0.0),
+            reorder=value("reorder", 0.0),
+            rate_bytes_per_s=int(value("rate_bytes_per_s", 0)),
+        )
         await stroke.site.wires.impair(stroke.name, dict.fromkeys(pairs_of(stroke), impairment))
 
     return begin
@@ -61,6 +67,11 @@ async def heal(stroke: Stroke) -> None:
     await stroke.site.wires.clear(stroke.name)
     for victim in stroke.victims:
         await stroke.site.caught_up(victim, BACK_TIMEOUT_S)
+
+
+async def heal_links(stroke: Stroke) -> None:
+    """Of a fault that took nobody away: nobody has to come back, and the one that was named may be another fault's."""
+    await stroke.site.wires.clear(stroke.name)
 
 
 async def unplug(stroke: Stroke) -> None:
@@ -82,15 +93,15 @@ NETWORK_FAULTS = (
           {"other": (0.0, 0.999)}),
     Fault("blackout", "partition", "no member hears any other", 0.5, Takes.ALL, (0.5, 3.0), cut(everywhere), heal, alone=True),
     Fault("unplug", "partition", "one member's cable is out, for clients too", 2.0, Takes.ONE, (0.3, 5.0), unplug, plug),
-    Fault("slow-links", "network", "every packet between members is late", 2.0, Takes.NONE, (1.0, 6.0), impair(everywhere), heal,
+    Fault("slow-links", "network", "every packet between members is late", 2.0, Takes.NONE, (1.0, 6.0), impair(everywhere), heal_links,
           {"delay_ms": (1.0, 40.0), "jitter_ms": (0.0, 20.0)}),
     Fault("slow-member", "network", "packets to and from one member are very late", 1.5, Takes.ONE, (1.0, 6.0), impair(both_ways), heal,
           {"delay_ms": (50.0, 400.0), "jitter_ms": (0.0, 200.0)}),
-    Fault("loss", "network", "packets between members are lost", 2.0, Takes.NONE, (1.0, 6.0), impair(everywhere), heal,
+    Fault("loss", "network", "packets between members are lost", 2.0, Takes.NONE, (1.0, 6.0), impair(everywhere), heal_links,
           {"loss": (0.005, 0.08)}),
     Fault("heavy-loss", "network", "one member loses many packets", 1.0, Takes.ONE, (1.0, 6.0), impair(both_ways), heal,
           {"loss": (0.2, 0.6)}),
-    Fault("disorder", "network", "packets come twice and out of order", 1.5, Takes.NONE, (1.0, 6.0), impair(everywhere), heal,
+    Fault("disorder", "network", "packets come twice and out of order", 1.5, Takes.NONE, (1.0, 6.0), impair(everywhere), heal_links,
           {"duplicate": (0.01, 0.2), "reorder": (0.01, 0.3), "delay_ms": (1.0, 10.0)}),
     Fault("narrow", "network", "one member's links carry little", 1.0, Takes.ONE, (1.0, 6.0), impair(both_ways), heal,
           {"rate_bytes_per_s": (20_000, 500_000)}),

@@ -17,6 +17,7 @@ from tests.cluster.harness.member import Member
 from tests.cluster.shim.disk_fault import DiskFault
 
 PORT, PEER_PORT = 7301, 7302
+LIST_TIMEOUT_S = 60.0
 SPARES = 1
 """Namespaces beyond the first members', for those that are added and removed."""
 
@@ -65,9 +66,9 @@ class CampaignMember(Member):
     def _log_bytes(self) -> int:
         return self.log_path.stat().st_size if self.log_path.exists() else 0
 
-    async def start(self, *, token: str = "", environment: Mapping[str, str] | None = None, prefix: Sequence[str] = ()) -> None:
-        words = [*self._namespaces.prefix(self.number), *self.wrapper, *prefix]
-        await super().start(token=token, environment=self.environment | dict(environment or {}), prefix=words)
+    async def start(self, *, token: str = "", **arguments: Any) -> None:
+        words = [*self._namespaces.prefix(self.number), *self.wrapper]
+        await super().start(token=token, prefix=words, **arguments)
         self.may_end = False
         self.lived("up")
         asyncio.get_running_loop().create_task(self._watch_its_end())
@@ -143,19 +144,26 @@ class Site(ClusterUnderTest):
 
     async def member_ids(self) -> dict[str, str]:
         """Member id by name, as the cluster knows it."""
-        listed = (await self.ask("GET", "/v1/members"))["members"]
-        return {str(member["name"]): str(member["member_id"]) for member in listed}
+        found: dict[str, str] = {}
 
-    async def at_leader(self, method: str, path: str, body: dict[str, Any] | None = None, *, timeout_s: float = 20.0) -> dict[str, Any]:
-        """Ask again until an answer comes; for calls that may be repeated. Raises AssertionError in time, with the last answer."""
-        answers: list[dict[str, Any]] = []
-
-        async def answered() -> bool:
-            answers.append(await self.ask(method, path, body))
+        async def told() -> bool:
+            found.update({str(member["name"]): str(member["member_id"]) for member in await self.listed()})
             return True
 
-        await self.until(answered, f"{method} {path}", timeout_s)
-        return answers[-1]
+        await self.until(told, "a leader that lists the members", LIST_TIMEOUT_S)
+        return found
+
+    async def listed(self) -> list[dict[str, Any]]:
+        """The members as the leader lists them: another member may be far behind, and not know who joined or left."""
+        return list((await self.api.call((await self.leader_now()).url, "GET", "/v1/members"))["members"])
+
+    async def leader_now(self) -> CampaignMember:
+        """Of all members, the spare included. Raises `Refused` when none is known: ask again."""
+        statuses = await self.roles()
+        claims = [(int(status["term"]), name) for name, status in statuses.items() if status["role"] == "leader"]
+        if not claims:
+            raise Refused("NoLeader", "no member that answers says that it leads")
+        return next(member for member in self.everyone if member.name == max(claims)[1])
 
     async def caught_up(self, member: Member, timeout_s: float) -> float:
         """Seconds until the member is ready and within reach of what the cluster has applied now."""

@@ -146,7 +146,8 @@ def _throughput(axes: Axes, run: Run, table: dict[str, dict[str, Any]]) -> None:
     for name, marker, colour in (("refused", "v", "#e67e22"), ("outcome unknown", "x", "#c0392b")):
         points = [(at_s, rate) for at_s, rate in zip(times, rows[name], strict=True) if rate]
         if points:
-            axes.scatter(*zip(*points, strict=True), s=14, marker=marker, color=colour, label=name, zorder=3)
+            times_s, rates = zip(*points, strict=True)
+            axes.scatter(times_s, rates, s=14, marker=marker, color=colour, label=name, zorder=3)
     _shade(axes, table["writes"])
     axes.set_ylim(bottom=0)
     axes.set_ylabel("operations / s")
