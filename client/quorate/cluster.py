@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Iterable
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self, TypeVar, Unpack
 
 import aiohttp
 
@@ -25,7 +25,7 @@ from quorate.exceptions import ClientClosed, MalformedAnswer, QuorateError, Sess
 from quorate.follow import Follow
 from quorate.http_calls import HttpCalls
 from quorate.lease import Lease
-from quorate.operations import Text, key_range, range_of, to_bytes
+from quorate.operations import RangeOptions, Text, key_range, range_of, to_bytes
 from quorate.options import CONSISTENCY_NUMBERS, Consistency, Options, Tls
 from quorate.request import Retry
 from quorate.session_keeper import SessionKeeper
@@ -140,37 +140,12 @@ class Cluster(Administration):
         key: Text,
         range_end: Text = b"",
         *,
-        prefix: bool = False,
-        limit: int = 0,
-        revision: int = 0,
-        sort_order: str = "none",
-        sort_target: str = "key",
-        keys_only: bool = False,
-        count_only: bool = False,
-        min_mod_revision: int = 0,
-        max_mod_revision: int = 0,
-        min_create_revision: int = 0,
-        max_create_revision: int = 0,
         consistency: Consistency | None = None,
         timeout_s: float | None = None,
+        **options: Unpack[RangeOptions],
     ) -> RangeResult:
-        """Keys of [key, range_end), or all that start with `key` when `prefix`. Large ranges: `scan`."""
-        request = range_of(
-            key,
-            range_end,
-            prefix=prefix,
-            limit=limit,
-            revision=revision,
-            sort_order=sort_order,
-            sort_target=sort_target,
-            keys_only=keys_only,
-            count_only=count_only,
-            min_mod_revision=min_mod_revision,
-            max_mod_revision=max_mod_revision,
-            min_create_revision=min_create_revision,
-            max_create_revision=max_create_revision,
-        )
-        return await self._read(request, consistency, timeout_s)
+        """Keys of [key, range_end), or all that start with `key` when `prefix`; `operations.RangeOptions` has the rest. Large: `scan`."""
+        return await self._read(range_of(key, range_end, **options), consistency, timeout_s)
 
     async def scan(
         self,

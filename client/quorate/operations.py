@@ -6,6 +6,7 @@ Keys and values are bytes, or text that is sent as UTF-8.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypedDict, Unpack
 
 from quorate.wire.commands import (
     Compare,
@@ -66,6 +67,22 @@ def key_range(key: Text, range_end: Text = b"", *, prefix: bool = False) -> tupl
     return (start, prefix_end(start)) if start else (b"\x00", TO_THE_END)
 
 
+class RangeOptions(TypedDict, total=False):
+    """What a read of a range may ask for, with the defaults of `range_of`."""
+
+    prefix: bool
+    limit: int
+    revision: int
+    sort_order: str
+    sort_target: str
+    keys_only: bool
+    count_only: bool
+    min_mod_revision: int
+    max_mod_revision: int
+    min_create_revision: int
+    max_create_revision: int
+
+
 def range_of(
     key: Text,
     range_end: Text = b"",
@@ -116,29 +133,8 @@ def delete(key: Text, range_end: Text = b"", *, prefix: bool = False, previous: 
     return Operation(delete_range=DeleteRange(*key_range(key, range_end, prefix=prefix), previous))
 
 
-def get(
-    key: Text,
-    range_end: Text = b"",
-    *,
-    prefix: bool = False,
-    limit: int = 0,
-    sort_order: str = "none",
-    sort_target: str = "key",
-    keys_only: bool = False,
-    count_only: bool = False,
-) -> Operation:
-    return Operation(
-        range=range_of(
-            key,
-            range_end,
-            prefix=prefix,
-            limit=limit,
-            sort_order=sort_order,
-            sort_target=sort_target,
-            keys_only=keys_only,
-            count_only=count_only,
-        )
-    )
+def get(key: Text, range_end: Text = b"", **options: Unpack[RangeOptions]) -> Operation:
+    return Operation(range=range_of(key, range_end, **options))
 
 
 def txn(when: Iterable[Compare] = (), then: Iterable[Operation] = (), otherwise: Iterable[Operation] = ()) -> Operation:

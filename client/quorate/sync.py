@@ -17,14 +17,14 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterat
 from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar, Unpack
 
 from quorate.administration import Progress
 from quorate.answers import Applied, LeaderInfo, LeaseInfo, Members, Restored, SnapshotInfo, Status, WatchBatch
 from quorate.cluster import SCAN_PAGE_KEYS, Cluster
 from quorate.exceptions import ClientClosed
 from quorate.lease import Lease
-from quorate.operations import Text
+from quorate.operations import RangeOptions, Text
 from quorate.options import Consistency, Options, Tls
 from quorate.transaction import Transaction
 from quorate.wire.commands import Compare, Operation, Txn
@@ -194,15 +194,9 @@ class SyncCluster:
             timeout_s: float | None = None) -> KeyValue | None:
         return self.run(self.asynchronous.get(key, revision=revision, consistency=consistency, timeout_s=timeout_s))
 
-    def range(self, key: Text, range_end: Text = b"", *, prefix: bool = False, limit: int = 0, revision: int = 0,
-              sort_order: str = "none", sort_target: str = "key", keys_only: bool = False, count_only: bool = False,
-              min_mod_revision: int = 0, max_mod_revision: int = 0, min_create_revision: int = 0, max_create_revision: int = 0,
-              consistency: Consistency | None = None, timeout_s: float | None = None) -> RangeResult:
-        return self.run(self.asynchronous.range(
-            key, range_end, prefix=prefix, limit=limit, revision=revision, sort_order=sort_order, sort_target=sort_target,
-            keys_only=keys_only, count_only=count_only, min_mod_revision=min_mod_revision, max_mod_revision=max_mod_revision,
-            min_create_revision=min_create_revision, max_create_revision=max_create_revision, consistency=consistency,
-            timeout_s=timeout_s))
+    def range(self, key: Text, range_end: Text = b"", *, consistency: Consistency | None = None, timeout_s: float | None = None,
+              **options: Unpack[RangeOptions]) -> RangeResult:
+        return self.run(self.asynchronous.range(key, range_end, consistency=consistency, timeout_s=timeout_s, **options))
 
     def scan(self, key: Text, range_end: Text = b"", *, prefix: bool = False, page_keys: int = SCAN_PAGE_KEYS, revision: int = 0,
              keys_only: bool = False, consistency: Consistency | None = None, timeout_s: float | None = None) -> SyncIterator[KeyValue]:

@@ -50,12 +50,12 @@ async def snapshot(member: Member) -> bytes:
 
 async def restore(member: Member, data: bytes) -> dict[str, Any]:
     headers = {"content-type": "application/octet-stream"}
-    async with aiohttp.ClientSession() as session:
-        async with session.post(f"{member.url}/v1/restore?token=again", data=data, headers=headers) as answer:
-            content = dict(await answer.json())
-            if answer.status != 200:
-                raise Refused(content["error"], content["message"])
-            return content
+    url = f"{member.url}/v1/restore?token=again"
+    async with aiohttp.ClientSession() as session, session.post(url, data=data, headers=headers) as answer:
+        content = dict(await answer.json())
+        if answer.status != 200:
+            raise Refused(content["error"], content["message"])
+        return content
 
 
 def with_trailer(content: bytes) -> bytes:
@@ -90,7 +90,7 @@ async def test_a_restored_cluster_goes_on_with_the_applications_state(tmp_path: 
         member = await empty_member(new)
         damaged = bytearray(data[:-32])
         damaged[-60] ^= 1  # in the application's part, under a trailer that is right
-        with pytest.raises(Refused, match="the application's snapshot is damaged: .* has another SHA-256 than its trailer says"):
+        with pytest.raises(Refused, match=r"the application's snapshot is damaged: .* has another SHA-256 than its trailer says"):
             await restore(member, with_trailer(bytes(damaged)))
         with pytest.raises(Refused, match=r"it is cut at byte \d+, inside the application's snapshot"):
             await restore(member, data[:-80])

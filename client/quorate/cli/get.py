@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from quorate.cli.exits import Exit
+from quorate.cli.key_range import KeyRange, takes_key_range
 from quorate.cli.output import KV_COLUMNS, emit_json, emit_line, emit_table, kv_json, kv_row, plain
 from quorate.cli.settings import Settings, pass_settings
-from quorate.cli.values import key_bytes
 
 if TYPE_CHECKING:
     from quorate.cluster import Cluster
@@ -20,31 +20,23 @@ TABLE_KEYS_MAX = 10_000
 
 
 @click.command("get")
-@click.argument("key", default="")
-@click.argument("range_end", required=False)
-@click.option("--prefix", is_flag=True, help="All keys that begin with KEY (none: all keys).")
-@click.option("--from-key", is_flag=True, help="All keys from KEY on.")
+@takes_key_range("lists")
 @click.option("--limit", type=click.IntRange(min=0), default=0, help="At most so many.")
 @click.option("--revision", type=click.IntRange(min=0), default=0, help="As it was at this revision.")
 @click.option("--sort-by", type=click.Choice(["key", "version", "create", "modify", "value"]), default="key")
 @click.option("--order", type=click.Choice(["none", "ascend", "descend"]), default="none")
 @click.option("--keys-only", is_flag=True)
 @click.option("--count-only", is_flag=True)
-@click.option("--base64", "is_base64", is_flag=True, help="KEY and RANGE_END are base64.")
 @pass_settings
 def command(
     settings: Settings,
-    key: str,
-    range_end: str | None,
-    prefix: bool,
-    from_key: bool,
+    keys: KeyRange,
     limit: int,
     revision: int,
     sort_by: str,
     order: str,
     keys_only: bool,
     count_only: bool,
-    is_base64: bool,
 ) -> int:
     """Read KEY, or the keys from KEY up to RANGE_END, or all that begin with KEY. Exit code 4 when KEY is not there.
 
@@ -57,13 +49,8 @@ def command(
       quorate get --prefix jobs/ --sort-by create --order descend --limit 10
       quorate -o json get greeting --revision 42
     """
-    if sum((prefix, from_key, range_end is not None)) > 1:
-        raise click.UsageError("RANGE_END, --prefix and --from-key exclude each other")
-    if not key and not prefix and not from_key:
-        raise click.UsageError("KEY is missing; `--prefix` alone lists all keys")
-    start = key_bytes(key, is_base64) or (b"\x00" if from_key else b"")
-    end = b"\x00" if from_key else key_bytes(range_end or "", is_base64, "RANGE_END")
-    single = not prefix and not end
+    start, end, prefix, key = keys
+    single = keys.single
     whole = not single and not limit and order == "none" and not count_only
 
     async def read(cluster: Cluster) -> RangeResult:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from quorate.cli.key_range import KeyRange, takes_key_range
 from quorate.cli.output import emit_json, emit_line, event_json, plain, text
 from quorate.cli.settings import Settings, pass_settings
-from quorate.cli.values import key_bytes
 
 if TYPE_CHECKING:
     from quorate.cluster import Cluster
@@ -19,10 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command("watch")
-@click.argument("key", default="")
-@click.argument("range_end", required=False)
-@click.option("--prefix", is_flag=True, help="All keys that begin with KEY (none: all keys).")
-@click.option("--from-key", is_flag=True, help="All keys from KEY on.")
+@takes_key_range("watches")
 @click.option("--revision", type=click.IntRange(min=0), default=0, help="From this revision on; 0 is from now.")
 @click.option("--previous", is_flag=True, help="Also print what was there before.")
 @click.option("--no-put", is_flag=True)
@@ -30,14 +27,10 @@ if TYPE_CHECKING:
 @click.option("--count", type=click.IntRange(min=1), help="Stop after so many changes.")
 @click.option("--exec", "program", metavar="COMMAND", help="Run COMMAND by the shell at each change.")
 @click.option("--keep-going", is_flag=True, help="Go on when COMMAND fails.")
-@click.option("--base64", "is_base64", is_flag=True, help="KEY and RANGE_END are base64.")
 @pass_settings
 def command(
     settings: Settings,
-    key: str,
-    range_end: str | None,
-    prefix: bool,
-    from_key: bool,
+    keys: KeyRange,
     revision: int,
     previous: bool,
     no_put: bool,
@@ -45,7 +38,6 @@ def command(
     count: int | None,
     program: str | None,
     keep_going: bool,
-    is_base64: bool,
 ) -> int:
     """Print every change of KEY, a range or a prefix, until interrupted. Goes on by itself after any failure.
 
@@ -58,12 +50,7 @@ def command(
       quorate watch --prefix config/ --exec 'systemctl reload app'
       quorate watch --prefix jobs/ --revision 100 -o json
     """
-    if sum((prefix, from_key, range_end is not None)) > 1:
-        raise click.UsageError("RANGE_END, --prefix and --from-key exclude each other")
-    if not key and not prefix and not from_key:
-        raise click.UsageError("KEY is missing; `--prefix` alone watches all keys")
-    start = key_bytes(key, is_base64) or (b"\x00" if from_key else b"")
-    end = b"\x00" if from_key else key_bytes(range_end or "", is_base64, "RANGE_END")
+    start, end, prefix, _ = keys
 
     async def follow(cluster: Cluster) -> int:
         left = count
