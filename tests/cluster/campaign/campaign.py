@@ -168,7 +168,7 @@ class Campaign:
             await asyncio.sleep(0.1)
         if self._succeeded() < wanted:
             self._complaints[ALIVE].append(f"fewer than {QUIET_SUCCESSES} operations in {QUIET_TIMEOUT_S} s after the faults")
-        self._stop.now = True
+        self._stop.call()
         _, pending = await asyncio.wait(clients, timeout=QUIET_TIMEOUT_S)
         for task in pending:
             task.cancel()

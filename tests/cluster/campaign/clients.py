@@ -23,16 +23,22 @@ SESSION_TTL_MS = 60_000
 
 
 class Stop:
-    """Set once: every client ends after the operation under way."""
+    """Called once: every client ends after the operation under way."""
 
     def __init__(self) -> None:
-        self.now = False
+        self._called = False
+
+    def call(self) -> None:
+        self._called = True
+
+    def called(self) -> bool:
+        return self._called
 
 
 async def stream_client(cluster: Cluster, work: Workload, recorder: Recorder, stop: Stop, *, member: str = "", retry: bool = True) -> None:
     """Reads and writes on the binary stream; `member` names the one that this `cluster` is bound to, "" one that seeks the leader."""
     generator = work.generator
-    while not stop.now and not recorder.full:
+    while not stop.called() and not recorder.full:
         request = work.write() if generator.random() < 0.5 else work.read()
         result: Result | None = None
         if isinstance(request, Range):
@@ -70,7 +76,7 @@ def learn(work: Workload, request: object, result: object) -> None:
 async def lease_client(cluster: Cluster, work: Workload, recorder: Recorder, stop: Stop) -> None:
     """Grants a short lease, puts a key with it, renews it a while, and then revokes it or lets it go."""
     generator = work.generator
-    while not stop.now and not recorder.full:
+    while not stop.called() and not recorder.full:
         grant = LeaseGrant(generator.randrange(1_500, 4_000))
         granted = await recorder.observe(cluster.lease_grant(grant.ttl_ms), grant, client=work.client)
         if granted is None:
@@ -103,15 +109,13 @@ async def _renew(cluster: Cluster, lease: int, work: Workload, recorder: Recorde
 async def session_client(urls: Sequence[str], work: Workload, recorder: Recorder, stop: Stop) -> None:
     """Writes over HTTP within a session that it keeps itself: the same number again, at any member, until it knows."""
     async with Api(TIMEOUT_S) as api:
-        while not stop.now and not recorder.full:
+        while not stop.called() and not recorder.full:
             session = await _create_session(api, urls, work, recorder)
             sequence = 0
             alive = session > 0
-            while alive and not recorder.full:
+            while alive and not stop.called() and not recorder.full:
                 sequence += 1
                 alive = await _write_until_known(api, urls, work, recorder, session, sequence, stop)
-                if stop.now:
-                    return
                 await asyncio.sleep(PAUSE_S)
 
 
@@ -162,7 +166,7 @@ async def _write_until_known(
             if refused.error.startswith("Session"):
                 outcome = Outcome.UNKNOWN if unknown else Outcome.FAILED
                 break
-        if time.monotonic_ns() - invoked_ns > SESSION_TRIES_S * 1e9 and stop.now:
+        if time.monotonic_ns() - invoked_ns > SESSION_TRIES_S * 1e9 and stop.called():
             outcome = Outcome.UNKNOWN if unknown else Outcome.FAILED
             break
         await asyncio.sleep(AFTER_FAILURE_S)

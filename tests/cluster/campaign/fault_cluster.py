@@ -104,7 +104,8 @@ async def compact(stroke: Stroke) -> None:
 CLUSTER_FAULTS = (
     Fault("add-remove", "membership", "a member joins, votes, and is removed", 1.0, Takes.NONE, (2.0, 8.0), add, take_away),
     Fault("replace", "membership", "a member loses its volume and is replaced", 1.0, Takes.ONE, (0.5, 4.0), lose_the_volume, replace),
-    Fault("transfer", "leadership", "leadership is moved to a named member", 3.0, Takes.NONE, (0.1, 0.2), transfer),
+    Fault("transfer", "leadership", "leadership is moved to a named member", 3.0, Takes.NONE, (0.1, 0.2), transfer,
+          aimed=True),
     Fault("step-down", "leadership", "the leader steps down", 2.0, Takes.NONE, (0.1, 0.2), step_down),
     Fault("compact", "maintenance", "history is compacted", 1.5, Takes.NONE, (0.1, 0.2), compact,
           parameters={"keep_revisions": (300, 8_000)}),

@@ -77,3 +77,5 @@ class Fault:
     """A capability of `capabilities()`; a fault whose need is not met is left out, and the report says why."""
     alone: bool = False
     """Other faults wait until it is over."""
+    aimed: bool = False
+    """It names a member although it takes none away."""

@@ -7,7 +7,6 @@ the earliest: what would take more members away than the cluster survives waits 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -130,14 +129,18 @@ class Nemesis:
         fault = self._faults[planned.fault]
         deadline_s = self.now_s() + TURN_TIMEOUT_S
         while not self._bearable(fault):
-            if self.now_s() > deadline_s or self.failures:
+            if self.failures:
+                action.outcome, action.reason = "skipped", "a fault before it did not end"
+                return None
+            if self.now_s() > deadline_s:
                 action.outcome, action.reason = "skipped", "other faults held as many members as the cluster can miss"
                 return None
             await asyncio.sleep(POLL_S)
         name = f"{planned.number}-{fault.name}"
         victims = await self._choose(fault, planned)
         self._held[name] = (fault, victims)
-        action.victims = [victim.name for victim in victims]
+        if fault.takes is not Takes.NONE or fault.aimed:
+            action.victims = [victim.name for victim in victims]
         return Stroke(self._site, name, victims, planned.parameters, notes=action.notes)
 
     def _bearable(self, fault: Fault) -> bool:
@@ -176,7 +179,7 @@ class Nemesis:
             self.failures.append(f"{stroke.name} on {', '.join(action.victims)}: {action.reason}")
         finally:
             action.ended_s = self.now_s()
-            with contextlib.suppress(KeyError):
-                del self._held[stroke.name]
+            if action.outcome != "failed":
+                del self._held[stroke.name]  # else what it took away is still away
         took_s = action.ended_s - action.began_s
         self._say(f"{action.outcome:8}{stroke.name} [{', '.join(action.victims)}] {took_s:.1f} s {action.reason[:100]}")

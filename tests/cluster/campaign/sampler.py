@@ -51,9 +51,12 @@ class Sampler:
 
     def _roles(self, name: str, begin_s: float, end_s: float) -> list[Stretch]:
         found: list[Stretch] = []
-        state, since_s = "silent", begin_s
+        state, since_s, unanswered = "silent", begin_s, 0
         for at_s, member, role in self.samples:
-            if member == name and begin_s <= at_s < end_s and role != state:
+            if member != name or not begin_s <= at_s < end_s:
+                continue
+            unanswered = unanswered + 1 if role == "silent" else 0
+            if role != state and not 0 < unanswered < SILENT_AFTER:
                 found.append(Stretch(name, state, since_s, at_s))
                 state, since_s = role, at_s
         found.append(Stretch(name, state, since_s, end_s))

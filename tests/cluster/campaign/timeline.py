@@ -110,7 +110,7 @@ def _faults(axes: Axes, kinds: Sequence[str], run: Run, kind_of: dict[str, str])
         ended_s = action.ended_s if action.ended_s is not None else run.ended_s
         failed = action.outcome == "failed"
         style = {"edgecolor": "#ff0000", "linewidth": 2.0} if failed else {"edgecolor": "white", "linewidth": 0.5}
-        _lane(axes, kinds.index(kind), action.began_s, ended_s, KINDS[kind], **style)
+        _lane(axes, kinds.index(kind), action.began_s, max(ended_s, action.began_s + run.ended_s / 300), KINDS[kind], **style)
         if action.began_s >= ends_s[kind]:
             whom = "" if len(action.victims) > 2 else " " + ",".join(action.victims)
             label = f"{'FAILED ' if failed else ''}{action.planned.fault}{whom}"

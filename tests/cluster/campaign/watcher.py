@@ -31,7 +31,7 @@ class Watcher:
         )
 
     async def run(self, cluster: Cluster) -> None:
-        while not self._stop.now:
+        while not self._stop.called():
             opened_ns, start = time.monotonic_ns(), self._next_revision
             deliveries: list[Delivery] = []
             ended = await self._stretch(cluster, deliveries)
@@ -50,7 +50,7 @@ class Watcher:
     async def _stretch(self, cluster: Cluster, deliveries: list[Delivery]) -> str:
         watch = cluster.watch(self._prefix, prefix=True, start_revision=self._next_revision, previous=True, progress=True)
         try:
-            while not self._stop.now:
+            while not self._stop.called():
                 try:
                     async with asyncio.timeout(POLL_S):
                         batch = await watch.next()
