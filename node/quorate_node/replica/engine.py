@@ -84,7 +84,6 @@ class Engine:
         self._linger_timer: asyncio.TimerHandle | None = None
         self.soft_state = SoftState(0, Role.FOLLOWER)
         self.configuration_index = 0
-        self._leader_heard_ms = 0
 
     # --- turns -------------------------------------------------------------------------------------------------
 
@@ -120,8 +119,6 @@ class Engine:
         now_ms = self._now_ms()
         # failpoint: messages.receive, or return
         raft_step = self.raft.step
-        if messages and messages[0].sender == self.soft_state.leader:
-            self._leader_heard_ms = now_ms
         try:
             for message in messages:
                 raft_step(message, now_ms)
@@ -281,10 +278,6 @@ class Engine:
         if not self.halted:
             self.raft.announce_commit()
             self.wake()
-
-    def leader_contact_age_ms(self) -> int:
-        """How long ago the last message of the known leader arrived: what is read here is at most that much behind it."""
-        return self._now_ms() - self._leader_heard_ms
 
     async def close(self) -> None:
         self._stopped = True

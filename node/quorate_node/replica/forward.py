@@ -68,7 +68,7 @@ class Forwarder:
             _fail(parcels, ServiceError("LeadershipLost", text))
             return
         except asyncio.CancelledError:
-            _fail(parcels, ServiceError("ShuttingDown", "this member stopped while the leader had the command; it may take effect"))
+            _fail(parcels, ServiceError("LeadershipLost", "this member stopped while the leader had the command; it may take effect"))
             raise
         at = 0
         for parcel in parcels:

@@ -17,11 +17,12 @@ logger = logging.getLogger(__name__)
 
 
 class ProbeAnswer(msgspec.Struct, array_like=True, frozen=True):
-    """`token_hashes`: bootstrap tokens that this member has ever seen used."""
+    """`token_hashes`: bootstrap tokens that this member has ever seen used. `peers`: the other members' URLs, as it knows them."""
 
     cluster_id: int
     member_id: int
     token_hashes: tuple[bytes, ...]
+    peers: dict[int, str] = {}
 
 
 class JoinRequest(msgspec.Struct, array_like=True, frozen=True):

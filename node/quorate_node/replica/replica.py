@@ -13,6 +13,7 @@ from quorate_node.protocol.membership import Configuration
 from quorate_node.protocol.message import Message, SnapshotMetadata
 from quorate_node.protocol.raft import RaftConfig
 from quorate_node.protocol.ready import Role
+from quorate_node.replica.addresses import PeerAddresses
 from quorate_node.replica.administration import AdministrationCall
 from quorate_node.replica.admission import Admission
 from quorate_node.replica.founding import found_cluster, restore_cluster
@@ -62,6 +63,7 @@ class Replica:
         self._telemetry = telemetry
         self._token = token
         self._token_hash = token_hash(token)
+        self._addresses = PeerAddresses(storage, transport, settings.request_peer_timeout_ms)
         self._joiner = Joiner(settings, transport, peers, token, may_bootstrap)
         self._instance = environment.random.getrandbits(63)
         self._admission = Admission(storage.load("admission"), lambda data: storage.save("admission", data), lambda: self.member_id)
@@ -112,8 +114,7 @@ class Replica:
             # failpoint: join.after_identity, awaited
             self._remember_token(answer.token_hash)
             others = {member_id: url for member_id, url in answer.peers.items() if member_id != answer.member_id}
-            self._storage.save("peers", msgspec.msgpack.encode(others))
-            self._transport.set_peers(others)
+            self._addresses.use(others)
         self._admission.cluster_id = self._storage.cluster_id
         logger.info("member %d of cluster %d", self._storage.member_id, self._storage.cluster_id)
 
@@ -123,10 +124,9 @@ class Replica:
         # failpoint: member.start.before_machine, awaited
         machine = await self._storage.open_machine()
         # failpoint: member.start.after_machine, awaited
-        known = self._known_peers()
+        known = self._addresses.known
         if known:
-            # The state may be older than the last membership: it is not synced, this record is.
-            self._transport.set_peers(known)
+            self._addresses.use(known)
         if self._storage.log.damaged():
             applied = SnapshotMetadata(machine.applied_index, machine.applied_term, machine.configuration, machine.chain)
             # failpoint: recovery.before, awaited
@@ -174,21 +174,14 @@ class Replica:
         present = {record.member_id: record.peer_url for record in machine.members.values() if record.member_id != self.member_id}
         if self._engine_is_behind(machine):
             return  # An old configuration, applied again after a restart: newer addresses are known already.
-        self._transport.set_peers(present)
-        if present != self._known_peers():
-            self._storage.save("peers", msgspec.msgpack.encode(present))
+        self._addresses.use(present)
         self._admission.forget_absent({*present, self.member_id})
         if self.member_id not in machine.members and self._was_member:
             logger.warning("this member was removed from the cluster; stop it, or give it an empty data directory to join again")
 
     def _engine_is_behind(self, machine: Machine) -> bool:
         member = self._member
-        return member is not None and machine.applied_index < member.engine.raft.commit_index and bool(self._known_peers())
-
-    def _known_peers(self) -> dict[int, str]:
-        """Who was a member when this one last knew: member id -> peer URL."""
-        stored = self._storage.load("peers")
-        return msgspec.msgpack.decode(stored, type=dict[int, str]) if stored else {}
+        return member is not None and machine.applied_index < member.engine.raft.commit_index and bool(self._addresses.known)
 
     def _fail(self, error: BaseException) -> None:
         """The member stops: what is wrong with it would spread if it went on."""
@@ -209,9 +202,10 @@ class Replica:
             self._life.cancel()
             await asyncio.gather(self._life, return_exceptions=True)
         # failpoint: shutdown.before_close, awaited
+        await self._addresses.close()
         await self._transport.close()
         if member is not None:
-            error = ServiceError("ShuttingDown", "this member stopped; the command may still take effect")
+            error = ServiceError("LeadershipLost", "this member stopped; the command may still take effect")
             member.engine.in_flight.fail_all(error)
             member.engine.reads.fail_all(error)
             await member.close()
@@ -276,7 +270,8 @@ class Replica:
         return self._admission.judge(peer)
 
     def on_messages(self, messages: Sequence[Message]) -> None:
-        if self._member is not None:
+        if self._member is not None and messages:
+            self._addresses.heard(messages[0].sender)
             self._member.on_messages(list(messages))
 
     def on_lost(self, member_id: int, reason: LostReason) -> None:
@@ -292,7 +287,7 @@ class Replica:
 
     async def on_request(self, member_id: int, kind: int, payload: bytes) -> bytes:
         if kind == RequestKind.PROBE:
-            return msgspec.msgpack.encode(ProbeAnswer(self.cluster_id, self.member_id, tuple(self._tokens())))
+            return msgspec.msgpack.encode(ProbeAnswer(self.cluster_id, self.member_id, tuple(self._tokens()), dict(self._addresses.known)))
         if self._member is None:
             raise PeerRefused("NotReady", "this member belongs to no cluster yet, or repairs its log")
         if kind == RequestKind.JOIN:

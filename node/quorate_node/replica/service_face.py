@@ -30,6 +30,8 @@ class ServiceFace:
         self._storage = storage
         self._environment = environment
         self._ordered_log = OrderedLog(self._require)
+        self._fresh_ms = -(1 << 62)
+        """What this member holds is what a quorum had at this time of its own clock, or newer."""
         self.reads_asked = [0, 0, 0]
         """Calls of `read`, by consistency; the metrics take them over."""
         replica.applied = self._ordered_log.wake
@@ -118,8 +120,13 @@ class ServiceFace:
             return
         engine = member.engine
         if consistency == Consistency.STALE:
-            loop.call_soon(done, self._stale_error(member, staleness_ms_max))
-            return
+            if self._is_fresh(staleness_ms_max):
+                loop.call_soon(done, None)
+                return
+            if not engine.soft_state.leader:
+                loop.call_soon(done, _too_stale(staleness_ms_max, "no leader is known"))
+                return
+            done = self._when_fresh(done, staleness_ms_max)
         if consistency == Consistency.LEASE and self.lease_holds() and engine.raft.lease_read_index() <= engine.machine.applied_index:
             # failpoint: lease.after_check
             loop.call_soon(done, None)
@@ -136,15 +143,22 @@ class ServiceFace:
         member = self._replica.member
         return member is not None and member.engine.raft.lease_valid(self._environment.now_ms())
 
-    def _stale_error(self, member: Member, staleness_ms_max: int) -> ServiceError | None:
-        if not staleness_ms_max or member.engine.soft_state.role == Role.LEADER:
-            return None
-        age_ms = member.engine.leader_contact_age_ms()
-        if age_ms <= staleness_ms_max:
-            return None
-        return ServiceError(
-            "TooStale", f"max_staleness_ms is {staleness_ms_max}, the last word from a leader is {age_ms} ms old; ask another member"
-        )
+    def _is_fresh(self, staleness_ms_max: int) -> bool:
+        """Only what a quorum said shows how old the state is: a leader's messages arrive late, and before what they speak of."""
+        return not staleness_ms_max or self._environment.now_ms() - self._fresh_ms <= staleness_ms_max
+
+    def _when_fresh(self, done: ReadDone, staleness_ms_max: int) -> ReadDone:
+        """One round by quorum, shared by all who read meanwhile, is good for as long as their bounds say."""
+        asked_ms = self._environment.now_ms()
+
+        def confirmed(error: ServiceError | None) -> None:
+            if error is None:
+                self._fresh_ms = max(self._fresh_ms, asked_ms)
+            elif error.error == "Timeout":
+                error = _too_stale(staleness_ms_max, "no quorum answered within the request's time")
+            done(error)
+
+        return confirmed
 
     async def read_barrier(self, consistency: int, *, staleness_ms_max: int = 0, timeout_s: float | None = None) -> None:
         loop = asyncio.get_running_loop()
@@ -218,3 +232,7 @@ class ServiceFace:
 
     def status(self) -> MemberStatus:
         return member_status(self._replica, self._settings, self._storage)
+
+
+def _too_stale(staleness_ms_max: int, reason: str) -> ServiceError:
+    return ServiceError("TooStale", f"max_staleness_ms is {staleness_ms_max}, and {reason}: ask another member, or bear older data")
