@@ -122,7 +122,7 @@ class Faults:
         if host is None or host.life is None or host.life.process.paused or host.life.replica.stopping:
             return False
         self._trace.event("stop", host.name)
-        self._loop.spawn(host.life.process, host.life.replica.stop())
+        self._loop.spawn(host.life.process, host.life.stop())
         return True
 
     def _pause(self) -> bool:

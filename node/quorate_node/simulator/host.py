@@ -81,7 +81,16 @@ class Life:
     async def run(self) -> None:
         await self.replica.start()
         await self.replica.stopped.wait()
-        self.host.process_ended(self, self.replica.stopped_because)
+        await self.stop()
+
+    async def stop(self) -> None:
+        """As `main` does, by request or because the member has stopped itself."""
+        reason = self.replica.stopped_because
+        try:
+            await self.replica.stop()
+        except StoreError as error:
+            reason = reason or error
+        self.host.process_ended(self, self.replica.stopped_because or reason)
 
     def watch_leadership(self) -> None:
         """As soon as there is a member at work."""

@@ -25,6 +25,10 @@ class _ObservedHub(WatchHub):
 
     observer: Callable[[Sequence[Change]], None] | None = None
 
+    @property
+    def is_watched(self) -> bool:
+        return True
+
     def publish(self, changes: Sequence[Change], revision: int) -> None:
         if self.observer is not None:
             self.observer(changes)

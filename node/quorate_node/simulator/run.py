@@ -1,0 +1,72 @@
+"""Seeds one after the other: run, judge the history, and stop at the first that fails with all that is needed to see it again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+import msgspec
+
+from quorate_node.simulator.checkers.verdict import PROPERTIES, judge
+from quorate_node.simulator.options import Options, draw
+from quorate_node.simulator.world import Outcome, World
+
+SEARCHED_OPERATIONS_MAX = 400
+"""The searching checker knows nothing of revisions, and is exponential: longer histories are judged by the others alone."""
+
+
+class Result(msgspec.Struct, frozen=True):
+    """One seed: its options, how it ended, and what was judged."""
+
+    outcome: Outcome
+    options: Options
+    judged: int
+    """Observations that verdicts rest on."""
+    cpu_s: float
+
+    @property
+    def ok(self) -> bool:
+        return not self.outcome.broken
+
+    def line(self) -> str:
+        outcome = self.outcome
+        verdict = "ok" if self.ok else f"BROKEN: {outcome.broken}"
+        return (
+            f"seed {outcome.seed:6} {verdict}: {self.options.members} members, {outcome.operations} operations, {self.judged} judged, "
+            f"{outcome.virtual_s:.1f} s in {self.cpu_s:.2f} s, trace {outcome.trace_hash}"
+        )
+
+    def failure(self) -> str:
+        """The property, what shows it, the options, and how to have it again."""
+        outcome = self.outcome
+        again = f"python -m quorate_node.simulator --seed {outcome.seed} --commands {self.options.commands} --trace"
+        return f"{self.line()}\n\n{outcome.evidence}\n\noptions:\n{self.options.text()}\n\nagain: {again}\n"
+
+
+def run_seed(
+    seed: int, commands: int | None = None, show: Callable[[str], None] | None = None, options: Options | None = None
+) -> Result:
+    """`show` is given every event in words. `options` in place of those that the seed draws."""
+    options = options if options is not None else draw(seed, commands)
+    began_s = time.process_time()
+    world = World(options, show)
+    outcome = world.run()
+    judged = 0
+    if not outcome.broken:
+        names = [name for name in PROPERTIES if name != "linearizable-by-search" or outcome.operations <= SEARCHED_OPERATIONS_MAX]
+        report = judge(world.history, names)
+        judged = sum(finding.judged for finding in report.findings)
+        if report.violated:
+            first = report.violated[0]
+            evidence = "\n\n".join(f"{finding.property}: {finding.counterexample}" for finding in report.violated)
+            outcome = msgspec.structs.replace(outcome, broken=first.property, evidence=evidence)
+    return Result(outcome, options, judged, time.process_time() - began_s)
+
+
+def run_seeds(seeds: Iterable[int], commands: int | None = None) -> Iterator[Result]:
+    """Until one fails, which is the last."""
+    for seed in seeds:
+        result = run_seed(seed, commands)
+        yield result
+        if not result.ok:
+            return
