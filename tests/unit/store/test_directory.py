@@ -132,6 +132,25 @@ def test_an_interrupted_first_opening_is_begun_again(on_disk: Member) -> None:
     assert read_all(on_disk.restart().log) == entries(1, 3)
 
 
+def test_a_first_opening_that_is_interrupted_at_its_last_step_is_begun_again(on_disk: Member) -> None:
+    """All is there but the file that says so: log, hard state and the first state too."""
+    on_disk.stores.close()
+    (on_disk.path / "data" / "format").unlink()
+    (on_disk.path / "data" / "state-000001.flush").mkdir()
+    append(on_disk.open().log, 1, 3)
+    assert read_all(on_disk.restart().log) == entries(1, 3)
+
+
+@pytest.mark.parametrize("name", ["identity", "state-pointer", "state-000002"])
+def test_a_used_directory_without_its_format_file_is_refused(on_disk: Member, name: str) -> None:
+    on_disk.stores.directory.set_identity(ME)
+    on_disk.stores.switch_state(on_disk.stores.build_state())
+    on_disk.stores.close()
+    (on_disk.path / "data" / "format").unlink()
+    with pytest.raises(DirectoryDamaged, match=name):
+        on_disk.open()
+
+
 def test_leftovers_of_a_crash_are_removed(on_disk: Member) -> None:
     on_disk.stores.close()
     data = on_disk.path / "data"
