@@ -67,6 +67,11 @@ class FileLogBackend:
                 self._scan = scan_segments(list_segments(self._path))
         except OSError as error:
             raise StoreFailed(f"the log cannot be read: {error}") from error
+        try:
+            # Before anybody notes durably that it was seen: power loss would make a lost batch of one that nobody was told of.
+            self._write_last_again(self._scan)
+        except OSError as error:
+            raise self._error("opened", error) from error
         return Evidence(self._scan.newest_marker, self._scan.bytes_after)
 
     def open(self, on_damage: Callable[[], None]) -> None:
@@ -78,7 +83,6 @@ class FileLogBackend:
             on_damage()
         try:
             used = scan.segments[: scan.used] or [self._begin(scan)]
-            self._write_last_again(scan)
             if scan.torn is not None:
                 # Else the rest of it, behind a shorter batch, would look like damage the next time.
                 write_zeros(used[-1].file, *scan.torn, lambda: False)

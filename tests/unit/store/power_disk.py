@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 SECTOR_BYTES = 512
+PAGE_BYTES = 4096
 Image = dict[str, bytes]
 """Content by path below the root."""
 
@@ -176,7 +177,9 @@ def recorded(disk: PowerDisk) -> Iterator[None]:
         file = disk.file(descriptor)
         if disk.call():
             if disk.kills:
-                content = content[: disk.random.randint(0, len(content))]
+                # Between two pages at most: within one the kernel is not interrupted.
+                pages = range(PAGE_BYTES - offset % PAGE_BYTES, len(content), PAGE_BYTES)
+                content = content[: disk.random.choice([0, *pages, len(content)])]
                 real["pwritev"](descriptor, [content], offset)
             file.write(offset, content)
             raise PowerLost
