@@ -213,6 +213,11 @@ class Host:
     # -- life and death -------------------------------------------------------------------------------------------------
 
     @property
+    def process_name(self) -> str:
+        """Of its newest process: what one has served, the next may have to apply again."""
+        return f"{self.name}.{self.lives}"
+
+    @property
     def up(self) -> bool:
         return self.life is not None
 

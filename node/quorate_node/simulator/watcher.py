@@ -65,7 +65,7 @@ class Watcher:
             await asyncio.sleep(RETRY_S * self._random.random())
 
     async def _stretch(self, life: Life) -> None:
-        stretch = _Open(life.host.name, self._loop.now_ns, self._next_revision)
+        stretch = _Open(life.process.name, self._loop.now_ns, self._next_revision)
         number = -self.record.watch
         life.open_questions[number] = lambda: self._end(stretch, "lost")
         task = self._loop.spawn(life.process, self._serve(life, stretch))

@@ -184,7 +184,7 @@ class Client:
         while True:
             attempts += 1
             host = self._host()
-            member = host.name
+            member = host.process_name
             try:
                 result = await self._caller.ask(host, work)
             except Unanswered as unknown:
@@ -236,15 +236,16 @@ class Client:
         """A read: safe to fail, so an answer that never came is only that."""
         number = self._recorder.begin(self.number, request, **details)
         host = self._host()
+        member = host.process_name
         try:
             result = await self._caller.ask(host, work)
         except Unanswered as unknown:
-            self._recorder.end(number, Outcome.UNKNOWN, member=host.name, error=str(unknown))
+            self._recorder.end(number, Outcome.UNKNOWN, member=member, error=str(unknown))
             return None
         except Rejected as rejected:
-            self._recorder.end(number, Outcome.FAILED, member=host.name, error=rejected.error)
+            self._recorder.end(number, Outcome.FAILED, member=member, error=rejected.error)
             return None
-        self._end(number, result, host.name, 1)
+        self._end(number, result, member, 1)
         return result
 
     # -- leases and sessions --------------------------------------------------------------------------------------------

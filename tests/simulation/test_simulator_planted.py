@@ -1,0 +1,80 @@
+"""Bugs put in on purpose must be found within a few seeds: a simulator that finds nothing wrong with these would prove nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from quorate_node.machine import sessions
+from quorate_node.protocol.raft import lease
+from quorate_node.protocol.ready import Role
+from quorate_node.replica.service import ReadDone
+from quorate_node.replica.service_face import ServiceFace
+from quorate_node.simulator.run import run_seed
+from quorate_node.store.memory_disk import MemoryDisk
+from quorate_node.store.memory_log import MemoryHardState
+
+SEEDS = 120
+
+
+@pytest.fixture(autouse=True)
+def _silence() -> Iterator[None]:
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def found_by(properties: set[str]) -> bool:
+    for seed in range(SEEDS):
+        broken = run_seed(seed).outcome.broken
+        if broken:
+            assert broken in properties, f"seed {seed} found {broken}"
+            return True
+    return False
+
+
+@pytest.mark.timeout(300)
+def test_a_vote_that_is_not_synced_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Term and vote stay in the page cache: power loss forgets them, and a member votes twice."""
+
+    def save(self: MemoryHardState, slot: Any) -> None:
+        self._disk.current["hard_state"] = slot
+
+    monkeypatch.setattr(MemoryHardState, "save", save)
+    assert found_by({"one vote a term", "election safety", "members do not fail", "one-vote-a-term", "terms-never-fall", "progress"})
+
+
+@pytest.mark.timeout(300)
+def test_an_acknowledgement_before_the_sync_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was acknowledged is dropped with the page cache."""
+    monkeypatch.setattr(MemoryDisk, "settle", lambda self: None)
+    assert found_by({"leader completeness", "committed is durable", "state machine safety", "one vote a term", "members do not fail"})
+
+
+@pytest.mark.timeout(300)
+def test_reads_without_a_round_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is asked answers from what it has."""
+
+    def read(self: ServiceFace, consistency: int, done: ReadDone, **_: Any) -> None:
+        asyncio.get_running_loop().call_soon(done, None)
+
+    monkeypatch.setattr(ServiceFace, "read", read)
+    assert found_by({"linearizable", "lease-reads", "stale-reads"})
+
+
+@pytest.mark.timeout(300)
+def test_a_lease_that_is_always_believed_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A leader that was cut off goes on to serve lease reads."""
+    monkeypatch.setattr(lease, "is_valid", lambda core, now_ms: core.role == Role.LEADER)
+    assert found_by({"lease-reads"})
+
+
+@pytest.mark.timeout(300)
+def test_a_session_that_remembers_nothing_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A retried command is carried out twice."""
+    monkeypatch.setattr(sessions, "keep", lambda *_: None)
+    assert found_by({"sessions-exactly-once", "linearizable", "members do not fail"})
