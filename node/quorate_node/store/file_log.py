@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from quorate_node.store.durable_file import sync_directory
 from quorate_node.store.errors import NoSpace, StoreFailed
 from quorate_node.store.log_backend import Evidence, LogBatch
 from quorate_node.store.segment_file import (
@@ -68,6 +69,8 @@ class FileLogBackend:
         except OSError as error:
             raise StoreFailed(f"the log cannot be read: {error}") from error
         try:
+            # A process that died before it synced the directory leaves names that power loss takes away, with all that is written there.
+            sync_directory(self._path)
             # Before anybody notes durably that it was seen: power loss would make a lost batch of one that nobody was told of.
             self._write_last_again(self._scan)
         except OSError as error:

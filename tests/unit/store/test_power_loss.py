@@ -13,12 +13,13 @@ import pytest
 from tests.unit.store.power_lives import LaterExecutor, Lives
 from tests.unit.store.support import quick_parent
 
-SEEDS = 12
+SEEDS = (*range(9), 1026, 1135, 1177)
+"""The last three found something once: a bug shows in a few seeds of a hundred."""
 LIVES = 12
 DRAWS = 5
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_what_was_acknowledged_outlives_the_power(seed: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setattr("quorate_node.store.segment_pool.ThreadPoolExecutor", LaterExecutor)
     random = Random(seed)
