@@ -98,6 +98,7 @@ class Campaign:
 
     def _prepare(self, site: Site) -> None:
         """What members must be started with for the faults of this campaign to be possible at all."""
+        site.recorder = self.recorder
         needs = {fault.needs for fault in self.faults}
         for member in site.everyone:
             if "shim" in needs:

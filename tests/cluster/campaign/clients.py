@@ -120,23 +120,12 @@ async def session_client(urls: Sequence[str], work: Workload, recorder: Recorder
 
 
 async def _create_session(api: Api, urls: Sequence[str], work: Workload, recorder: Recorder) -> int:
-    number, invoked_ns = recorder.begin()
-    request = SessionCreate(SESSION_TTL_MS)
     url = work.generator.choice(urls)
-    result, outcome, error_name = None, Outcome.OK, ""
-    try:
-        result = SessionResult(int((await api.call(url, "POST", "/v1/sessions", {"ttl_ms": str(SESSION_TTL_MS)}))["session"]))
-    except Refused as refused:
-        outcome, error_name = Outcome.FAILED, refused.error
-    except Unknown:
-        outcome, error_name = Outcome.UNKNOWN, "Timeout"
-    completed_ns = NEVER_NS if outcome is Outcome.UNKNOWN else time.monotonic_ns()
-    recorder.record(
-        Operation(
-            number=number, client=work.client, request=request, invoked_ns=invoked_ns, completed_ns=completed_ns, outcome=outcome,
-            member=url, result=result, error=error_name,
-        )
-    )  # fmt: skip
+    call = api.call(url, "POST", "/v1/sessions", {"ttl_ms": str(SESSION_TTL_MS)})
+    request = SessionCreate(SESSION_TTL_MS)
+    result = await recorder.observe_http(
+        call, request, lambda answer: SessionResult(int(answer["session"])), client=work.client, member=url
+    )
     if result is None:
         await asyncio.sleep(AFTER_FAILURE_S)
     return 0 if result is None else result.session

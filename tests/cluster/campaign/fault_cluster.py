@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from quorate.wire.commands import Compact
+from quorate.wire.results import CompactResult
 from tests.cluster.campaign.fault_process import BACK_TIMEOUT_S
 from tests.cluster.campaign.faults import Fault, Skipped, Stroke, Takes
 from tests.cluster.campaign.site import CampaignMember
 from tests.cluster.harness.api import Refused, Unknown
 
 TRIES_S = 90.0
+OPERATOR = 4_000
+"""The nemesis, as a client of the history."""
 GONE = frozenset({"MemberNotFound"})
 
 
@@ -94,10 +98,15 @@ async def compact(stroke: Stroke) -> None:
     keep = int(stroke.parameters["keep_revisions"])
     if revision <= keep:
         raise Skipped(f"the store is at revision {revision}, of which {keep} are kept")
-    try:
-        await stroke.site.ask("POST", "/v1/compact", {"revision": str(revision - keep)})
-    except (Refused, Unknown) as error:
-        stroke.notes.append(str(error)[:120])
+    recorder = stroke.site.recorder
+    assert recorder is not None, "the checkers must know what was compacted"
+    await recorder.observe_http(
+        stroke.site.ask("POST", "/v1/compact", {"revision": str(revision - keep)}),
+        Compact(revision - keep),
+        lambda answer: CompactResult(int(answer["revision"])),
+        client=OPERATOR,
+        member="",
+    )
     stroke.notes.append(f"up to revision {revision - keep}")
 
 

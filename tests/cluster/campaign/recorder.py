@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 from quorate.exceptions import ApiError, QuorateError
 from quorate.wire.results import Event, Result
 from quorate_node.simulator.history import NEVER_NS, Consistency, History, Operation, Outcome, Request
+from tests.cluster.harness.api import Refused, Unknown
 
 OPERATIONS_MAX = 3_000_000
 """About a kilobyte each in memory: beyond this a campaign ends early and says so."""
@@ -69,6 +70,41 @@ class Recorder:
                 revision=getattr(result, "revision", 0) if result is not None else 0,
                 error=error_name,
                 consistency=consistency,
+            )
+        )
+        return result
+
+    async def observe_http(
+        self,
+        call: Awaitable[dict[str, Any]],
+        request: Request,
+        result_of: Callable[[dict[str, Any]], ResultType],
+        *,
+        client: int,
+        member: str,
+    ) -> ResultType | None:
+        """The same for one call of the tests' own HTTP client; `result_of` reads the answer."""
+        number, invoked_ns = self.begin()
+        result: ResultType | None = None
+        error_name, outcome = "", Outcome.OK
+        try:
+            result = result_of(await call)
+        except Refused as refused:
+            outcome, error_name = Outcome.FAILED, refused.error
+        except Unknown:
+            outcome, error_name = Outcome.UNKNOWN, "Timeout"
+        self.record(
+            Operation(
+                number=number,
+                client=client,
+                request=request,
+                invoked_ns=invoked_ns,
+                completed_ns=NEVER_NS if outcome is Outcome.UNKNOWN else time.monotonic_ns(),
+                outcome=outcome,
+                member=member,
+                result=result,
+                revision=getattr(result, "revision", 0) if result is not None else 0,
+                error=error_name,
             )
         )
         return result

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.cluster.campaign.namespaces import Namespaces
+from tests.cluster.campaign.recorder import Recorder
 from tests.cluster.campaign.wires import Wires
 from tests.cluster.harness.api import Refused, Unknown
 from tests.cluster.harness.cluster import ClusterUnderTest
@@ -109,6 +110,8 @@ class Site(ClusterUnderTest):
         self.namespaces = namespaces
         self.wires = Wires(namespaces, seed)
         self.count = count
+        self.recorder: Recorder | None = None
+        """For what the nemesis does that the checkers must know."""
         super().__init__(directory, count, settings=settings)
         self.spares = [self._member(number, directory / f"m{number}") for number in range(count, count + SPARES)]
 
