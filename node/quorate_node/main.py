@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -19,6 +18,7 @@ from quorate_node.config.load import Loaded, load
 from quorate_node.config.model import NodeConfig
 from quorate_node.config.render import render
 from quorate_node.node import Node
+from quorate_node.process_tuning import settle_process, tune_process
 from quorate_node.replica.lone_damage import DiscardRefused
 from quorate_node.store.errors import StoreError
 from quorate_node.telemetry.logs import configure_logging
@@ -33,12 +33,6 @@ EXIT_STOPPED = 1
 EXIT_CONFIGURATION = 2
 EXIT_UNUSABLE = 3
 """The data directory, a port or a certificate cannot be used."""
-SWITCH_INTERVAL_S = 0.0002
-"""The log's thread must get the interpreter back quickly after a sync: with 5 ms, the default, a busy loop delays every commit."""
-
-GARBAGE_THRESHOLDS = (50_000, 20, 100)
-"""How seldom the collector looks for cycles: hardly anything on the hot path makes one, and with Python's defaults the search took 3 %
-of a busy leader's time."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,7 +55,7 @@ def _run(loaded: Loaded) -> int:
     config = loaded.config
     telemetry = Telemetry()
     configure_logging(config.logging.level, config.logging.format, suppressed=telemetry.log_lines_suppressed)
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    tune_process()
     if "QUORATE_FAILPOINTS" in os.environ and not _start_failpoints():
         return EXIT_CONFIGURATION
     try:
@@ -92,10 +86,7 @@ async def _live(config: NodeConfig, telemetry: Telemetry, discard_damaged_from: 
         loop.add_signal_handler(number, ending.set)
     try:
         await node.start()
-        # What a start leaves lives as long as the process: the collector need never look at it again.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*GARBAGE_THRESHOLDS)
+        settle_process()
         await _first(ending.wait, node.replica.stopped.wait)
     finally:
         await _stop_in_time(node, config.shutdown.deadline_ms / 1000)

@@ -43,10 +43,10 @@ class StoreSettings:
     state_memtables_max: int = 3
     state_memtables_total_bytes: int = 64 * MIB
     """Active memtables of all families together: beyond it RocksDB flushes all families at once. Also what a restart must apply again."""
-    state_buffer_writes_max: int = 4_096
+    state_buffer_writes_max: int = 8_192
     """Puts and deletes held back in memory until they go into the state in one batch, in key order. A larger batch costs less a record,
-    and blocks the event loop for longer (1 to 2 us a record)."""
-    state_buffer_bytes_max: int = 4 * MIB
+    and blocks the event loop for longer (about 1 us a record)."""
+    state_buffer_bytes_max: int = 8 * MIB
     """And so many bytes of keys and values. What is held back, a restart applies again, beside what RocksDB has not flushed."""
     state_level0_files: int = 10
     """Flushed files before the first compaction: fewer rewrites, for a few more bloom filters a read looks at."""
