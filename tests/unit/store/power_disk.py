@@ -189,9 +189,6 @@ def recorded(disk: PowerDisk) -> Iterator[None]:
             file.sync(offset, offset + len(content))
         return len(content)
 
-    def pwrite(descriptor: int, content: bytes, offset: int) -> int:
-        return pwritev(descriptor, [content], offset)
-
     def resized(descriptor: int, size: int) -> None:
         if disk.call():
             raise PowerLost
@@ -222,7 +219,7 @@ def recorded(disk: PowerDisk) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         for name, call in {
-            "open": opened, "pwritev": pwritev, "pwrite": pwrite, "ftruncate": resized, "posix_fallocate": allocated,
+            "open": opened, "pwritev": pwritev, "pwrite": lambda number, content, offset: pwritev(number, [content], offset), "ftruncate": resized, "posix_fallocate": allocated,
             "fsync": synced, "fdatasync": synced, "rename": renamed, "unlink": unlinked,
         }.items():  # fmt: skip
             patch.setattr(os, name, call)
