@@ -219,7 +219,8 @@ def recorded(disk: PowerDisk) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         for name, call in {
-            "open": opened, "pwritev": pwritev, "pwrite": lambda number, content, offset: pwritev(number, [content], offset), "ftruncate": resized, "posix_fallocate": allocated,
+            "open": opened, "pwritev": pwritev, "pwrite": lambda number, content, offset: pwritev(number, [content], offset),
+            "ftruncate": resized, "posix_fallocate": allocated,
             "fsync": synced, "fdatasync": synced, "rename": renamed, "unlink": unlinked,
         }.items():  # fmt: skip
             patch.setattr(os, name, call)
