@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from quorate.wire.commands import LeaseRevoke, Put, Txn
@@ -33,10 +33,13 @@ class _Union:
             self._parent[self.find(name)] = self.find(names[0])
 
 
-def objects_of(moves: Iterable[Move]) -> Iterator[tuple[list[bytes], list[Move]]]:
-    """(keys, moves) of each object, in the order of their first moves; a lease that a key has may end, as a move of its own."""
+def objects_of(moves: Iterable[Move], ended: Mapping[int, int]) -> Iterator[tuple[list[bytes], list[Move]]]:
+    """(keys, moves) of each object, in the order of their first moves; a lease that a key has may end, as a move of its own.
+
+    `ended`: the revision at which it seems to have done so.
+    """
     known = list(moves)
-    ends = _ends_of_leases(known)
+    ends = _ends_of_leases(known, ended)
     universe = sorted({key for move in known for key, _ in looked_at(move.request)})
     union = _Union()
     touched = [_names(move.request, universe) for move in known]
@@ -77,7 +80,7 @@ def leases_of(request: object) -> Iterator[int]:
             yield from leases_of(operation.put or operation.txn)
 
 
-def _ends_of_leases(moves: list[Move]) -> dict[bytes, Move]:
+def _ends_of_leases(moves: list[Move], ended: Mapping[int, int]) -> dict[bytes, Move]:
     """Each lease that a key may have ends once, at any time since, or never."""
     ends: dict[bytes, Move] = {}
     for move in moves:
@@ -86,7 +89,8 @@ def _ends_of_leases(moves: list[Move]) -> dict[bytes, Move]:
         for lease in leases_of(move.request):
             name = b"l%d" % lease
             if name not in ends or ends[name].invoked_ns > move.invoked_ns:
+                hint = 2 * ended[lease] if lease in ended else NEVER_NS
                 ends[name] = move._replace(
-                    request=LeaseRevoke(lease), result=None, completed_ns=NEVER_NS, required=False, hint=NEVER_NS, operation=None
+                    request=LeaseRevoke(lease), result=None, completed_ns=NEVER_NS, required=False, hint=hint, operation=None
                 )
     return ends

@@ -44,7 +44,8 @@ class Move(NamedTuple):
 def linearizable_by_search(evidence: Evidence, steps_max: int = STEPS_MAX) -> int:
     """Raises `Violated`, and `Undecided` when some object needs more than the steps that are left and none was found to be wrong."""
     judged, steps_left, too_hard = 0, steps_max, ""
-    for keys, operations in objects_of(_moves(evidence)):
+    known = places(evidence)
+    for keys, operations in objects_of(_moves(evidence, known), known.leases):
         name = wording.interval(keys[0], b"") + (f" and {len(keys) - 1} keys with it" if len(keys) > 1 else "")
         if len(operations) > OPERATIONS_MAX:
             too_hard = f"{name}: {len(operations)} operations, the limit is {OPERATIONS_MAX}"
@@ -62,10 +63,10 @@ def linearizable_by_search(evidence: Evidence, steps_max: int = STEPS_MAX) -> in
     return judged
 
 
-def _moves(evidence: Evidence) -> Iterator[Move]:
+def _moves(evidence: Evidence, known_places: Places) -> Iterator[Move]:
     """What the search judges; leases that may expire are moves of their own, at any time since a key first had them."""
     jumps = evidence.history.rules.clocks_jump
-    made = places(evidence)
+    made = known_places.operations
     for operation in evidence.operations:
         if not judgeable(operation.request) or not is_linearizable(operation, clocks_jump=jumps):
             continue
@@ -79,15 +80,24 @@ def _moves(evidence: Evidence) -> Iterator[Move]:
         yield Move(operation.request, operation.result if known else None, operation.invoked_ns, end_ns, known, place, operation)
 
 
-def places(evidence: Evidence) -> dict[int, int]:
-    """Number of an operation -> the revision that it made, as far as the fast checker can tell: hints only."""
+class Places(NamedTuple):
+    """Who made which revision, as far as the fast checker can tell. Hints only."""
+
+    operations: dict[int, int]
+    """By number."""
+    leases: dict[int, int]
+    """Where each ended."""
+
+
+def places(evidence: Evidence) -> Places:
     try:
         found = {operation.number: revision for revision, operation in evidence.claims.items()}
-        if evidence.replay.complete:
-            found.update(Attribution(evidence).made)
+        if not evidence.replay.complete:
+            return Places(found, {})
+        attribution = Attribution(evidence)
     except Violated:
-        return {}
-    return found
+        return Places({}, {})
+    return Places(found | attribution.made, {lease: revision for revision, lease in attribution.ends_of_leases.items()})
 
 
 class Found(NamedTuple):

@@ -46,7 +46,7 @@ class Stretch:
 
     @property
     def follows(self) -> bool:
-        """Whether it went on after what came before (else the client asked for the same again, or for now)."""
+        """Whether it went on after what came before (else the client asked for the same again, or from the present on)."""
         return self.record.start_revision > self.last_before
 
     def expected(self, low: int, high: int) -> list[tuple[int, bytes, KeyValue | None]]:

@@ -76,7 +76,7 @@ class Store:
         return revision
 
     def expire(self, now_s: float) -> None:
-        for lease, deadline_s in sorted(self.deadlines_s.items()):
+        for lease, deadline_s in sorted(self.deadlines_s.items(), key=lambda each: (each[1], each[0])):
             if deadline_s < now_s:
                 del self.deadlines_s[lease]
                 keys = [kv.key for kv in self.state.values() if kv.lease == lease]
