@@ -2,7 +2,7 @@
 
     python -m tests.cluster.campaign.emulator SEED NAME=ADDRESS ...
 
-It makes the devices, says `ready`, and then takes a JSON object a line: {"source": 0, "target": 1, "impairment": {...}}, answered by
+It makes the devices, says `ready`, and then takes a JSON list a line, of {"source": 0, "target": 1, "impairment": {...}}, answered by
 `ok`. Packets come in whole (IPv4), so that TCP meets real loss, delay and reordering and not a proxy's orderly stream. It ends with
 its standard input, and the devices with it.
 """
@@ -61,7 +61,9 @@ class Emulator:
                     line = sys.stdin.readline()
                     if not line:
                         return
-                    self._command(json.loads(line))
+                    for command in json.loads(line):
+                        self._command(command)
+                    print("ok", flush=True)
                 else:
                     self._read(key.fd)
             self._deliver(time.monotonic())
@@ -72,7 +74,6 @@ class Emulator:
         assert isinstance(given, dict)
         generator = random.Random(f"{self._seed}/{source}/{target}/{self._count}")
         self._wires[self._addresses[source], self._addresses[target]] = Wire(Impairment(**given), generator)
-        print("ok", flush=True)
 
     def _read(self, tun: int) -> None:
         for _ in range(BURST_PACKETS):

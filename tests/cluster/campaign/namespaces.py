@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -143,14 +144,17 @@ class Namespaces:
         self.inside(number, "sh", "-c", "for i in all wire eth0; do echo 0 >/proc/sys/net/ipv4/conf/$i/rp_filter; done")
         ip("-n", name, "link", "set", "wire", "mtu", "1500", "up")
 
-    def through_wire(self, source: int, target: int) -> None:
-        """What `source` sends to `target` goes through the emulator from now on, that of open connections too."""
-        words = (f"{self.address(target)}/32", "dev", "wire", "src", self.address(source))
-        ip("-n", self.name(source), "route", "replace", *words)
-
-    def direct(self, source: int, target: int) -> None:
-        with contextlib.suppress(RuntimeError):  # it went directly already
-            ip("-n", self.name(source), "route", "del", f"{self.address(target)}/32", "dev", "wire")
+    def route(self, source: int, targets: Mapping[int, bool]) -> None:
+        """What `source` sends to a target goes through the emulator from now on (True) or over the bridge, on open connections too."""
+        lines = []
+        for target, through_wire in targets.items():
+            address = f"{self.address(target)}/32"
+            way = f"replace {address} dev wire src {self.address(source)}" if through_wire else f"del {address} dev wire"
+            lines.append(f"route {way}\n")
+        done = subprocess.run(
+            ["ip", "-n", self.name(source), "-force", "-batch", "-"], input="".join(lines), capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"ip -batch in {self.name(source)}: {done.stderr.strip()}\n{''.join(lines)}"
 
     def remove(self) -> None:
         _remove(self._prefix)
