@@ -73,6 +73,8 @@ class Replica:
         self.damage = ""
         """What is damaged, in words, while an operator must decide what becomes of it."""
         self._announced = -1
+        self._peers_due = False
+        """Members were applied while more was committed: whom to give up is decided when all of it is applied."""
         self._was_member = False
         """Its own addition was applied in this life: only then does its absence mean that it was removed."""
         self._stopping = False
@@ -162,18 +164,23 @@ class Replica:
             await asyncio.Event().wait()  # Until this process is stopped: the decision comes with a new start.
 
     def _on_applied(self, index: int) -> None:
+        member = self._member
+        if self._peers_due and member is not None and not self._engine_is_behind(member.machine):
+            self._set_peers(member.machine, member.machine.configuration)
         self.applied(index)
 
     def _set_peers(self, machine: Machine, configuration: Configuration) -> None:
         """Speak to whoever is a member; an empty learner keeps the addresses that it was given with its identity."""
-        if not machine.members:
-            return
-        if self._stopping:
+        if not machine.members or self._stopping:
             return
         self._was_member = self._was_member or self.member_id in machine.members
         present = {record.member_id: record.peer_url for record in machine.members.values() if record.member_id != self.member_id}
         if self._engine_is_behind(machine):
-            return  # An old configuration, applied again after a restart: newer addresses are known already.
+            # Perhaps an old configuration, applied again after a restart: newer addresses may be known, and are not given up for it.
+            self._peers_due = True
+            self._addresses.use({**present, **self._addresses.known})
+            return
+        self._peers_due = False
         self._addresses.use(present)
         self._admission.forget_absent({*present, self.member_id})
         if self.member_id not in machine.members and self._was_member:
