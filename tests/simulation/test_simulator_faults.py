@@ -12,7 +12,7 @@ from quorate_node.simulator.options import FaultOptions, NetworkOptions, Options
 from quorate_node.simulator.run import run_seed
 
 NONE = FaultOptions(
-    **{name: 0.0 for name in FaultOptions.__struct_fields__ if not name.endswith("_max")},  # type: ignore[arg-type]
+    **{name: 0.0 for name in FaultOptions.__struct_fields__ if not name.endswith("_max")},
     down_ms_max=300,
     pause_ms_max=1_000,
     partition_ms_max=1_500,
