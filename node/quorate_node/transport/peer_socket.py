@@ -181,7 +181,10 @@ class PeerSocket(asyncio.Protocol):
             if size <= JOINED_BYTES_MAX:
                 self._write(header + frame)
             else:
-                self._transport.writelines((header, frame))
+                # Not `writelines`: asyncio's in Python 3.12.0 to 3.12.8 and 3.13.0 to 3.13.1 never pauses its protocol (CVE-2024-12254),
+                # and what a slow peer does not read would heap up without a bound. uvloop sends both in one system call all the same.
+                self._write(header)
+                self._write(frame)
         except RuntimeError as error:
             # What uvloop says of a transport that was closed by others and has not told us yet.
             raise ConnectionResetError("the connection is closed") from error
