@@ -44,8 +44,12 @@ class PeerAddresses:
         """Speak to these from now on, and after a restart."""
         self._transport.set_peers(peers)
         if peers != self.known:
-            self.known = dict(peers)
-            self._records.save("peers", msgspec.msgpack.encode(self.known))
+            self.keep(peers)
+
+    def keep(self, peers: Mapping[int, str]) -> None:
+        """Durable on return; they are spoken to when they are used, or after a restart."""
+        self.known = dict(peers)
+        self._records.save("peers", msgspec.msgpack.encode(self.known))
 
     def heard(self, member_id: int) -> None:
         """A message of this member came. On the hot path: nothing but a look where it is known."""

@@ -112,10 +112,12 @@ class Replica:
             await found_cluster(self._storage, self._settings, self._environment.random, self._token_hash)
         else:
             await self._storage.clear_state()
-            await self._storage.adopt(answer.cluster_id, answer.member_id)
-            # failpoint: join.after_identity, awaited
             self._remember_token(answer.token_hash)
             others = {member_id: url for member_id, url in answer.peers.items() if member_id != answer.member_id}
+            self._addresses.keep(others)
+            # Last, as commit: a member that knew who it is and nobody's address could never answer its leader.
+            await self._storage.adopt(answer.cluster_id, answer.member_id)
+            # failpoint: join.after_identity, awaited
             self._addresses.use(others)
         self._admission.cluster_id = self._storage.cluster_id
         logger.info("member %d of cluster %d", self._storage.member_id, self._storage.cluster_id)

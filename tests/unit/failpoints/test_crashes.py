@@ -1,0 +1,26 @@
+"""Members that die between two steps of their lives, in one process: what they do when they are started again."""
+
+from __future__ import annotations
+
+import pytest
+
+from quorate_node.failpoints import Failpoints
+from tests.unit.replica.network import LocalCluster, Node
+from tests.unit.replica.test_cluster import get, put
+
+
+@pytest.mark.parametrize("place", ["join.before_request", "join.after_answer", "identity.before_write", "join.after_identity"])
+async def test_a_joiner_that_dies_and_comes_back_is_led_by_its_leader(place: str, failpoints: Failpoints) -> None:
+    async with LocalCluster(1) as cluster:
+        await cluster.formed()
+        await cluster.nodes[0].service.execute(put(b"key", b"value"))
+        failpoints.configure(place, "1*error")
+        joiner = Node(cluster, 2)
+        cluster.nodes.append(joiner)
+        await joiner.start()
+        await cluster.until(lambda: joiner.replica.stopped_because is not None)
+        await joiner.crash()
+        await joiner.start()
+        await cluster.formed()
+        assert await get(joiner, b"key") == b"value"
+        assert len(cluster.nodes[0].service.machine.members) == 2, "it is the same member, not a third one"
