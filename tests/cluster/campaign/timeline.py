@@ -42,6 +42,9 @@ KINDS = {
     "maintenance": "#7a8a99",
 }
 BINS_MAX = 240
+DPI = 100
+CHARACTER_INCHES = 0.056
+"""Of a label's letters: a label that would run into the one before it is left out, its bar is not."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ def draw(run: Run, stretches: Sequence[Stretch], faults: Sequence[Fault], path: 
     members = sorted({stretch.member for stretch in stretches})
     width = min(48.0, max(18.0, run.ended_s / 14))
     heights = [0.42 * len(members) + 0.4, 0.36 * len(kinds) + 0.4, 2.2, 2.2]
-    figure, axes = plt.subplots(4, 1, figsize=(width, sum(heights) + 1.6), sharex=True, gridspec_kw={"height_ratios": heights})
+    figure, axes = plt.subplots(4, 1, figsize=(width, sum(heights) + 1.6), sharex=True, dpi=DPI, gridspec_kw={"height_ratios": heights})
     figure.suptitle(_title(run), x=0.01, ha="left", fontsize=13, fontweight="bold", color="#c0392b" if run.violated else "#222222")
     table = availability(run)
     _members(axes[0], members, stretches)
@@ -74,7 +77,7 @@ def draw(run: Run, stretches: Sequence[Stretch], faults: Sequence[Fault], path: 
         each.spines[["top", "right"]].set_visible(False)
     axes[1].text(run.faults_until_s, -0.75, " quiet", color="#2b8a3e", fontsize=8, va="center", clip_on=False)
     figure.tight_layout(rect=(0, 0, 1, 0.985))
-    figure.savefig(path, dpi=100)
+    figure.savefig(path, dpi=DPI)
     plt.close(figure)
 
 
@@ -102,7 +105,7 @@ def _members(axes: Axes, members: Sequence[str], stretches: Sequence[Stretch]) -
 
 def _faults(axes: Axes, kinds: Sequence[str], run: Run, kind_of: dict[str, str]) -> None:
     ends_s: dict[str, float] = dict.fromkeys(kinds, -1.0)
-    room_s = run.ended_s / 45
+    character_s = CHARACTER_INCHES * run.ended_s / (axes.get_window_extent().width / DPI)
     for action in run.actions:
         if action.began_s is None or action.outcome == "skipped":
             continue
@@ -115,7 +118,7 @@ def _faults(axes: Axes, kinds: Sequence[str], run: Run, kind_of: dict[str, str])
             whom = "" if len(action.victims) > 2 else " " + ",".join(action.victims)
             label = f"{'FAILED ' if failed else ''}{action.planned.fault}{whom}"
             axes.text(action.began_s, kinds.index(kind), f" {label}", fontsize=6.5, va="center", color="#111111", clip_on=True)
-            ends_s[kind] = action.began_s + room_s * (0.35 + len(label) / 12)
+            ends_s[kind] = action.began_s + character_s * (len(label) + 2)
     axes.set_yticks(range(len(kinds)), kinds)
     axes.set_ylim(len(kinds) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
