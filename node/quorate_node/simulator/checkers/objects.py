@@ -33,10 +33,10 @@ class _Union:
             self._parent[self.find(name)] = self.find(names[0])
 
 
-def objects_of(moves: Iterable[Move], ended: Mapping[int, int]) -> Iterator[tuple[list[bytes], list[Move]]]:
+def objects_of(moves: Iterable[Move], ended: Mapping[int, list[int]]) -> Iterator[tuple[list[bytes], list[Move]]]:
     """(keys, moves) of each object, in the order of their first moves; a lease that a key has may end, as a move of its own.
 
-    `ended`: the revision at which it seems to have done so.
+    `ended`: for each time that it may have, the revision at which it seems to have done so.
     """
     known = list(moves)
     ends = _ends_of_leases(known, ended)
@@ -52,10 +52,10 @@ def objects_of(moves: Iterable[Move], ended: Mapping[int, int]) -> Iterator[tupl
             root = union.find(names[0])
             objects.setdefault(root, []).append(move)
             keys.setdefault(root, {}).update(dict.fromkeys(name[1:] for name in names if name[:1] == b"k"))
-    for name, end in ends.items():
-        objects[union.find(name)].append(end)
-    for root, several in objects.items():
-        yield sorted(keys[root]) or [b"(a lease)"], several
+    for name, several in ends.items():
+        objects[union.find(name)] += several
+    for root, joined in objects.items():
+        yield sorted(keys[root]) or [b"(a lease)"], joined
 
 
 def _names(request: object, universe: list[bytes]) -> list[bytes]:
@@ -80,17 +80,17 @@ def leases_of(request: object) -> Iterator[int]:
             yield from leases_of(operation.put or operation.txn)
 
 
-def _ends_of_leases(moves: list[Move], ended: Mapping[int, int]) -> dict[bytes, Move]:
-    """Each lease that a key may have ends once, at any time since, or never."""
-    ends: dict[bytes, Move] = {}
+def _ends_of_leases(moves: list[Move], ended: Mapping[int, list[int]]) -> dict[bytes, list[Move]]:
+    """A lease that a key may have ends at any time since, once for every time that it was granted, or never."""
+    first: dict[int, Move] = {}
     for move in moves:
-        if isinstance(move.request, LeaseRevoke):
-            continue
-        for lease in leases_of(move.request):
-            name = b"l%d" % lease
-            if name not in ends or ends[name].invoked_ns > move.invoked_ns:
-                hint = 2 * ended[lease] if lease in ended else NEVER_NS
-                ends[name] = move._replace(
-                    request=LeaseRevoke(lease), result=None, completed_ns=NEVER_NS, required=False, hint=hint, operation=None
-                )
+        if not isinstance(move.request, LeaseRevoke):
+            for lease in leases_of(move.request):
+                first.setdefault(lease, move)
+                first[lease] = min(first[lease], move, key=lambda each: each.invoked_ns)
+    ends: dict[bytes, list[Move]] = {}
+    for lease, move in first.items():
+        end = move._replace(request=LeaseRevoke(lease), result=None, completed_ns=NEVER_NS, required=False, hint=NEVER_NS, operation=None)
+        places = ended.get(lease) or [NEVER_NS]
+        ends[b"l%d" % lease] = [end._replace(hint=min(2 * place, NEVER_NS)) for place in places]
     return ends

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from quorate.wire.commands import LeaseRevoke
-from quorate.wire.results import Failure, Result
+from quorate.wire.commands import LeaseGrant, LeaseRevoke
+from quorate.wire.results import Failure, LeaseResult, Result
 from quorate_node.simulator.checkers import wording
 from quorate_node.simulator.checkers.attribution import Attribution, may_write
 from quorate_node.simulator.checkers.evidence import Evidence, is_linearizable, may_have_happened
@@ -85,19 +85,31 @@ class Places(NamedTuple):
 
     operations: dict[int, int]
     """By number."""
-    leases: dict[int, int]
-    """Where each ended."""
+    leases: dict[int, list[int]]
+    """For each end that a lease may have had, the revision at which it seems to have been; `NEVER_NS` where none does."""
 
 
 def places(evidence: Evidence) -> Places:
     try:
         found = {operation.number: revision for revision, operation in evidence.claims.items()}
         if not evidence.replay.complete:
-            return Places(found, {})
+            return Places(found, _ends(evidence, {}))
         attribution = Attribution(evidence)
     except Violated:
-        return Places({}, {})
-    return Places(found | attribution.made, {lease: revision for revision, lease in attribution.ends_of_leases.items()})
+        return Places({}, _ends(evidence, {}))
+    return Places(found | attribution.made, _ends(evidence, attribution.ends_of_leases))
+
+
+def _ends(evidence: Evidence, seen: dict[int, int]) -> dict[int, list[int]]:
+    """A lease may end as often as it was granted: its number may be given anew."""
+    found: dict[int, list[int]] = {}
+    for revision, lease in seen.items():
+        found.setdefault(lease, []).append(revision)
+    for operation in evidence.operations:
+        if isinstance(operation.request, LeaseGrant) and operation.outcome is not Outcome.FAILED:
+            lease = operation.result.lease if isinstance(operation.result, LeaseResult) else operation.request.lease
+            found.setdefault(lease, []).append(NEVER_NS)
+    return found
 
 
 class Found(NamedTuple):

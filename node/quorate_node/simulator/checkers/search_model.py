@@ -28,14 +28,15 @@ def frozen(state: State) -> tuple[tuple[bytes, Cell], ...]:
 
 
 def judgeable(request: object) -> bool:
-    """False for what depends on revisions: reads of the past and filters by revision."""
+    """False for reads that depend on revisions (of the past, filtered or sorted by them), and for what touches no key.
+
+    A transaction counts with such a read in it, too: it writes, and the read may then show anything.
+    """
     if isinstance(request, Range):
         filters = request.min_mod_revision or request.max_mod_revision or request.min_create_revision or request.max_create_revision
         sorts = request.sort_target in (SortTarget.CREATE, SortTarget.MODIFY)
         return not (request.revision or filters or sorts)
-    if isinstance(request, Txn):
-        return all(judgeable(each.put or each.delete_range or each.range or each.txn) for each in (*request.success, *request.failure))
-    return isinstance(request, Put | DeleteRange | LeaseRevoke)
+    return isinstance(request, Put | DeleteRange | Txn | LeaseRevoke)
 
 
 def after(state: State, request: object, result: Result | None) -> Iterator[State]:
@@ -45,7 +46,7 @@ def after(state: State, request: object, result: Result | None) -> Iterator[Stat
     elif isinstance(request, DeleteRange):
         yield from _delete(state, request, result)
     elif isinstance(request, Range):
-        if result is None or _shows(state, request, result):
+        if result is None or not judgeable(request) or _shows(state, request, result):
             yield state
     elif isinstance(request, Txn):
         yield from _txn(state, state, request, result)
