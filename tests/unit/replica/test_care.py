@@ -13,6 +13,7 @@ from quorate_node.machine.kv import KeyValueMachine
 from quorate_node.protocol.message import SnapshotMetadata
 from quorate_node.replica.housekeeping import Diverged
 from quorate_node.replica.service import Consistency, ServiceError
+from quorate_node.replica.storage import Storage
 
 from .network import LocalCluster
 from .test_cluster import get, put
@@ -87,8 +88,18 @@ async def test_a_failed_sync_stops_the_member_and_the_others_go_on() -> None:
         assert await rest[0].service.execute(put(b"after", b"v"))
 
 
-async def test_compaction_leaves_a_log_alone_whose_place_a_snapshot_takes() -> None:
+async def test_compaction_leaves_a_log_alone_whose_place_a_snapshot_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     """A snapshot's state is swapped in before its log begins: in between the state is far ahead of the log."""
+    swap, ahead = Storage.swap_state, []
+
+    async def swap_and_compact(storage: Storage, metadata: SnapshotMetadata) -> None:
+        await swap(storage, metadata)
+        ahead.append(storage.log.last_index() < metadata.index)
+        member = behind.replica.member
+        assert member is not None
+        await member.housekeeping._compact()
+
+    monkeypatch.setattr(Storage, "swap_state", swap_and_compact)
     changes = {"compact_every_entries": 20, "log_keep_entries": 5, "compact_check_ms": 50}
     async with LocalCluster(3, **changes) as cluster:
         await cluster.formed()
@@ -98,31 +109,31 @@ async def test_compaction_leaves_a_log_alone_whose_place_a_snapshot_takes() -> N
             await cluster.leader().service.execute(put(b"k%d" % number, b"v"))
         await cluster.until(lambda: cluster.leader().service.status().first_index > behind.disk_last_index())
         await behind.start()
-        await cluster.until(lambda: behind.replica.member is not None)
-        member, storage = behind.replica.member, cast(Any, behind.storage)
+        await cluster.until(lambda: behind.replica.member is not None and behind.service.status().first_index > 20)
+        assert ahead and all(ahead)
+        assert behind.replica.stopped_because is None
+
+
+async def test_compaction_lets_a_log_be_that_begins_later_already() -> None:
+    """The state's flush takes a while, in which a snapshot may be installed: then there is nothing to compact any more."""
+    async with LocalCluster(1, compact_every_entries=20, log_keep_entries=5, compact_check_ms=3_600_000) as cluster:
+        await cluster.formed()
+        node = cluster.leader()
+        for number in range(40):
+            await node.service.execute(put(b"k%d" % number, b"v"))
+        member, storage = node.replica.member, cast(Any, node.storage)
         assert member is not None
-        swap, flush, between = storage.swap_state, storage.flush_state, []
-
-        async def swap_and_compact(metadata: SnapshotMetadata) -> None:
-            await swap(metadata)
-            between.append(storage.log.last_index() < metadata.index)
-            await member.housekeeping._compact()
-
-        storage.swap_state = swap_and_compact
-        await cluster.until(lambda: behind.service.status().first_index > 20)
-        assert between == [True] and behind.replica.stopped_because is None
+        flush = storage.flush_state
 
         async def flush_and_reset() -> None:
             await flush()
-            machine = behind.service.machine
-            metadata = SnapshotMetadata(machine.applied_index, machine.applied_term, machine.configuration, machine.chain)
-            await storage.reset_log(metadata)
+            machine = node.service.machine
+            await storage.reset_log(SnapshotMetadata(machine.applied_index, machine.applied_term, machine.configuration, machine.chain))
 
-        for number in range(30):
-            await cluster.leader().service.execute(put(b"k%d" % number, b"v"))
         storage.flush_state = flush_and_reset
         await member.housekeeping._compact()
-        assert behind.replica.stopped_because is None
+        assert storage.log.first_index() == node.service.machine.applied_index + 1
+        assert node.replica.stopped_because is None
 
 
 async def test_a_state_is_never_flushed_while_a_snapshot_takes_its_place() -> None:
