@@ -59,6 +59,33 @@ the seventh time.
 An awaited place suspends only beside an `await` that is there without it, so no failpoint tries an interleaving that production
 cannot have.
 
+## What they cost
+
+Off: nothing, the bytecode is that of a source without them. A flag asked at each place would take 3 ns and a branch that no test of
+the production program takes. On, a place that is not set takes 60 ns without a registry and 350 ns with one (Python 3.11, one core
+of a shared machine), and about 0.3 s more to load the modules; so no place is reached once a command, only once a batch, frame, sync
+or step.
+
+## In one process
+
+The simulator and the unit tests make their own registry. `effects` says what sleeping, showing and dying mean there:
+
+```python
+from quorate_node.failpoints import Failpoints, instrument, use, within
+
+instrument()                                    # before any other room is imported
+failpoints = Failpoints(effects, Random(seed))  # hits are counted in failpoints.hits
+use(failpoints)                                 # for the process; within(failpoints): for the tasks begun inside, as of one member
+failpoints.configure("engine.before_apply", "3*off->1*panic")
+```
+
+With the same effects and seed it does the same again: it draws one number for each percentage that it asks.
+
+## Disks
+
+What happens below the program, a sync that the kernel holds up or fails, is not for failpoints: `tests/cluster/shim/disk_fault.py`
+puts a library before the process' own system calls, and can delay, fail and tear them.
+
 ## The places
 
 """
