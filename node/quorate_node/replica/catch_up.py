@@ -72,6 +72,13 @@ class _Served:
             self._application_source.close()
 
 
+def _is_of_use(served: _Served, member_id: int, index_min: int) -> bool:
+    """The log continues it, or the follower would need another one at once; and it knows the follower, which would refuse it else."""
+    metadata = served.source.metadata
+    configuration = metadata.configuration
+    return metadata.index >= index_min and member_id in (*configuration.voters, *configuration.learners, *configuration.voters_outgoing)
+
+
 class SnapshotServer:
     """The sender's side: one pinned snapshot serves all who ask for its index; it is let go when nobody has asked for a while."""
 
@@ -109,17 +116,15 @@ class SnapshotServer:
         self._transport.send([message])
 
     def _usable(self, member_id: int, index_min: int) -> _Served | None:
-        """A pinned snapshot that the log still continues, or the follower would need another one as soon as it has it.
-
-        Pins hold back RocksDB's clean-up: when as many as allowed are held, the newest serves newcomers too.
-        """
-        served = self._served.get(self._followers.pop(member_id, 0))
-        if served is not None and served.source.metadata.index >= index_min:
+        """A pinned snapshot that is of use to this follower. Pins hold back RocksDB's clean-up: when as many as allowed are held, the
+        newest serves newcomers too."""
+        served = self._served.get(self._followers.pop(member_id, 0)) or self._served.get(self._machine().applied_index)
+        if served is not None and _is_of_use(served, member_id, index_min):
             return served
         if len(self._served) < self._settings.snapshot_sources_max:
             return None
         newest = max(self._served)
-        if newest >= index_min:
+        if _is_of_use(self._served[newest], member_id, index_min):
             return self._served[newest]
         self._close(min(self._served))
         return None

@@ -18,8 +18,8 @@ from quorate_node.transport.interface import PeerRefused, Transport
 
 
 class Source:
-    def __init__(self, index: int) -> None:
-        self.metadata = SnapshotMetadata(index, 1, Configuration())
+    def __init__(self, index: int, members: tuple[int, ...]) -> None:
+        self.metadata = SnapshotMetadata(index, 1, Configuration(voters=members))
         self.closed = False
 
     def manifest(self) -> bytes | None:
@@ -42,6 +42,7 @@ class Leader:
 
     def __init__(self, **settings: int) -> None:
         self.applied_index = 10
+        self.members: tuple[int, ...] = (1, 2, 3)
         self.sources: list[Source] = []
         self.offered: list[int] = []
         self.gave_up: list[int] = []
@@ -54,7 +55,7 @@ class Leader:
         )
 
     def open_snapshot(self) -> Source:
-        self.sources.append(Source(self.applied_index))
+        self.sources.append(Source(self.applied_index, self.members))
         return self.sources[-1]
 
     def send(self, messages: Sequence[Message]) -> None:
@@ -88,6 +89,20 @@ async def test_a_newcomer_makes_the_oldest_pin_go_when_none_is_of_use() -> None:
     assert leader.offer(3, log_begins_after=25) == 30
     assert leader.sources[0].closed
     assert leader.gave_up == [2]
+
+
+async def test_a_snapshot_from_before_a_member_came_is_not_offered_to_it() -> None:
+    """It refuses what does not know it, and would be offered it for ever."""
+    leader = Leader(snapshot_sources_max=1)
+    assert leader.offer(2, log_begins_after=5) == 10
+    leader.applied_index, leader.members = 12, (1, 2, 3, 4)
+    assert leader.offer(4, log_begins_after=5) == 12
+
+
+async def test_what_is_pinned_at_an_index_is_pinned_once() -> None:
+    leader = Leader()
+    assert leader.offer(2, log_begins_after=5) == leader.offer(3, log_begins_after=5) == 10
+    assert len(leader.sources) == 1
 
 
 async def test_a_source_that_closed_itself_is_replaced() -> None:
