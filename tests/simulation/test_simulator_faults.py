@@ -33,8 +33,8 @@ def world(seed: int = 3, *, network: dict[str, object] | None = None, **rates: f
         election_timeout_ms=200,
         compact_every_entries=30,
         log_keep_entries=5,
-        network=msgspec.structs.replace(NETWORK, **(network or {})),  # type: ignore[arg-type]
-        faults=msgspec.structs.replace(NONE, **rates),  # type: ignore[arg-type]
+        network=msgspec.structs.replace(NETWORK, **(network or {})),
+        faults=msgspec.structs.replace(NONE, **rates),
     )
 
 

@@ -32,6 +32,8 @@ class SimulatedDisk(MemoryDisk):
         super().__init__()
         self.staging = staging
         self.stalled_until_ns = 0
+        self.at_write: Callable[[], None] | None = None
+        """Called once, when the next write has reached the page cache and is not synced."""
 
     def lose_power(self, random: Random) -> tuple[int, int]:
         """Of the writes under way some prefix had reached the disk. Returns (kept, lost)."""
@@ -132,6 +134,9 @@ class SimulatedLogSync:
             outcome = error
         else:
             self._observe(batches)
+            at_write, self._disk.at_write = self._disk.at_write, None
+            if at_write is not None:
+                at_write()
         stall_ns = max(0, self._disk.stalled_until_ns - self._loop.now_ns)
         self._loop.after(stall_ns + self._part_ns(), self._process, self._end, outcome)
 

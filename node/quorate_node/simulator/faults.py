@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from random import Random
 
 from quorate_node.machine.interface import Machine
@@ -107,9 +108,22 @@ class Faults:
         host = self._some(self._up())
         if host is None:
             return False
-        host.kill(power=True)
-        self._down_for(host)
+        if self._random.random() < 0.5:
+            self._trace.event("power goes at the next write", host.name)
+            host.disk.at_write = partial(self._lose_power_later, host)
+        else:
+            self._lose_power(host)
         return True
+
+    def _lose_power_later(self, host: Host) -> None:
+        """In the middle of a write: what is not synced is in doubt."""
+        within_ns = self._options.disk.sync_us_mean * 1_000
+        self._loop.after(self._random.randrange(within_ns), self._loop.world, self._lose_power, host)
+
+    def _lose_power(self, host: Host) -> None:
+        if host.up and not self.over:
+            host.kill(power=True)
+            self._down_for(host)
 
     def _power_loss_all(self) -> bool:
         for host in self._up():
@@ -205,8 +219,9 @@ class Faults:
         return True
 
     def _may_harm(self, host: Host) -> bool:
-        """One copy at a time, and only where two others are left to vote."""
-        return not any(other.impaired for other in self._hosts) and len(voters_seen(self._hosts)) >= 3 and is_voter(host)
+        """One copy at a time, and only where two others are left to vote, which have all of the data: a witness has none."""
+        whole = not any(other.impaired or other.witness for other in self._hosts)
+        return whole and len(voters_seen(self._hosts)) >= 3 and is_voter(host)
 
     def _damage_record(self) -> bool:
         host = self._random.choice(self._hosts)

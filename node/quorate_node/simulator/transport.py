@@ -117,6 +117,9 @@ class SimulatedTransport:
                 self._lost(link, LostReason.REFUSED)
             self._retry(link, attempt)
             return
+        if self._network.listening.get(target.url) is not target:
+            self._retry(link, attempt)  # It answered and was gone: the connection ends as soon as it is there.
+            return
         link.up_to, link.reported, link.backoff_ns = target, None, REDIAL_NS_MIN
         self.receiver.on_connected(link.member_id)
 
