@@ -79,17 +79,17 @@ async def test_members_and_clients_speak_mutual_tls_and_nobody_without_a_certifi
 
 async def test_a_member_with_a_certificate_of_another_authority_is_refused_until_it_has_the_right_one(tmp_path: Path) -> None:
     async with started(tmp_path) as cluster:
+        founders = list(cluster.members)
         stranger = _fourth(cluster, tmp_path / "m3")
+        cluster.members.append(stranger)
         foreign = Authority("other CA")
         # It trusts the cluster; the cluster does not trust it.
         rewrite(stranger, foreign.issue(), foreign, cluster.authority)
         await stranger.start()
-        await until(lambda: any(said(member, f"refused a TLS handshake: {UNKNOWN_AUTHORITY}") for member in cluster.members), "a refusal")
+        await until(lambda: any(said(member, f"refused a TLS handshake: {UNKNOWN_AUTHORITY}") for member in founders), "a refusal")
         listed = (await cluster.ask("GET", "/v1/members"))["members"]
         assert len(listed) == 3
         rewrite(stranger, cluster.authority.issue(), cluster.authority)
-        stranger.context = cluster.client_context()
-        cluster.members.append(stranger)
         await cluster.wait_voters(4)
 
 
@@ -171,6 +171,7 @@ async def test_certificates_and_the_authority_change_on_disk_without_a_restart(t
         # Members too: one that comes new, with a certificate of the new authority alone, is let in by those that never restarted.
         cluster.authority = new
         fourth = _fourth(cluster, tmp_path / "m3")
+        cluster.members.append(fourth)
         await fourth.start()
         await until(lambda: said(fourth, "membership at index"), "the new member is let in")
         assert not said(fourth, "certificate verify failed")
