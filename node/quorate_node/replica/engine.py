@@ -107,10 +107,15 @@ class Engine:
             self.failed(error)
 
     def tick(self) -> None:
-        if not self._paused and not self._stopped:
+        if self._paused or self._stopped:
+            return
+        try:
             self.raft.tick(self._now_ms())
-            if self.raft.has_ready():
-                self.wake()
+        except Exception as error:  # noqa: BLE001 - a damaged entry, or worse: without its ticks a member would be a dead weight
+            self.failed(error)
+            return
+        if self.raft.has_ready():
+            self.wake()
 
     def step(self, messages: Sequence[Message]) -> None:
         """Messages of peers, a frame at a time: one turn for all."""
@@ -276,7 +281,11 @@ class Engine:
     def _announce_commit(self) -> None:
         self._announcing = False
         if not self.halted:
-            self.raft.announce_commit()
+            try:
+                self.raft.announce_commit()
+            except Exception as error:  # noqa: BLE001 - whatever broke stops the member, with its cause
+                self.failed(error)
+                return
             self.wake()
 
     async def close(self) -> None:

@@ -1,0 +1,25 @@
+"""A tick that raises stops the member: without ticks it would neither lead nor follow, and look alive."""
+
+from __future__ import annotations
+
+import pytest
+
+from quorate_node.store.errors import Damaged
+from tests.unit.replica.network import LocalCluster
+
+
+@pytest.mark.parametrize("name", ["tick", "announce_commit"])
+async def test_a_damaged_entry_that_a_timer_meets_stops_the_member(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    async with LocalCluster(1) as cluster:
+        await cluster.formed()
+        replica = cluster.nodes[0].replica
+        assert replica.member is not None
+
+        def meet(*_: object) -> None:
+            raise Damaged("entry 7")
+
+        monkeypatch.setattr(replica.member.engine.raft, name, meet)
+        if name == "announce_commit":
+            replica.member.engine._announce_commit()
+        await cluster.until(lambda: replica.stopped_because is not None)
+        assert isinstance(replica.stopped_because, Damaged)
