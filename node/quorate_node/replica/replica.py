@@ -314,12 +314,7 @@ class Replica:
             return await self._ask_leader_to_join(member, payload)
         tokens = self._tokens()
         call = AdministrationCall(
-            "join",
-            peer_url=request.peer_url,
-            name=request.name,
-            witness=request.witness,
-            priority=request.priority,
-            client_url=request.client_url,
+            "join", 0, request.peer_url, request.name, request.witness, request.priority, client_url=request.client_url
         )
         try:
             member_id = await member.administration.call(call)
