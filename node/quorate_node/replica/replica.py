@@ -16,6 +16,7 @@ from quorate_node.protocol.ready import Role
 from quorate_node.replica.addresses import PeerAddresses
 from quorate_node.replica.administration import AdministrationCall
 from quorate_node.replica.admission import Admission
+from quorate_node.replica.announced import AnnouncedIndex
 from quorate_node.replica.founding import found_cluster, restore_cluster
 from quorate_node.replica.joining import JoinAnswer, Joiner, JoinRequest, ProbeAnswer, token_hash
 from quorate_node.replica.lone_damage import FLAG, recover_alone, refuse_with_peers
@@ -72,7 +73,7 @@ class Replica:
         self._discard_damaged_from = discard_damaged_from
         self.damage = ""
         """What is damaged, in words, while an operator must decide what becomes of it."""
-        self._announced = -1
+        self._announced = AnnouncedIndex(storage)
         self._peers_due = False
         """Members were applied while more was committed: whom to give up is decided when all of it is applied."""
         self._was_member = False
@@ -257,23 +258,11 @@ class Replica:
             storage.member_id,
             storage.boot_counter,
             hard_state.term,
-            self._announced_index(hard_state.commit),
+            self._announced.at_least(hard_state.commit),
             PROTOCOL_VERSION_LOW,
             PROTOCOL_VERSION_HIGH,
             self._instance,
         )
-
-    def _announced_index(self, commit: int) -> int:
-        """The highest committed index that any peer was ever told, durable before it is told: a rolled-back volume shows a lower one,
-        an honest one whose log was damaged does not."""
-        if self._announced < 0:
-            stored = self._storage.load("announced")
-            self._announced = msgspec.msgpack.decode(stored, type=int) if stored else 0
-        if commit > self._announced:
-            # failpoint: handshake.before_announced
-            self._storage.save("announced", msgspec.msgpack.encode(commit))
-            self._announced = commit
-        return self._announced
 
     def admit(self, peer: Identity) -> str | None:
         return self._admission.judge(peer)

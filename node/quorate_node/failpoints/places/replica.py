@@ -160,7 +160,7 @@ _CHANGES: Places = {
     ),
     "shutdown.before_close": ("replica/replica.py", "drained; connections and stores are about to close", "a kill before the last flush"),
     "handshake.before_announced": (
-        "replica/replica.py",
+        "replica/announced.py",
         "a higher committed index is about to be told a peer, and not kept yet",
         "an honest member that must not look like a rolled-back volume",
     ),
