@@ -74,8 +74,9 @@ class Replica:
         self.damage = ""
         """What is damaged, in words, while an operator must decide what becomes of it."""
         self._announced = AnnouncedIndex(storage)
-        self._peers_due = False
-        """Members were applied while more was committed: whom to give up is decided when all of it is applied."""
+        self._spoken_to: set[int] = set()
+        """The other members of the configuration that was applied last."""
+        self._committed_at_start = 0
         self._was_member = False
         """Its own addition was applied in this life: only then does its absence mean that it was removed."""
         self._stopping = False
@@ -129,6 +130,7 @@ class Replica:
         # failpoint: member.start.before_machine, awaited
         machine = await self._storage.open_machine()
         # failpoint: member.start.after_machine, awaited
+        self._committed_at_start = self._storage.log.initial()[0].commit
         known = self._addresses.known
         if known:
             self._addresses.use(known)
@@ -167,9 +169,6 @@ class Replica:
             await asyncio.Event().wait()  # Until this process is stopped: the decision comes with a new start.
 
     def _on_applied(self, index: int) -> None:
-        member = self._member
-        if self._peers_due and member is not None and not self._engine_is_behind(member.machine):
-            self._set_peers(member.machine, member.machine.configuration)
         self.applied(index)
 
     def _set_peers(self, machine: Machine, configuration: Configuration) -> None:
@@ -178,20 +177,16 @@ class Replica:
             return
         self._was_member = self._was_member or self.member_id in machine.members
         present = {record.member_id: record.peer_url for record in machine.members.values() if record.member_id != self.member_id}
-        if self._engine_is_behind(machine):
-            # Perhaps an old configuration, applied again after a restart: newer addresses may be known, and are not given up for it.
-            self._peers_due = True
-            self._addresses.use({**present, **self._addresses.known})
+        # Who was never in an applied configuration may be newer than it: only who was, and is not any more, is given up.
+        kept = {member_id: url for member_id, url in self._addresses.known.items() if member_id not in self._spoken_to - present.keys()}
+        self._spoken_to = set(present)
+        if machine.applied_index <= self._committed_at_start:
+            self._addresses.use({**present, **kept})  # Applied again after a restart: what is known is newer.
             return
-        self._peers_due = False
-        self._addresses.use(present)
-        self._admission.forget_absent({*present, self.member_id})
+        self._addresses.use({**kept, **present})
+        self._admission.forget_absent({*kept, *present, self.member_id})
         if self.member_id not in machine.members and self._was_member:
             logger.warning("this member was removed from the cluster; stop it, or give it an empty data directory to join again")
-
-    def _engine_is_behind(self, machine: Machine) -> bool:
-        member = self._member
-        return member is not None and machine.applied_index < member.engine.raft.commit_index and bool(self._addresses.known)
 
     def _fail(self, error: BaseException) -> None:
         """The member stops: what is wrong with it would spread if it went on."""
