@@ -18,7 +18,7 @@ async def test_a_damaged_entry_that_a_timer_meets_stops_the_member(monkeypatch: 
         def meet(*_: object) -> None:
             raise Damaged("entry 7")
 
-        monkeypatch.setattr(replica.member.engine.raft, name, meet)
+        monkeypatch.setattr(type(replica.member.engine.raft), name, meet)
         if name == "announce_commit":
             replica.member.engine._announce_commit()
         await cluster.until(lambda: replica.stopped_because is not None)
