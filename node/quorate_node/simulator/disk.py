@@ -89,7 +89,8 @@ def open_stores(disk: SimulatedDisk, settings: StoreSettings) -> Stores:
     return Stores(directory, log, state, settings, disk.state_generation, disk)
 
 
-Observe = Callable[[Sequence[Persist]], None]
+Observe = Callable[[Sequence[Persist], bool], None]
+"""(batches, durable): told when a job was written, and again when it is durable."""
 
 
 class SimulatedLogSync:
@@ -133,15 +134,17 @@ class SimulatedLogSync:
         except Exception as error:  # noqa: BLE001 - the writer judges it, as it does production's
             outcome = error
         else:
-            self._observe(batches)
+            self._observe(batches, False)
             at_write, self._disk.at_write = self._disk.at_write, None
             if at_write is not None:
                 at_write()
         stall_ns = max(0, self._disk.stalled_until_ns - self._loop.now_ns)
-        self._loop.after(stall_ns + self._part_ns(), self._process, self._end, outcome)
+        self._loop.after(stall_ns + self._part_ns(), self._process, self._end, batches, outcome)
 
-    def _end(self, outcome: Exception | None) -> None:
+    def _end(self, batches: Sequence[Persist], outcome: Exception | None) -> None:
         self._busy = False
+        if outcome is None:
+            self._observe(batches, True)
         if not self._closed:
             self._tell(outcome)
 

@@ -93,7 +93,11 @@ class Faults:
             host.disk.lose_power(self._random)  # What a failed sync left on the disk nobody knows.
         if reason is not None:
             self._counters["process gave up"] += 1
-        self._down_for(host)
+        self._loop.after(self._random.randrange(self._options.faults.down_ms_max * MS), self._loop.world, self._start_again, host)
+
+    def _start_again(self, host: Host) -> None:
+        if not host.up:
+            host.start()
 
     def _kill(self) -> bool:
         host = self._some(self._up())

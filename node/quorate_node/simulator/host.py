@@ -74,9 +74,13 @@ class Life:
         host = self.host
         return SimulatedLogSync(host.loop, self.process, host.disk, host.options.disk, host.random, self._stored, log, synced)
 
-    def _stored(self, batches: Sequence[Persist]) -> None:
-        self.host.trace.event("disk", self.host.name, len(batches), self.stores.log.last_index())
-        self.host.invariants.stored(self.host.name, self.storage.member_id, batches)
+    def _stored(self, batches: Sequence[Persist], durable: bool) -> None:
+        host, member_id = self.host, self.storage.member_id
+        host.trace.event("durable" if durable else "disk", host.name, len(batches), self.stores.log.last_index())
+        if durable:
+            host.invariants.promised(host.name, member_id, batches)
+        else:
+            host.invariants.stored(host.name, member_id, batches)
 
     async def run(self) -> None:
         await self.replica.start()

@@ -59,8 +59,6 @@ class Invariants:
         """Log matching: an index and a term name one entry, in whatever log."""
         now_ns, history = self._now_ns(), self.history
         for batch in batches:
-            if batch.hard_state is not None:
-                self._promise(member, member_id, batch.hard_state.term, batch.hard_state.vote)
             if batch.snapshot is not None:
                 history.stored.append(Stored(now_ns, member, member_id, batch.snapshot.index, batch.snapshot.term, b""))
             for entry in batch.entries:
@@ -69,11 +67,13 @@ class Invariants:
                     self.violated("log matching", f"{member} stores another entry {entry.index} of term {entry.term} than others have")
                 history.stored.append(Stored(now_ns, member, member_id, entry.index, entry.term, leaf))
 
-    def _promise(self, member: str, member_id: int, term: int, vote: int) -> None:
-        known = self._promised.get(member_id)
-        if known != (term, vote):
-            self._promised[member_id] = (term, vote)
-            self.history.promised.append(Promised(self._now_ns(), member, member_id, term, vote))
+    def promised(self, member: str, member_id: int, batches: Sequence[Persist]) -> None:
+        """Told when they are durable: what was still under way may be forgotten."""
+        for batch in batches:
+            hard_state = batch.hard_state
+            if hard_state is not None and self._promised.get(member_id) != (hard_state.term, hard_state.vote):
+                self._promised[member_id] = (hard_state.term, hard_state.vote)
+                self.history.promised.append(Promised(self._now_ns(), member, member_id, hard_state.term, hard_state.vote))
 
     def sent(self, message: Message) -> None:
         """One vote a term, however often a member crashes."""
