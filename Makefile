@@ -9,7 +9,7 @@ WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -p no:cacheprovider
 ARGS ?=
 
-.PHONY: help run test lint format types imports tidy coverage test-conformance test-simulation test-cluster campaign bench soak config-docs lock clean
+.PHONY: help run test lint format types imports tidy coverage test-conformance test-simulation simulate test-cluster campaign bench soak config-docs lock clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -61,6 +61,10 @@ test-conformance: $(STAMP) ## Replay other implementations' vectors and golden t
 
 test-simulation: $(STAMP) ## The real replica code in virtual time, with faults
 	$(PYTEST) -n $(WORKERS) tests/simulation $(ARGS)
+
+# One process a core: make simulate SEED=0 SEEDS=10000 & make simulate SEED=10000 SEEDS=10000
+simulate: $(STAMP) ## SEEDS seeds of the simulator (default 1000) from SEED (default 0) on, until one fails; ARGS="-o json", or --trace with SEEDS=1
+	$(BIN)/python -m quorate_node.simulator --seed $${SEED:-0} --seeds $${SEEDS:-1000} $(ARGS)
 
 test-cluster: $(STAMP) ## Real processes on loopback with real faults; histories checked for linearizability
 	@sh tests/cluster/prepare.sh
