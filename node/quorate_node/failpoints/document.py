@@ -19,8 +19,8 @@ INTRODUCTION = f"""# Failpoints
 
 and a comment compiles to nothing: a node that was not started for faults has neither the calls nor the code that would carry them
 out (`tests/unit/failpoints/test_off.py` compares the bytecode). With the variable `QUORATE_FAILPOINTS` in its environment, even
-empty, a process turns the comments into calls while it loads its modules. The simulator does so too, with its own registry for each
-simulated member.
+empty, a process turns the comments into calls while it loads its modules. Tests in one process ask for it by a call, and can give each
+simulated member a registry of its own.
 
 ## Setting them
 
@@ -68,14 +68,15 @@ or step.
 
 ## In one process
 
-The simulator and the unit tests make their own registry. `effects` says what sleeping, showing and dying mean there:
+Such a test makes its own registry. `effects` says what sleeping, showing and dying mean there:
 
 ```python
-from quorate_node.failpoints import Failpoints, instrument, use, within
+from quorate_node.failpoints import Failpoints, instrument, use, use_here
 
 instrument()                                    # before any other room is imported
 failpoints = Failpoints(effects, Random(seed))  # hits are counted in failpoints.hits
-use(failpoints)                                 # for the process; within(failpoints): for the tasks begun inside, as of one member
+use(failpoints)                                 # for the process; within(failpoints): for the tasks begun inside
+process.context.run(use_here, failpoints)       # for one simulated member, whose tasks and callbacks run in copies of its context
 failpoints.configure("engine.before_apply", "3*off->1*panic")
 ```
 

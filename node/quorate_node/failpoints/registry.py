@@ -178,6 +178,11 @@ def within(failpoints: Failpoints) -> Iterator[Failpoints]:
         _here.reset(token)
 
 
+def use_here(failpoints: Failpoints) -> None:
+    """As `within`, and for good: run it in the context of a simulated member, whose tasks and callbacks all have copies of it."""
+    _here.set(failpoints)
+
+
 def reached(name: str) -> bool:
     """What a comment `# failpoint: NAME` becomes."""
     failpoints = _here.get() or _process

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import errno
 import threading
 from random import Random
 
 import pytest
 
-from quorate_node.failpoints import SITES, FailpointError, FailpointMisuse, Failpoints, Panic, use, within
+from quorate_node.failpoints import SITES, FailpointError, FailpointMisuse, Failpoints, Panic, use, use_here, within
 from quorate_node.failpoints.errors import NAMES
 from quorate_node.failpoints.registry import State, reached, reached_awaited
 from quorate_node.store.errors import NoSpace, StoreFailed
@@ -163,6 +164,17 @@ async def test_a_context_has_its_own_registry_and_its_tasks_inherit_it(failpoint
     await task
     reached(PLACE)
     assert mine.hits == {PLACE: 2} and failpoints.hits == {PLACE: 1}
+
+
+async def test_a_simulated_member_has_its_own_for_all_that_runs_in_its_context(failpoints: Failpoints, effects: Recorded) -> None:
+    members = [(Failpoints(effects, Random(number)), contextvars.Context()) for number in range(2)]
+    loop = asyncio.get_running_loop()
+    for registry, context in members:
+        context.run(use_here, registry)
+        loop.call_soon(reached, PLACE, context=context)
+    loop.call_soon(reached, PLACE, context=members[1][1])
+    await asyncio.sleep(0)
+    assert [registry.hits for registry, _ in members] == [{PLACE: 1}, {PLACE: 2}] and failpoints.hits == {}
 
 
 async def test_without_a_registry_a_place_does_nothing() -> None:
