@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import random
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -218,7 +219,11 @@ class Campaign:
     def _judge(self) -> list[Finding]:
         self.say(f"judging {len(self.recorder.history.operations)} operations and {len(self.recorder.history.changes)} changes")
         begun_s = time.monotonic()
-        found = judge_history(self.recorder.history)
+        try:
+            found = judge_history(self.recorder.history)
+        except Exception:
+            # The report is needed most of all then: history.msgpack is there for whoever repairs the checker.
+            found = [Finding("the checkers came to an end", "violated", 0, traceback.format_exc())]
         self.say(f"judged in {time.monotonic() - begun_s:.1f} s")
         return found
 
