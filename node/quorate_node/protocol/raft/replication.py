@@ -15,19 +15,16 @@ def send_append(core: Core, to: int, *, if_empty: bool = True) -> bool:
     if progress.is_paused():
         return False
     log = core.log
-    if not if_empty and progress.next > log.last_index:
+    # A full window still lets empty appends through: were all of it lost, nothing else would ever be answered.
+    full = progress.state is ProgressState.REPLICATE and progress.inflights.full()
+    if not if_empty and (full or progress.next > log.last_index):
         return False
     previous = progress.next - 1
     try:
         previous_term = log.term(previous)
-        entries: list[Entry] = []
-        # A full window still lets empty appends through: were all of it lost, nothing else would ever be answered.
-        if progress.state is not ProgressState.REPLICATE or not progress.inflights.full():
-            entries = log.entries_from(progress.next, core.config.append_bytes_max)
+        entries = [] if full else log.entries_from(progress.next, core.config.append_bytes_max)
     except (Compacted, Unavailable):
         return _send_snapshot(core, to, progress)
-    if not entries and not if_empty:
-        return False
     size = sum(len(entry.data) for entry in entries)
     if to in core.tracker.members.witnesses:
         entries = [_stripped(entry) for entry in entries]
