@@ -9,7 +9,7 @@ WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -p no:cacheprovider
 ARGS ?=
 
-.PHONY: help run test lint format types imports tidy coverage test-conformance test-simulation simulate test-cluster campaign bench soak config-docs lock clean
+.PHONY: help run test lint format types imports tidy coverage test-conformance test-simulation simulate test-cluster mutants campaign bench soak config-docs lock clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -65,6 +65,10 @@ test-simulation: $(STAMP) ## The real replica code in virtual time, with faults
 # One process a core: make simulate SEED=0 SEEDS=10000 & make simulate SEED=10000 SEEDS=10000
 simulate: $(STAMP) ## SEEDS seeds of the simulator (default 1000) from SEED (default 0) on, until one fails; ARGS="-o json", or --trace with SEEDS=1
 	$(BIN)/python -m quorate_node.simulator --seed $${SEED:-0} --seeds $${SEEDS:-1000} $(ARGS)
+
+# Those that found a mutant before come first. ARGS="--seeds 1000 --minutes 30 --anew" for a night; status 1: too few are found.
+mutants: $(STAMP) ## Bugs planted on purpose: which does the simulator find, and in how many seeds (JOBS at a time)
+	$(BIN)/python -m tests.simulation.mutants --jobs $(or $(JOBS),$(WORKERS)) $(ARGS)
 
 test-cluster: $(STAMP) ## Real processes on loopback with real faults; histories checked for linearizability
 	@sh tests/cluster/prepare.sh
