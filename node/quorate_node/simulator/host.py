@@ -226,15 +226,15 @@ class Host:
         return self.life is not None
 
     def start(self) -> None:
-        """A new process. A disk whose term and vote are lost is emptied first, as its operator is told to do."""
+        """A new process on what the last one has left. No fault here loses term and vote."""
         assert self.life is None, f"{self.name} runs already"
         self.lives += 1
         process = self.loop.process(f"{self.name}.{self.lives}", self.clock)
         try:
             self.life = process.context.run(Life, self, process, self.lives)
-        except HardStateLost:
-            self.wipe()
-            self.life = process.context.run(Life, self, process, self.lives)
+        except HardStateLost as lost:
+            self.invariants.violated("term and vote are durable", f"{self.name}: {lost}")
+            return
         self.trace.event("start", self.name, self.lives, self.life.stores.log.last_index())
         self.loop.spawn(process, self.life.run(), f"{self.name} life")
 

@@ -151,6 +151,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         """Run the world's coroutine to its end, or until `stop()`. Raises `TooManySteps`, `NothingLeft`, and what `main` raises."""
         events._set_running_loop(self)
         collecting = gc.isenabled()
+        gc.collect()  # What an earlier run has left.
         gc.disable()  # A collection runs destructors at moments that no seed decides.
         try:
             task = self.spawn(self.world, main, "main")
