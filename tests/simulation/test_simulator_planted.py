@@ -76,10 +76,11 @@ def test_reads_without_a_round_are_found(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def often_cut_off(options: Options) -> Options:
-    """Leaders that go on without their followers, and clients that stay with them."""
+    """Leaders that go on without their followers, for long, and clients that stay with them."""
     faults = msgspec.structs.replace(quiet(options).faults, partition=1.0, partition_ms_max=2_000)
     return msgspec.structs.replace(
-        quiet(options), members=3, spares=0, witness=False, faults=faults, clients=6, keys=1, commands=600, think_ms_max=50
+        quiet(options), members=3, spares=0, witness=False, faults=faults, clients=6, keys=1, commands=400, think_ms_max=50,
+        check_quorum=False, election_timeout_ms=200,
     )
 
 
