@@ -70,7 +70,7 @@ async def disarm(stroke: Stroke) -> None:
 
 FAILPOINT_FAULTS = (
     Fault("crash-point", "failpoint", "a member dies at a place of its code", 3.0, Takes.ONE, (0.5, 3.0),
-          at_a_place("{count}*off->panic"), disarm, {"place": (0.0, 0.9999), "count": (0, 20)}, needs="failpoints"),
+          at_a_place("{count}*off->panic"), disarm, {"place": (0.0, 0.9999), "count": (1, 21)}, needs="failpoints"),
     Fault("slow-point", "failpoint", "a member waits at a place of its code", 1.5, Takes.ONE, (1.0, 4.0),
           at_a_place("{percent}%sleep({ms})"), disarm, {"place": (0.0, 0.9999), "percent": (1, 30), "ms": (5, 300)}, needs="failpoints"),
     Fault("lost-received", "failpoint", "a member loses what it receives", 1.0, Takes.ONE, (1.0, 4.0),
