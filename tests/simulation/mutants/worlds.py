@@ -1,0 +1,251 @@
+"""Where a planted bug is looked for: what a seed draws, as it is or with the faults that such a bug needs to show itself.
+
+A directed world answers whether the checkers see the bug once its conditions are met; the drawn one, how soon a soak meets them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from quorate_node.simulator.options import Options, draw, quiet
+
+_FAST = {"tick_ms": 10, "heartbeat_ms": 50, "election_timeout_ms": 200, "pre_vote": True, "check_quorum": True}
+
+
+def _world(options: Options, *, faults: dict[str, Any] | None = None, network: dict[str, Any] | None = None, **changes: Any) -> Options:
+    """A small cluster under load, without any fault but those named."""
+    calm = quiet(options)
+    defaults: dict[str, Any] = {
+        **_FAST,
+        "members": 3,
+        "spares": 0,
+        "witness": False,
+        "clients": 5,
+        "watchers": 0,
+        "commands": 150,
+        "keys": 3,
+        "think_ms_max": 200,
+        "compactions": 0.0,
+        "leases": False,
+        "digest_interval": 1,
+        "clock_drift_ppm_max": 0,
+        "cpu_ns": 0,
+    }
+    return msgspec.structs.replace(
+        calm,
+        faults=msgspec.structs.replace(calm.faults, **(faults or {})),
+        network=msgspec.structs.replace(calm.network, **(network or {})),
+        **(defaults | changes),
+    )
+
+
+def _drawn(options: Options) -> Options:
+    return options
+
+
+def _plain(options: Options) -> Options:
+    """Nothing goes wrong but what the mutant does."""
+    return _world(options, commands=100, think_ms_max=50, leases=True, watchers=1)
+
+
+def _crashes(options: Options) -> Options:
+    """Power fails while slow syncs are under way, and elections follow each other."""
+    return _world(
+        options,
+        faults={"power_loss": 2.0, "power_loss_all": 0.5, "kill": 0.5, "partition": 0.5, "partition_ms_max": 500, "down_ms_max": 100},
+        disk=msgspec.structs.replace(options.disk, sync_us_mean=20_000),
+        election_timeout_ms=100,
+        heartbeat_ms=20,
+        read_lease_ms=0,
+        pre_vote=False,
+        commands=150,
+    )
+
+
+def _elections(options: Options) -> Options:
+    """Candidates meet: short timeouts, slow messages, leaders killed."""
+    return _world(
+        options,
+        faults={"kill": 2.0, "down_ms_max": 100, "partition": 0.5, "partition_ms_max": 300},
+        network={"delay_us_mean": 10_000, "in_order": False},
+        election_timeout_ms=100,
+        heartbeat_ms=50,
+        read_lease_ms=0,
+        pre_vote=False,
+        members=5,
+    )
+
+
+def _cut_off(options: Options) -> Options:
+    """Leaders go on without their followers, and clients stay with them."""
+    faults = {"partition": 2.0, "partition_ms_max": 2_000, "kill": 0.1, "down_ms_max": 300}
+    return _world(options, faults=faults, clients=6, keys=1, commands=150, read_lease_ms=100)
+
+
+def _believing(options: Options) -> Options:
+    """As `cut-off`, and a leader does not ask whether it still has a quorum: that would hide a lease that lasts too long."""
+    return msgspec.structs.replace(_cut_off(options), check_quorum=False, think_ms_max=50, commands=250)
+
+
+def _slow_cut_off(options: Options) -> Options:
+    """As `cut-off`, with messages that stay long on their way."""
+    return msgspec.structs.replace(
+        _believing(options),
+        network=msgspec.structs.replace(quiet(options).network, delay_us_mean=30_000, straggling=0.05, in_order=False),
+        commit_eagerly=True,
+    )
+
+
+def _pauses(options: Options) -> Options:
+    """Processes stand still for longer than a lease lasts."""
+    faults = {"pause": 1.5, "pause_ms_max": 1_500}
+    return _world(options, faults=faults, clients=8, keys=1, commands=200, think_ms_max=100, read_lease_ms=100, check_quorum=False)
+
+
+def _transfers(options: Options) -> Options:
+    """Leadership moves often, by request and by force."""
+    faults = {"partition": 0.7, "partition_ms_max": 1_000, "kill": 0.3, "down_ms_max": 300}
+    return _world(
+        options, faults=faults, transfers=3.0, clients=8, keys=1, commands=200, think_ms_max=100, read_lease_ms=100, check_quorum=False
+    )
+
+
+def _reordered(options: Options) -> Options:
+    """Messages overtake each other, are lost and come twice, one entry at a time."""
+    return _world(
+        options,
+        faults={"partition": 0.7, "partition_ms_max": 600},
+        network={"in_order": False, "loss": 0.05, "duplication": 0.2, "straggling": 0.1, "delay_us_mean": 2_000},
+        append_bytes_max=0,
+        inflight_messages_max=256,
+        pipeline_entries_max=64,
+        batch_commands_max=1,
+        think_ms_max=5,
+        clients=8,
+    )
+
+
+def _figure_8(options: Options) -> Options:
+    """Leaders are cut off or killed in the middle of replicating: logs end differently on each member."""
+    return _world(
+        options,
+        faults={"partition": 2.0, "partition_ms_max": 500, "kill": 1.5, "down_ms_max": 200, "clog": 1.0},
+        network={"in_order": False, "delay_us_mean": 10_000, "loss": 0.05},
+        append_bytes_max=0,
+        inflight_messages_max=256,
+        pipeline_entries_max=64,
+        batch_commands_max=1,
+        think_ms_max=100,
+        clients=6,
+        election_timeout_ms=100,
+        heartbeat_ms=20,
+        read_lease_ms=0,
+        pre_vote=False,
+        recent_bytes_max=1 << 20,
+        commands=150,
+    )
+
+
+def _snapshots(options: Options) -> Options:
+    """Whoever was away needs a snapshot; messages come twice and late."""
+    return _world(
+        options,
+        faults={"partition": 0.7, "partition_ms_max": 1_500, "kill": 0.5, "down_ms_max": 1_000},
+        network={"duplication": 0.2, "straggling": 0.05, "in_order": False},
+        log_keep_entries=1,
+        compact_every_entries=10,
+        sessions=1.0,
+        leases=True,
+        commands=150,
+    )
+
+
+def _changes(options: Options) -> Options:
+    """Members come and go while links break."""
+    return _world(
+        options,
+        faults={"partition": 0.7, "partition_ms_max": 1_000, "kill": 0.3, "down_ms_max": 300},
+        members=3,
+        spares=3,
+        membership_changes=2.0,
+        commands=200,
+        think_ms_max=100,
+    )
+
+
+def _snapshot_changes(options: Options) -> Options:
+    return msgspec.structs.replace(_changes(options), log_keep_entries=1, compact_every_entries=10)
+
+
+def _leases(options: Options) -> Options:
+    """Leases are granted, renewed and run out while leaders are killed."""
+    return _world(options, faults={"kill": 1.0, "down_ms_max": 300}, leases=True, commands=250, think_ms_max=200)
+
+
+def _retries(options: Options) -> Options:
+    """Answers are lost, and commands sent again."""
+    faults = {"partition": 0.7, "partition_ms_max": 500, "kill": 0.5, "down_ms_max": 200}
+    return _world(options, faults=faults, network={"loss": 0.15}, sessions=0.5, commands=150, keys=1)
+
+
+def _compactions(options: Options) -> Options:
+    """Slow watches, small buffers, and history that goes away under them."""
+    return _world(
+        options, faults={"kill": 0.2, "down_ms_max": 200}, compactions=0.1, watchers=3, watch_buffer_events_max=1, keys=5, commands=150
+    )
+
+
+def _compaction_crashes(options: Options) -> Options:
+    """The log is cut while the newest state is still in memory, and members die."""
+    return _world(
+        options,
+        faults={"kill": 1.0, "power_loss": 0.5, "down_ms_max": 200},
+        log_keep_entries=1,
+        compact_every_entries=10,
+        state_buffer_writes_max=100_000,
+        watchers=1,
+        commands=150,
+    )
+
+
+def _damage(options: Options) -> Options:
+    """Records go bad at rest, and are read back from disk."""
+    return _world(
+        options,
+        faults={"damage": 2.0, "kill": 0.5, "down_ms_max": 300, "partition": 0.3, "partition_ms_max": 1_000},
+        log_cache_bytes=1,
+        recent_bytes_max=0,
+        log_keep_entries=5_000,
+        compact_every_entries=50_000,
+        commands=150,
+    )
+
+
+WORLDS: dict[str, Callable[[Options], Options]] = {
+    "drawn": _drawn,
+    "plain": _plain,
+    "crashes": _crashes,
+    "elections": _elections,
+    "cut-off": _cut_off,
+    "believing": _believing,
+    "slow-cut-off": _slow_cut_off,
+    "pauses": _pauses,
+    "transfers": _transfers,
+    "reordered": _reordered,
+    "figure-8": _figure_8,
+    "snapshots": _snapshots,
+    "changes": _changes,
+    "snapshot-changes": _snapshot_changes,
+    "leases": _leases,
+    "retries": _retries,
+    "compactions": _compactions,
+    "compaction-crashes": _compaction_crashes,
+    "damage": _damage,
+}
+
+
+def options_of(world: str, seed: int) -> Options:
+    return WORLDS[world](draw(seed))
