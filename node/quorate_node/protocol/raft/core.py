@@ -187,6 +187,7 @@ class Core:
 
     def _change_role(self, role: Role, term: int) -> None:
         self._check_role(role)
+        leads_or_led = Role.LEADER in (role, self.role)
         self.role = role
         if self.term != term:
             assert term > self.term, f"term {term} after {self.term}"
@@ -201,7 +202,9 @@ class Core:
         self.transferee = 0
         self.lease_floor_ms = -1
         self.tracker.votes = {}
-        self._reset_progress()
+        if leads_or_led:
+            # Only a leader replicates: the others' tables say who is a learner, and no more.
+            self._reset_progress()
         self.pending_membership_index = 0
         self.uncommitted_bytes = 0
         if self.reads.reset():
@@ -209,6 +212,7 @@ class Core:
 
     def _reset_progress(self) -> None:
         last_index = self.log.last_index
+        self.tracker.ahead = len(self.tracker.progress)
         for member, progress in self.tracker.progress.items():
             match = last_index if member == self.id else 0
             self.tracker.progress[member] = self.tracker.new_progress(

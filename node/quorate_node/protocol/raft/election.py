@@ -122,8 +122,10 @@ def handle_vote_response(core: Core, message: Message) -> None:
     rejection = " rejection" if message.reject else ""
     core.tracer.info("%x received %s%s from %x at term %d", core.id, name, rejection, message.sender, core.term)
     core.tracker.record_vote(message.sender, not message.reject)
-    granted, rejected, result = core.tracker.tally()
-    core.tracer.info("%x has received %d %s votes and %d vote rejections", core.id, granted, name, rejected)
+    if core.tracer.listens:
+        granted, rejected = core.tracker.tally()
+        core.tracer.info("%x has received %d %s votes and %d vote rejections", core.id, granted, name, rejected)
+    result = core.tracker.vote_result(core.tracker.votes)
     if message.reject and message.lease_ms > 0:
         _retry_after(core, message.lease_ms)
     if result is VoteResult.WON:

@@ -15,11 +15,14 @@ class Inflights:
         self._messages_max = messages_max
         self._bytes_max = bytes_max
         self._bytes = 0
-        self._window: deque[tuple[int, int]] = deque()
+        self._window: deque[tuple[int, int]] | None = None
+        """Made with the first append: followers keep a window a member that they never use, and an empty one is not small."""
 
     def add(self, last_index: int, size_bytes: int) -> None:
         """Note an append. Only called when not full; one message may overshoot the bytes, else a large entry could never leave."""
         assert not self.full(), "an append was sent into a full window"
+        if self._window is None:
+            self._window = deque()
         assert not self._window or self._window[-1][0] < last_index
         self._window.append((last_index, size_bytes))
         self._bytes += size_bytes
@@ -32,11 +35,14 @@ class Inflights:
         assert self._bytes >= 0
 
     def clear(self) -> None:
-        self._window.clear()
+        self._window = None
         self._bytes = 0
 
     def full(self) -> bool:
-        return len(self._window) >= self._messages_max or (self._bytes_max > 0 and self._bytes >= self._bytes_max)
+        window = self._window
+        if window is None:
+            return False
+        return len(window) >= self._messages_max or (self._bytes_max > 0 and self._bytes >= self._bytes_max)
 
     def __len__(self) -> int:
-        return len(self._window)
+        return len(self._window) if self._window is not None else 0

@@ -55,6 +55,8 @@ def _acknowledge(core: Core, progress: Progress, message: Message) -> None:
         core.tracer.error("%x ignored an acknowledgement of index %d beyond its log by %x", core.id, message.index, sender)
         return
     recovered = progress.match == message.index and progress.state is ProgressState.PROBE
+    if progress.match <= core.log.committed < message.index:
+        core.tracker.ahead += 1
     if not progress.acknowledge(message.index) and not recovered:
         return
     if progress.state is ProgressState.SNAPSHOT:
@@ -67,7 +69,7 @@ def _acknowledge(core: Core, progress: Progress, message: Message) -> None:
     elif not progress.handle(ProgressEvent.ACKNOWLEDGED):
         progress.inflights.free_up_to(message.index)
 
-    if maybe_commit(core):
+    if core.tracker.may_commit() and maybe_commit(core):
         reads.release_waiting(core)
         broadcast_append(core, if_empty=core.config.commit_eagerly)
     elif sender != core.id and progress.can_bump_commit(core.log.committed):

@@ -18,11 +18,13 @@ class PendingRead(NamedTuple):
 
 
 class ReadQueue:
-    __slots__ = ("_confirmed", "acknowledged", "forwarded", "unconfirmed", "waiting")
+    __slots__ = ("_confirmed", "acknowledged", "ahead", "forwarded", "unconfirmed", "waiting")
 
     def __init__(self) -> None:
         self._confirmed = 0
         self.acknowledged: dict[int, int] = {}
+        self.ahead = 0
+        """How many have acknowledged more than what is confirmed."""
         self.unconfirmed: list[PendingRead] = []
         self.waiting: list[tuple[int, bytes]] = []
         """(requester, context) of reads that a new leader holds back until it has committed in its term."""
@@ -34,6 +36,7 @@ class ReadQueue:
         lost = bool(self.unconfirmed or self.waiting or self.forwarded)
         self._confirmed = 0
         self.acknowledged = {}
+        self.ahead = 0
         self.unconfirmed = []
         self.waiting = []
         self.forwarded = 0
@@ -53,7 +56,10 @@ class ReadQueue:
         return self._confirmed + len(self.unconfirmed) if self.unconfirmed else 0
 
     def acknowledge(self, member_id: int, number: int) -> None:
-        if number > self.acknowledged.get(member_id, 0):
+        before = self.acknowledged.get(member_id, 0)
+        if number > before:
+            if before <= self._confirmed < number:
+                self.ahead += 1
             self.acknowledged[member_id] = number
 
     def confirm(self, number: int) -> list[PendingRead]:
@@ -64,4 +70,5 @@ class ReadQueue:
         released = self.unconfirmed[:count]
         del self.unconfirmed[:count]
         self._confirmed += len(released)
+        self.ahead = sum(acknowledged > self._confirmed for acknowledged in self.acknowledged.values())
         return released

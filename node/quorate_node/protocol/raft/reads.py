@@ -104,6 +104,9 @@ def acknowledge(core: Core, message: Message) -> None:
 
 def _confirm(core: Core) -> None:
     """Answer what a quorum has confirmed: for a single voter that is itself."""
+    if core.reads.ahead <= len(core.tracker.members.incoming) // 2:
+        # Too few: the order of all need not be worked out for one's answer.
+        return
     for read in core.reads.confirm(core.tracker.quorum_index(core.reads.acknowledged)):
         _answer(core, read)
 

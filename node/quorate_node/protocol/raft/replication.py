@@ -109,7 +109,9 @@ def announce_commit(core: Core) -> None:
 
 def maybe_commit(core: Core) -> bool:
     """Commit what a quorum holds, if it is of this leader's term. Whether the commit index moved."""
-    return core.log.maybe_commit(core.tracker.committed(), core.term)
+    moved = core.log.maybe_commit(core.tracker.committed(), core.term)
+    core.tracker.recount_ahead(core.log.committed)
+    return moved
 
 
 def append_entries(core: Core, entries: list[Entry]) -> bool:

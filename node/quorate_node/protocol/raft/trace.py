@@ -47,6 +47,11 @@ class Tracer:
     def __init__(self, trace: Trace | None) -> None:
         self._trace = trace
 
+    @property
+    def listens(self) -> bool:
+        """Whether it is worth while to work out what only a line shows."""
+        return self._trace is not None
+
     def _say(self, level: TraceLevel, text: str, values: tuple[Any, ...]) -> None:
         if self._trace is not None:
             self._trace(level, text % values)

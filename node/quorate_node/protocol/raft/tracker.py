@@ -78,7 +78,7 @@ def _set_text(members: Iterable[int]) -> str:
 
 
 class Tracker:
-    __slots__ = ("_inflight_bytes_max", "_inflight_messages_max", "members", "progress", "votes")
+    __slots__ = ("_inflight_bytes_max", "_inflight_messages_max", "ahead", "members", "progress", "votes")
 
     def __init__(self, inflight_messages_max: int, inflight_bytes_max: int) -> None:
         self._inflight_messages_max = inflight_messages_max
@@ -87,6 +87,8 @@ class Tracker:
         self.progress: dict[int, Progress] = {}
         """In the order of ids: everything that is sent to all is sent in this order."""
         self.votes: dict[int, bool] = {}
+        self.ahead = 0
+        """On a leader: at least as many as hold more than what is committed. Exact after `recount_ahead`, and counted up since."""
 
     def new_progress(self, match: int, next_index: int, *, is_learner: bool, recent_active: bool) -> Progress:
         inflights = Inflights(self._inflight_messages_max, self._inflight_bytes_max)
@@ -102,6 +104,7 @@ class Tracker:
         assert members.is_joint() or not (members.learners_next or members.auto_leave)
         self.members = members
         self.progress = {member: progress[member] for member in sorted(progress)}
+        self.ahead = len(progress)
 
     def restore(self, configuration: Configuration, last_index: int) -> None:
         """Start over with `configuration`: everybody is probed from the log's end."""
@@ -124,6 +127,13 @@ class Tracker:
         assert index != INFINITE_INDEX, "a leader without voters"
         return index
 
+    def may_commit(self) -> bool:
+        """False while too few hold more than what is committed: then the order of all need not be worked out for one's answer."""
+        return self.ahead > len(self.members.incoming) // 2
+
+    def recount_ahead(self, commit_index: int) -> None:
+        self.ahead = sum(progress.match > commit_index for progress in self.progress.values())
+
     def quorum_active(self) -> bool:
         """Whether a quorum was heard from since the last check."""
         active = {member: progress.recent_active for member, progress in self.progress.items() if not progress.is_learner}
@@ -136,8 +146,8 @@ class Tracker:
         """The first answer of a member counts: a repeated message changes nothing."""
         self.votes.setdefault(member_id, granted)
 
-    def tally(self) -> tuple[int, int, VoteResult]:
-        """(granted, rejected, result) of the current election. The counts leave out learners and strangers."""
+    def tally(self) -> tuple[int, int]:
+        """(granted, rejected) of the current election, without learners and strangers."""
         granted = 0
         rejected = 0
         for member, progress in self.progress.items():
@@ -146,4 +156,4 @@ class Tracker:
                 continue
             granted += vote
             rejected += not vote
-        return granted, rejected, self.vote_result(self.votes)
+        return granted, rejected
