@@ -21,7 +21,10 @@ def change(kind: ChangeKind, member_id: int, *more: SingleChange) -> MembershipC
 
 
 class Group:
-    def __init__(self, voters: int, *, spares: int = 0, configuration: Configuration | None = None, **settings: Any) -> None:
+    def __init__(
+        self, voters: int, *, spares: int = 0, configuration: Configuration | None = None, silent: bool = False, **settings: Any
+    ) -> None:
+        self._silent = silent
         self.now_ms = 1_000
         self.settings = {"election_ticks": 10, "heartbeat_ticks": 2} | settings
         self.rafts: dict[int, Raft] = {}
@@ -48,7 +51,7 @@ class Group:
             log,
             random_ticks=lambda low, high: low,
             applied=applied,
-            trace=self._trace,
+            trace=None if self._silent else self._trace,
             now_ms=self.now_ms,
         )
         self.events[member] = []

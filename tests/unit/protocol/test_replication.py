@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from quorate_node.protocol.entry import CHAIN_START, Entry, EntryType, chain_hash, leaf_hash
 from quorate_node.protocol.membership import ChangeKind, Configuration
 from quorate_node.protocol.message import Message, MessageType, SnapshotMetadata
-from quorate_node.protocol.raft import ProgressState
+from quorate_node.protocol.raft import ProgressState, replication
 from quorate_node.protocol.raft.progress import ProgressEvent
 from quorate_node.protocol.ready import EventKind
 from tests.unit.protocol.group import Group, change
@@ -18,6 +20,23 @@ def test_a_proposal_is_applied_by_everybody() -> None:
     group.settle()
     assert [group.data(member) for member in (1, 2, 3)] == [[b"x"]] * 3
     assert group[1].commit_index == index == group[3].applied_index
+
+
+def test_where_nobody_listens_nothing_is_said_and_all_else_is_the_same() -> None:
+    group = Group(3, silent=True)
+    group.elect(1)
+    index = group[1].propose(b"x")
+    group.settle()
+    assert group[3].applied_index == index and group.traced == []
+
+
+def test_a_log_that_lacks_what_it_claims_stops_the_leader_and_is_not_asked_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    group = Group(2)
+    group.elect(1)
+    monkeypatch.setattr(type(group[1].core.log), "entries_from", lambda *_: [])
+    with pytest.raises(AssertionError, match="has nothing at"):
+        group[1].propose(b"x")
+        replication.send_append(group[1].core, 2, if_empty=False)
 
 
 def test_commit_indexes_travel_with_the_next_message_when_not_eager() -> None:
