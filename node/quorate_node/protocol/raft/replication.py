@@ -25,8 +25,9 @@ def send_append(core: Core, to: int, *, if_empty: bool = True) -> bool:
         entries = [] if full else log.entries_from(progress.next, core.config.append_bytes_max)
     except (Compacted, Unavailable):
         return _send_snapshot(core, to, progress)
-    # Without this a log that lacks what it claims to hold would be asked for it for ever.
-    assert entries or if_empty, f"the log ends at {log.last_index} and has nothing at {progress.next}"
+    if not entries and not if_empty:
+        # What is still on its way to the disk may not be readable yet: a caller that repeats until nothing was sent must end.
+        return False
     size = sum(len(entry.data) for entry in entries)
     if to in core.tracker.members.witnesses:
         entries = [_stripped(entry) for entry in entries]
