@@ -37,7 +37,12 @@ def run(served: FakeMember) -> Run:
 
 def start(served: FakeMember, *arguments: str) -> subprocess.Popen[str]:
     environment = os.environ | {"QUORATE_ENDPOINTS": served.url, "QUORATE_TIMEOUT": "2s", "PYTHONUNBUFFERED": "1"}
-    return subprocess.Popen([*PROGRAM, *arguments], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # Interruptible as at a terminal, also where the tests themselves run in the background of a shell, which ignores interrupts there.
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        return subprocess.Popen([*PROGRAM, *arguments], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def until(condition: Callable[[], object]) -> None:
