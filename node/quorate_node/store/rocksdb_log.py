@@ -12,7 +12,7 @@ from rocksdict import ColumnFamily, Rdict, ReadOptions, WriteBatch
 from quorate_node.store.errors import Backpressure, NoSpace, StoreFailed
 from quorate_node.store.log_backend import Evidence, LogBatch
 from quorate_node.store.rocksdb_log_open import open_log_database
-from quorate_node.store.rocksdb_options import LOG_FAMILY_META, close_all, is_damage, is_full_disk, is_stall, write_options
+from quorate_node.store.rocksdb_options import LOG_FAMILY_META, close_all, files_bytes, is_damage, is_full_disk, is_stall, write_options
 from quorate_node.store.settings import StoreSettings
 from quorate_node.store.space import SpaceGauge
 from quorate_node.store.wal_scan import inspect_files
@@ -154,7 +154,7 @@ class RocksLogBackend:
         self._space.require()
 
     def size_bytes(self) -> int:
-        return sum(file.stat().st_size for file in self._path.iterdir() if file.suffix in (".sst", ".log"))
+        return files_bytes(self._path)
 
     def close(self) -> None:
         if not self._opened:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
 
 from rocksdict import BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, Options, Rdict, WriteOptions
 
@@ -133,3 +135,13 @@ def write_options(*, disable_wal: bool) -> WriteOptions:
     # An attribute, whatever rocksdict's type stub says (a method there).
     setattr(options, "disable_wal", disable_wal)  # noqa: B010
     return options
+
+
+def files_bytes(path: Path) -> int:
+    """What a database's tables and logs take on the disk. A file that a compaction removes meanwhile counts nothing."""
+    total = 0
+    for file in path.iterdir():
+        if file.suffix in (".sst", ".log"):
+            with suppress(FileNotFoundError):
+                total += file.stat().st_size
+    return total

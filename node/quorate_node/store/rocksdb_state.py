@@ -18,7 +18,7 @@ from rocksdict import Checkpoint, Rdict, RdictIter, ReadOptions, WriteBatch
 
 from quorate_node.store.errors import Backpressure, NoSpace, StoreError, StoreFailed
 from quorate_node.store.interface import STATE_FAMILIES
-from quorate_node.store.rocksdb_options import close_all, is_damage, is_full_disk, is_stall, state_options, write_options
+from quorate_node.store.rocksdb_options import close_all, files_bytes, is_damage, is_full_disk, is_stall, state_options, write_options
 from quorate_node.store.rocksdb_snapshot import RocksStateSnapshot, check_status
 from quorate_node.store.settings import StoreSettings
 from quorate_node.store.state_batch import StateBatch
@@ -171,7 +171,7 @@ class RocksStateStore:
             self._open()
 
     def size_bytes(self) -> int:
-        return sum(file.stat().st_size for file in self._path.iterdir() if file.suffix in (".sst", ".log"))
+        return files_bytes(self._path)
 
     def close(self) -> None:
         """Flushes what was written, all families at once, when the disk lets it; else the log is applied again after the start."""

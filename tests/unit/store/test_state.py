@@ -17,6 +17,8 @@ from rocksdict import Options, Rdict, ReadOptions, WriteBatch, WriteOptions
 from quorate_node.store.buffered_state import BufferedStateStore
 from quorate_node.store.errors import Backpressure, StoreFailed
 from quorate_node.store.interface import STATE_FAMILIES, StateReader, StateStore
+from quorate_node.store.rocksdb_state import RocksStateStore
+from quorate_node.store.settings import StoreSettings
 from tests.unit.store.support import MakeMember, Member
 
 
@@ -341,3 +343,13 @@ def test_the_naive_write_uses_up_a_batch_that_it_refused(tmp_path: Path) -> None
         database.write(refused, impatient)
     database.close()
     shutil.rmtree(tmp_path / "naive")
+
+
+def test_a_file_that_a_compaction_removes_while_sizes_are_added_up_counts_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = RocksStateStore(tmp_path / "state", StoreSettings())
+    listed = [*(tmp_path / "state").iterdir(), tmp_path / "state" / "000339.sst"]
+    before = store.size_bytes()
+    monkeypatch.setattr(Path, "iterdir", lambda _: iter(listed))
+    assert store.size_bytes() == before
+    monkeypatch.undo()
+    store.close()
