@@ -13,9 +13,11 @@ from typing import get_args
 import pytest
 
 from quorate_node.store import StoreSettings, open_store
+from quorate_node.store.chained_log import ChainedLog
 from quorate_node.store.errors import NoSpace
+from quorate_node.store.file_log import FileLogBackend
 from quorate_node.store.settings import KIB, MIB, LogKind
-from tests.unit.store.support import append, entry, persist, put, read_all
+from tests.unit.store.support import append, entry, file_backend, persist, put, read_all
 
 SIZE_MIB = 24
 TINY = StoreSettings(
@@ -46,6 +48,12 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(mount)], check=True)
 
 
+def settle(log: ChainedLog) -> None:
+    """Let the next segment be made first: it would take of the space that is being measured and filled."""
+    if isinstance(log._backend, FileLogBackend):
+        file_backend(log).pool.wait()
+
+
 def fill(path: Path, leave_bytes: int = 0) -> None:
     """Take all free space but `leave_bytes`."""
     with path.open("wb") as file:
@@ -61,6 +69,7 @@ def test_a_full_disk_refuses_keeps_serving_and_recovers(tiny: StoreSettings, sma
     batch.put(b"key", b"value", stores.state.family("current"))
     stores.state.write(batch)
     stores.state.flush()
+    settle(stores.log)
     fill(small_disk / "ballast", leave_bytes=64 * KIB)
 
     big = [persist([entry(index, data=os.urandom(64 * KIB)) for index in range(101, 141)])]
@@ -91,6 +100,7 @@ def test_what_a_full_disk_refused_may_be_replaced_by_something_else(tiny: StoreS
     """The refused batch may be on the disk in part or whole: what is written next decides."""
     stores = open_store(small_disk / "data", tiny)
     append(stores.log, 1, 11)
+    settle(stores.log)
     fill(small_disk / "ballast", leave_bytes=128 * KIB)
     with pytest.raises(NoSpace):
         for low in range(11, 1000, 4):
@@ -129,6 +139,7 @@ def test_the_reserve_is_what_lets_it_be_opened_again(tiny: StoreSettings, small_
     careful = replace(tiny, reserve_bytes=reserve_bytes, headroom_bytes=MIB)
     stores = open_store(small_disk / "data", careful)
     append(stores.log, 1, 11)
+    settle(stores.log)
     assert stores.space_available()
     fill(small_disk / "ballast", leave_bytes=reserve_bytes + MIB // 2)
     assert not stores.space_available(), "proposals are refused first"
