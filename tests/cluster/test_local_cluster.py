@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.ports import free_ports
+from tests.cluster.ports import LOCAL_CLUSTER_OFFSETS, free_base
 
 START_TIMEOUT_S = 60.0
 END_TIMEOUT_S = 25.0
@@ -30,7 +30,7 @@ class Run:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *, under_make: bool = False) -> None:
-        port = next(port for port in free_ports(8) if port < 65_000)
+        port = free_base(LOCAL_CLUSTER_OFFSETS)
         given = ["--port", str(port), "--data", str(self.directory / "data")]
         if under_make:
             (self.directory / "Makefile").write_text(MAKEFILE.format(python=sys.executable))

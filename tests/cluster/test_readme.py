@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.ports import free_ports
+from tests.cluster.ports import LOCAL_CLUSTER_OFFSETS, free_base
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROGRAMS = Path(sys.executable).parent
@@ -26,7 +25,7 @@ class Run:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.port = next(port for port in free_ports(8) if port < 65_000 and _all_free(port))
+        self.port = free_base(LOCAL_CLUSTER_OFFSETS)
         self.output = directory / "output"
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
@@ -37,14 +36,6 @@ class Run:
 
     def said(self) -> str:
         return self.output.read_text()
-
-
-def _all_free(port: int) -> bool:
-    for each in (*range(port, port + 3), *range(port + 10, port + 13)):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", each)) == 0:
-                return False
-    return True
 
 
 @pytest.fixture
