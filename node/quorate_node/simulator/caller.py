@@ -20,6 +20,7 @@ from quorate_node.replica.service import Consistency, ServiceError
 from quorate_node.simulator.host import Host, Life
 from quorate_node.simulator.loop import VirtualLoop
 from quorate_node.simulator.options import NetworkOptions
+from quorate_node.simulator.streams import stream
 
 REQUEST_TIMEOUT_S = 3.0
 ANSWER_TIMEOUT_S = 4.0
@@ -41,31 +42,35 @@ Work = Callable[[Life], Coroutine[Any, Any, Any]]
 
 
 class Caller:
-    def __init__(self, loop: VirtualLoop, options: NetworkOptions, random: Random) -> None:
+    def __init__(self, loop: VirtualLoop, options: NetworkOptions, seed: int) -> None:
         self._loop = loop
         self._options = options
-        self._random = random
+        self._seed = seed
+        self._randoms: dict[int, Random] = {}
         self.faulty = False
         self._questions = 0
 
-    def _delay_ns(self) -> int:
-        return int((self._options.delay_us_min + self._random.expovariate(1 / self._options.delay_us_mean)) * 1_000)
+    def _delay_ns(self, random: Random) -> int:
+        return int((self._options.delay_us_min + random.expovariate(1 / self._options.delay_us_mean)) * 1_000)
 
-    def _lost(self) -> bool:
-        return self.faulty and self._random.random() < self._options.loss / 4
+    def _lost(self, random: Random) -> bool:
+        return self.faulty and random.random() < self._options.loss / 4
 
-    async def ask(self, host: Host, work: Work) -> Any:
-        """Have a member do `work`. Raises `Rejected`, `Unanswered`."""
+    async def ask(self, host: Host, work: Work, asker: int) -> Any:
+        """Have a member do `work` for client number `asker`. Raises `Rejected`, `Unanswered`."""
         life = host.life
+        random = self._randoms.get(asker)
+        if random is None:
+            random = self._randoms[asker] = stream(self._seed, "caller", asker)
         if life is None:
-            await asyncio.sleep(self._delay_ns() / 1e9)
+            await asyncio.sleep(self._delay_ns(random) / 1e9)
             raise Rejected("NotReady")  # Nobody listens there: it was certainly not heard.
         answer: asyncio.Future[Any] = self._loop.create_future()
         self._questions += 1
         number = self._questions
         life.open_questions[number] = lambda: _tell(answer, None, Unanswered("Timeout"))
-        if not self._lost():
-            self._loop.after(self._delay_ns(), life.process, self._arrive, life, work, answer)
+        if not self._lost(random):
+            self._loop.after(self._delay_ns(random), life.process, self._arrive, life, work, answer, random)
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 return await answer
@@ -74,10 +79,10 @@ class Caller:
         finally:
             life.open_questions.pop(number, None)
 
-    def _arrive(self, life: Life, work: Work, answer: asyncio.Future[Any]) -> None:
-        self._loop.spawn(life.process, self._serve(life, work, answer))
+    def _arrive(self, life: Life, work: Work, answer: asyncio.Future[Any], random: Random) -> None:
+        self._loop.spawn(life.process, self._serve(life, work, answer, random))
 
-    async def _serve(self, life: Life, work: Work, answer: asyncio.Future[Any]) -> None:
+    async def _serve(self, life: Life, work: Work, answer: asyncio.Future[Any], random: Random) -> None:
         value: Any = None
         error: Exception | None = None
         try:
@@ -88,8 +93,8 @@ class Caller:
             error = Unanswered(refused.error) if unknown else Rejected(refused.error)
         except Refused as refused:
             error = Rejected(refused.error)
-        if not self._lost():
-            self._loop.after(self._delay_ns(), self._loop.world, _tell, answer, value, error)
+        if not self._lost(random):
+            self._loop.after(self._delay_ns(random), self._loop.world, _tell, answer, value, error)
 
 
 def _tell(answer: asyncio.Future[Any], value: Any, error: Exception | None) -> None:

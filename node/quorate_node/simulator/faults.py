@@ -6,7 +6,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
-from random import Random
 
 from quorate_node.machine.interface import Machine
 from quorate_node.protocol.ready import Role
@@ -14,6 +13,8 @@ from quorate_node.simulator.host import Host
 from quorate_node.simulator.loop import VirtualLoop
 from quorate_node.simulator.network import Network
 from quorate_node.simulator.options import Options
+from quorate_node.simulator.reductions import Reductions
+from quorate_node.simulator.streams import Timetable, stream
 from quorate_node.simulator.trace import Trace
 from quorate_node.store.log_record import decode_anchor, decode_record
 
@@ -27,16 +28,20 @@ class Faults:
         network: Network,
         hosts: Sequence[Host],
         options: Options,
-        random: Random,
+        reductions: Reductions,
         trace: Trace,
         counters: Counter[str],
     ) -> None:
         self.over = False
+        self.happened: list[str] = []
+        """As `Reductions.faults` names them."""
         self._loop = loop
         self._network = network
         self._hosts = hosts
         self._options = options
-        self._random = random
+        self._reductions = reductions
+        self._random = stream(options.seed, "faults")
+        """Of the fault under way."""
         self._trace = trace
         self._counters = counters
         self._damage: dict[str, tuple[int, bytes | None]] = {}
@@ -58,14 +63,18 @@ class Faults:
         ]
 
     async def run(self) -> None:
-        kinds = [kind for kind in self._kinds if kind[2]]
-        total = sum(rate for _, _, rate in kinds)
-        while total:
-            await asyncio.sleep(self._random.expovariate(total))
+        seed, began_s = self._options.seed, self._loop.time()
+        timetable = Timetable(seed, {name: rate for _, name, rate in self._kinds})
+        inflicts = {name: inflict for inflict, name, _ in self._kinds}
+        while coming := timetable.next():
+            due_s, name, number = coming
+            await asyncio.sleep(began_s + due_s - self._loop.time())
             self.look_at_impaired()
-            inflict, name, _ = self._random.choices(kinds, [rate for _, _, rate in kinds])[0]
-            if inflict():
+            word = name.replace(" ", "-")
+            self._random = stream(seed, "fault", word, number)
+            if self._reductions.fault_happens(word, number) and inflicts[name]():
                 self._counters[f"fault {name}"] += 1
+                self.happened.append(f"{word}.{number}")
 
     # -- processes ------------------------------------------------------------------------------------------------------
 
@@ -80,7 +89,11 @@ class Faults:
         return [host for host in self._hosts if host.up]
 
     def _down_for(self, host: Host) -> None:
-        self._loop.after(self._random.randrange(self._options.faults.down_ms_max * MS), self._loop.world, self._start, host)
+        self._loop.after(self._down_ns(host), self._loop.world, self._start, host)
+
+    def _down_ns(self, host: Host) -> int:
+        """How long its next process is away."""
+        return stream(self._options.seed, "down", host.process_name).randrange(self._options.faults.down_ms_max * MS)
 
     def _start(self, host: Host) -> None:
         if not self.over and not host.up:
@@ -90,10 +103,11 @@ class Faults:
         """A process ended by itself: its supervisor starts the next one."""
         if host.disk.sync_fails:
             host.disk.sync_fails = False
-            host.disk.lose_power(self._random)  # What a failed sync left on the disk nobody knows.
+            random = stream(self._options.seed, "failed sync", host.process_name)
+            host.disk.lose_power(random)  # What a failed sync left on the disk nobody knows.
         if reason is not None:
             self._counters["process gave up"] += 1
-        self._loop.after(self._random.randrange(self._options.faults.down_ms_max * MS), self._loop.world, self._start_again, host)
+        self._loop.after(self._down_ns(host), self._loop.world, self._start_again, host)
 
     def _start_again(self, host: Host) -> None:
         if not host.up:
@@ -114,15 +128,15 @@ class Faults:
             return False
         if self._random.random() < 0.5:
             self._trace.event("power goes at the next write", host.name)
-            host.disk.at_write = partial(self._lose_power_later, host)
+            within_ns = self._random.randrange(self._options.disk.sync_us_mean * 1_000)
+            host.disk.at_write = partial(self._lose_power_later, host, within_ns)
         else:
             self._lose_power(host)
         return True
 
-    def _lose_power_later(self, host: Host) -> None:
+    def _lose_power_later(self, host: Host, within_ns: int) -> None:
         """In the middle of a write: what is not synced is in doubt."""
-        within_ns = self._options.disk.sync_us_mean * 1_000
-        self._loop.after(self._random.randrange(within_ns), self._loop.world, self._lose_power, host)
+        self._loop.after(within_ns, self._loop.world, self._lose_power, host)
 
     def _lose_power(self, host: Host) -> None:
         if host.up and not self.over:

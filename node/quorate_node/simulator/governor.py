@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
-from random import Random
 from typing import Any
 
 from quorate_node.simulator.caller import Caller, Rejected, Unanswered, Work
@@ -14,6 +13,8 @@ from quorate_node.simulator.history import Administer, Outcome
 from quorate_node.simulator.host import Host, Life
 from quorate_node.simulator.loop import VirtualLoop
 from quorate_node.simulator.options import Options
+from quorate_node.simulator.reductions import Reductions
+from quorate_node.simulator.streams import Timetable, stream
 from quorate_node.simulator.workload import Recorder
 
 GOVERNOR = 0
@@ -30,6 +31,7 @@ class Governor:
         spares: list[Host],
         recorder: Recorder,
         options: Options,
+        reductions: Reductions,
         counters: Counter[str],
     ) -> None:
         self._loop = loop
@@ -39,17 +41,23 @@ class Governor:
         self._recorder = recorder
         self._options = options
         self._counters = counters
-        self._random = Random(f"governor {options.seed}")
+        self._reductions = reductions
+        self._random = stream(options.seed, "governor")
+        """Of the change under way."""
+        self.happened: list[str] = []
+        """As `Reductions.faults` names them."""
 
     async def run(self) -> None:
         """Until it is cancelled."""
-        rates = self._options.membership_changes, self._options.transfers
-        while total := sum(rates):
-            await asyncio.sleep(self._random.expovariate(total))
-            if self._random.random() * total < rates[0]:
-                await self._change()
-            else:
-                await self._transfer()
+        seed, began_s = self._options.seed, self._loop.time()
+        timetable = Timetable(seed, {"change": self._options.membership_changes, "transfer": self._options.transfers})
+        while coming := timetable.next():
+            due_s, name, number = coming
+            await asyncio.sleep(began_s + due_s - self._loop.time())
+            self._random = stream(seed, name, number)
+            if self._reductions.fault_happens(name, number):
+                self.happened.append(f"{name}.{number}")
+                await (self._change() if name == "change" else self._transfer())
 
     async def _change(self) -> None:
         random = self._random
@@ -108,7 +116,7 @@ class Governor:
         number = self._recorder.begin(GOVERNOR, request)
         outcome, details = Outcome.OK, dict[str, Any](member=host.name)
         try:
-            await self._caller.ask(host, work)
+            await self._caller.ask(host, work, GOVERNOR)
         except Unanswered as unknown:
             outcome, details["error"] = Outcome.UNKNOWN, str(unknown)
         except Rejected as rejected:

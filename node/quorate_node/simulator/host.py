@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from random import Random
 
 from quorate_node.machine.kv import KeyValueMachine
 from quorate_node.protocol.raft import RaftConfig
@@ -24,6 +23,7 @@ from quorate_node.simulator.machine import open_machine
 from quorate_node.simulator.network import Network
 from quorate_node.simulator.options import Options
 from quorate_node.simulator.process import Process
+from quorate_node.simulator.streams import stream
 from quorate_node.simulator.trace import Trace
 from quorate_node.simulator.transport import SimulatedTransport
 from quorate_node.store.errors import HardStateLost, StoreError
@@ -45,7 +45,7 @@ class Life:
         self.boot = boot
         self.stores = open_stores(host.disk, host.store_settings)
         storage = Storage(self.stores, self._open_machine, host.witness, host.name)
-        random = Random(f"{host.options.seed} {host.name} {boot}")
+        random = stream(host.options.seed, "member", process.name)
         self.transport = SimulatedTransport(host.network, process, host.url)
         environment = Environment(self._now_ms, random, self._open_log_sync)
         self.storage = storage
@@ -72,7 +72,8 @@ class Life:
 
     def _open_log_sync(self, log: LogStore, synced: SyncedCallback) -> LogSync:
         host = self.host
-        return SimulatedLogSync(host.loop, self.process, host.disk, host.options.disk, host.random, self._stored, log, synced)
+        random = stream(host.options.seed, "disk", self.process.name)
+        return SimulatedLogSync(host.loop, self.process, host.disk, host.options.disk, random, self._stored, log, synced)
 
     def _stored(self, batches: Sequence[Persist], durable: bool) -> None:
         host, member_id = self.host, self.storage.member_id
@@ -125,7 +126,6 @@ class Host:
         counters: Counter[str],
         staging: Path,
         listed: Callable[[], list[str]],
-        random: Random,
     ) -> None:
         self.number = number
         self.name = f"m{number}"
@@ -137,11 +137,11 @@ class Host:
         self.invariants = invariants
         self.trace = trace
         self.counters = counters
-        self.random = random
         self.disk = SimulatedDisk(staging)
         self.witness = False
         self.impaired = ""
         """Why this machine's copy may not count: damaged, or wiped. Faults that harm copies hit no second machine meanwhile."""
+        random = stream(options.seed, "host", number)
         drift = options.clock_drift_ppm_max
         self.clock = Clock(random.randrange(10**15), random.randint(-drift, drift))
         self.store_settings = StoreSettings(
@@ -252,16 +252,18 @@ class Host:
         """Now, in the middle of whatever it does."""
         life = self.life
         assert life is not None, f"{self.name} does not run"
-        self._die(life, flushed=self.random.random() < 0.5, power=power, seen=self.options.network.deaths_seen and not power)
+        flushed = stream(self.options.seed, "flushed", self.process_name).random() < 0.5
+        self._die(life, flushed=flushed, power=power, seen=self.options.network.deaths_seen and not power)
 
     def _die(self, life: Life, *, flushed: bool, power: bool, seen: bool) -> None:
+        random = stream(self.options.seed, "death", self.process_name)
         self.loop.kill(life.process)
         self.life = None
         self.network.leave(life.transport, died=True, seen=seen)
         for hang_up in life.open_questions.values():
-            self.loop.after(self.random.randrange(HANG_UP_NS), self.loop.world, hang_up)
+            self.loop.after(random.randrange(HANG_UP_NS), self.loop.world, hang_up)
         if power:
-            kept, lost = self.disk.lose_power(self.random)
+            kept, lost = self.disk.lose_power(random)
             self.counters["unsynced writes dropped"] += lost
             self.counters["unsynced writes kept"] += kept
             self.trace.event("power lost", self.name, kept, lost)

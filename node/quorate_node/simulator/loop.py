@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 from quorate_node.simulator.clock import Clock
 from quorate_node.simulator.process import Process, current_process
+from quorate_node.simulator.streams import stream
 from quorate_node.simulator.trace import Trace
 
 Value = TypeVar("Value")
@@ -63,7 +64,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self.steps = 0
         self.failures: list[dict[str, Any]] = []
         """What callbacks raised: always a bug, of the simulator or of what runs in it."""
-        self._random = random
+        self._executor_seed = random.getrandbits(64)
+        self._executors: dict[str, Random] = {}
         self._trace = trace
         self._cpu_ns = cpu_ns
         self._executor_ns_max = executor_ns_max
@@ -241,9 +243,9 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             try:
                 result = func(*args)
             except Exception as error:  # noqa: BLE001 - it is the caller's, who waits for it
-                self.after(self._draw_ns(), process, tell, None, error)
+                self.after(self._draw_ns(process), process, tell, None, error)
             else:
-                self.after(self._draw_ns(), process, tell, result, None)
+                self.after(self._draw_ns(process), process, tell, result, None)
 
         def tell(result: Value, error: Exception | None) -> None:
             if future.cancelled():
@@ -253,11 +255,14 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             else:
                 future.set_exception(error)
 
-        self.after(self._draw_ns(), process, work)
+        self.after(self._draw_ns(process), process, work)
         return future
 
-    def _draw_ns(self) -> int:
-        return self._random.randrange(self._executor_ns_max + 1)
+    def _draw_ns(self, process: Process) -> int:
+        random = self._executors.get(process.name)
+        if random is None:
+            random = self._executors[process.name] = stream(self._executor_seed, "executor", process.name)
+        return random.randrange(self._executor_ns_max + 1)
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         if not self._over:

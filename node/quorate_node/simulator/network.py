@@ -11,6 +11,7 @@ from quorate_node.protocol.message import Message
 from quorate_node.simulator.loop import VirtualLoop
 from quorate_node.simulator.options import NetworkOptions
 from quorate_node.simulator.process import Process
+from quorate_node.simulator.streams import stream
 from quorate_node.simulator.trace import Trace
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ Pair = tuple[str, str]
 
 
 class Network:
-    def __init__(self, loop: VirtualLoop, random: Random, options: NetworkOptions, trace: Trace, counters: Counter[str]) -> None:
+    def __init__(self, loop: VirtualLoop, seed: int, options: NetworkOptions, trace: Trace, counters: Counter[str]) -> None:
         self.loop = loop
         self.options = options
         self.trace = trace
@@ -41,13 +42,17 @@ class Network:
         """What is sent arrives after this time."""
         self.sent: Callable[[Message], None] = _nobody_looks
         """Told of every message that leaves a member."""
-        self._random = random
+        self._seed = seed
+        self._delays: dict[Pair, Random] = {}
+        self._fates: dict[Pair, Random] = {}
         self._last_due: dict[Pair, int] = {}
 
     # -- how long, whether at all --------------------------------------------------------------------------------------
 
     def delay_ns(self, pair: Pair) -> int:
-        options, random = self.options, self._random
+        options, random = self.options, self._delays.get(pair)
+        if random is None:
+            random = self._delays[pair] = stream(self._seed, "delay", *pair)
         delay_us = options.delay_us_min + random.expovariate(1 / options.delay_us_mean)
         if self.faulty and random.random() < options.straggling:
             self.counters["network straggler"] += 1
@@ -69,13 +74,19 @@ class Network:
         if pair in self.blocked:
             self.counters["network partitioned"] += 1
             return True
-        if self.faulty and self._random.random() < self.options.loss:
+        if self.faulty and self._fate(pair).random() < self.options.loss:
             self.counters["network lost"] += 1
             return True
         return False
 
-    def doubled(self) -> bool:
-        if self.faulty and self._random.random() < self.options.duplication:
+    def _fate(self, pair: Pair) -> Random:
+        random = self._fates.get(pair)
+        if random is None:
+            random = self._fates[pair] = stream(self._seed, "fate", *pair)
+        return random
+
+    def doubled(self, pair: Pair) -> bool:
+        if self.faulty and self._fate(pair).random() < self.options.duplication:
             self.counters["network duplicated"] += 1
             return True
         return False
@@ -122,8 +133,9 @@ class Network:
         """Its connections end: with a goodbye, abruptly, or unseen, as when its machine has lost power."""
         if self.listening.get(transport.url) is transport:
             del self.listening[transport.url]
+        random = stream(self._seed, "leave", transport.process.name)
         for other in self.listening.values():
-            delay_ns = self._random.randrange(DEATH_NS) if seen else IDLE_NS + self._random.randrange(DEATH_NS)
+            delay_ns = random.randrange(DEATH_NS) if seen else IDLE_NS + random.randrange(DEATH_NS)
             self.loop.after(delay_ns, other.process, other.end_of, transport, died, seen)
 
 

@@ -182,9 +182,10 @@ class SimulatedTransport:
     def _send_frame(self, target: SimulatedTransport, link: _Link, batch: list[Message]) -> None:
         frame = _codec.messages(batch)
         sender = batch[0].sender
-        self._network.carry((self.url, link.url), target.process, target._on_frame, sender, frame)
-        if self._network.doubled():
-            self._network.carry((self.url, link.url), target.process, target._on_frame, sender, frame)
+        pair = self.url, link.url
+        self._network.carry(pair, target.process, target._on_frame, sender, frame)
+        if self._network.doubled(pair):
+            self._network.carry(pair, target.process, target._on_frame, sender, frame)
 
     def _on_frame(self, sender: int, frame: bytes) -> None:
         if self._closed:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
-from random import Random
 from typing import Any
 
 from quorate.wire.commands import (
@@ -33,6 +32,8 @@ from quorate_node.simulator.history import NEVER_NS, Consistency, History, Lease
 from quorate_node.simulator.host import Host
 from quorate_node.simulator.loop import VirtualLoop
 from quorate_node.simulator.options import Options
+from quorate_node.simulator.reductions import Reductions
+from quorate_node.simulator.streams import stream
 from quorate_node.simulator.trace import Trace
 
 ATTEMPTS_MAX = 6
@@ -62,6 +63,8 @@ class Recorder:
         self._counters = counters
         self._open: dict[int, dict[str, Any]] = {}
         self.begun = 0
+        self.skipped = 0
+        """What clients would have done next, and was left out."""
 
     def begin(self, client: int, request: Request, **details: Any) -> int:
         self.begun += 1
@@ -86,7 +89,14 @@ class Recorder:
 
 class Client:
     def __init__(
-        self, number: int, loop: VirtualLoop, caller: Caller, hosts: Callable[[], Sequence[Host]], recorder: Recorder, options: Options
+        self,
+        number: int,
+        loop: VirtualLoop,
+        caller: Caller,
+        hosts: Callable[[], Sequence[Host]],
+        recorder: Recorder,
+        options: Options,
+        reductions: Reductions,
     ) -> None:
         self.number = number
         self._loop = loop
@@ -94,7 +104,10 @@ class Client:
         self._hosts = hosts
         self._recorder = recorder
         self._options = options
-        self._random = Random(f"client {options.seed} {number}")
+        self._reductions = reductions
+        self._random = stream(options.seed, "client", number)
+        """Of the step under way."""
+        self._steps = 0
         self._written = 0
         self._with_session = self._random.random() < options.sessions
         self._session = 0
@@ -125,8 +138,13 @@ class Client:
 
     async def run(self, more: Callable[[], bool]) -> None:
         while more():
+            self._steps += 1
+            self._random = stream(self._options.seed, "client", self.number, self._steps)
             await asyncio.sleep(self._random.uniform(0, self._options.think_ms_max) / 1000)
-            await self.step()
+            if self._reductions.operation_happens(self.number, self._steps):
+                await self.step()
+            else:
+                self._recorder.skipped += 1
 
     async def step(self) -> None:
         random = self._random
@@ -186,7 +204,7 @@ class Client:
             host = self._host()
             member = host.process_name
             try:
-                result = await self._caller.ask(host, work)
+                result = await self._caller.ask(host, work, self.number)
             except Unanswered as unknown:
                 heard, error = True, str(unknown)
             except Rejected as rejected:
@@ -238,7 +256,7 @@ class Client:
         host = self._host()
         member = host.process_name
         try:
-            result = await self._caller.ask(host, work)
+            result = await self._caller.ask(host, work, self.number)
         except Unanswered as unknown:
             self._recorder.end(number, Outcome.UNKNOWN, member=member, error=str(unknown))
             return None

@@ -24,6 +24,7 @@ from quorate_node.simulator.liveness import Liveness
 from quorate_node.simulator.loop import NothingLeft, TooManySteps, VirtualLoop
 from quorate_node.simulator.network import Network
 from quorate_node.simulator.options import Options
+from quorate_node.simulator.reductions import Reductions
 from quorate_node.simulator.trace import Trace
 from quorate_node.simulator.watcher import Watcher
 from quorate_node.simulator.workload import Client, Recorder
@@ -33,6 +34,7 @@ CHAOS_S_MAX = 60.0
 STEPS_MAX = 20_000_000
 MEMORY_FILES = Path("/dev/shm")  # noqa: S108 - a place for a folder with a name of its own, in memory where there is one
 LOOK_S = 0.02
+WHOLE = Reductions()
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -50,42 +52,42 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 class World:
-    def __init__(self, options: Options, show: Callable[[str], None] | None = None) -> None:
+    def __init__(self, options: Options, show: Callable[[str], None] | None = None, reductions: Reductions = WHOLE) -> None:
         self.options = options
+        self.reductions = reductions
         self.history = History(rules=Rules(clock_drift_ppm_max=options.clock_drift_ppm_max, clocks_jump=options.clocks_jump))
         self.trace = Trace(show)
         self.counters: Counter[str] = Counter()
-        self.random = Random(f"world {options.seed}")
         self.loop = VirtualLoop(  # type: ignore[abstract]
             Random(f"executor {options.seed}"), self.trace, cpu_ns=options.cpu_ns, executor_ns_max=options.disk.executor_us_max * 1_000
         )
         self.trace.now_ns = lambda: self.loop.now_ns
         self.invariants = Invariants(self.history, self.trace, self.trace.now_ns, self.counters)
-        self.network = Network(self.loop, Random(f"network {options.seed}"), options.network, self.trace, self.counters)
+        self.network = Network(self.loop, options.seed, options.network, self.trace, self.counters)
         self.network.sent = self.invariants.sent
         self.recorder = Recorder(self.loop, self.history, self.trace, self.counters)
-        self.caller = Caller(self.loop, options.network, Random(f"caller {options.seed}"))
+        self.caller = Caller(self.loop, options.network, options.seed)
         self._files = Path(tempfile.mkdtemp(prefix="quorate-simulator-", dir=MEMORY_FILES if MEMORY_FILES.is_dir() else None))
         self.hosts = [self._host(number) for number in range(1, options.members + options.spares + 1)]
         if options.witness and options.members >= 3:
             self.hosts[1].become(witness=True)
         self.spares = self.hosts[options.members :]
-        self.faults = Faults(self.loop, self.network, self.hosts, options, Random(f"faults {options.seed}"), self.trace, self.counters)
+        self.faults = Faults(self.loop, self.network, self.hosts, options, reductions, self.trace, self.counters)
         for host in self.hosts:
             host.ended = self.faults.ended
         self.clients = [
-            Client(number, self.loop, self.caller, self.started, self.recorder, options) for number in range(1, options.clients + 1)
+            Client(number, self.loop, self.caller, self.started, self.recorder, options, reductions)
+            for number in reductions.numbers("clients", options.clients)
         ]
-        self.watchers = [Watcher(number, 1_000 + number, self.loop, self.started, options) for number in range(1, options.watchers + 1)]
-        self.governor = Governor(self.loop, self.caller, self.started, self.spares, self.recorder, options, self.counters)
+        self.watchers = [
+            Watcher(number, 1_000 + number, self.loop, self.started, options) for number in reductions.numbers("watchers", options.watchers)
+        ]
+        self.governor = Governor(self.loop, self.caller, self.started, self.spares, self.recorder, options, reductions, self.counters)
 
     def _host(self, number: int) -> Host:
         options = self.options
-        random = Random(f"host {options.seed} {number}")
         files = self._files / f"m{number}"
-        return Host(
-            number, self.loop, self.network, options, self.invariants, self.trace, self.counters, files, self._listed, random
-        )
+        return Host(number, self.loop, self.network, options, self.invariants, self.trace, self.counters, files, self._listed)
 
     def _listed(self) -> list[str]:
         return [host.url for host in self.hosts if host.lives or host.number <= self.options.members]
@@ -119,7 +121,9 @@ class World:
         )
 
     def _stopped(self) -> bool:
-        return self.invariants.broken is not None or bool(self.loop.failures)
+        until_ms = self.reductions.until_ms
+        over = until_ms is not None and self.loop.now_ns >= until_ms * 1_000_000
+        return over or self.invariants.broken is not None or bool(self.loop.failures)
 
     def _failure(self) -> Broken | None:
         if not self.loop.failures:
@@ -162,6 +166,8 @@ class World:
         tasks = [self._own(client.run(self._more)) for client in self.clients]
         others = [self._own(work) for work in (self.faults.run(), self.governor.run(), *(watcher.run() for watcher in self.watchers))]
         until_s = self.loop.time() + CHAOS_S_MAX
+        if self.reductions.chaos_ms is not None:
+            until_s = min(until_s, self.reductions.chaos_ms / 1_000)
         while self._more() and self.loop.time() < until_s and not all(task.done() for task in tasks):
             self.look()
             await asyncio.sleep(LOOK_S)
@@ -175,7 +181,7 @@ class World:
         self.trace.event("faults end")
 
     def _more(self) -> bool:
-        return self.recorder.begun < self.options.commands
+        return self.recorder.begun + self.recorder.skipped < self.options.commands
 
     def _own(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         return self.loop.spawn(self.loop.world, work)
