@@ -7,7 +7,7 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-from quorate_node.simulator.checkers.evidence import wrote
+from quorate_node.simulator.checkers.outcomes import wrote
 from quorate_node.simulator.history import Operation
 from tests.cluster.conftest import StartCluster
 from tests.cluster.harness.clients import Clients

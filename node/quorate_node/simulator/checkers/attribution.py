@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from quorate.wire.commands import DeleteRange, LeaseGrant, LeaseRevoke, Put, Txn
-from quorate.wire.commands import Operation as TxnOperation
+from quorate.wire.commands import LeaseGrant, LeaseRevoke
 from quorate_node.simulator.checkers import wording
-from quorate_node.simulator.checkers.evidence import Evidence, may_have_happened, wrote
 from quorate_node.simulator.checkers.finding import Violated
 from quorate_node.simulator.checkers.model import Effects, Refusal, evaluate
+from quorate_node.simulator.checkers.outcomes import may_have_happened, wrote
+from quorate_node.simulator.checkers.possible_writes import WithoutValue, may_do_without_value, may_have_made, may_write, puts_of, values_of
 from quorate_node.simulator.history import Change, Operation, Outcome
+
+if TYPE_CHECKING:
+    from quorate_node.simulator.checkers.evidence import Evidence
 
 
 def every_revision_has_its_writer(evidence: Evidence) -> int:
@@ -21,7 +24,7 @@ def every_revision_has_its_writer(evidence: Evidence) -> int:
     """
     if not evidence.replay.complete:
         return _no_more_gaps_than_unknowns(evidence)
-    return len(Attribution(evidence).unclaimed)
+    return len(evidence.attribution.unclaimed)
 
 
 class Attribution:
@@ -30,15 +33,16 @@ class Attribution:
     def __init__(self, evidence: Evidence) -> None:
         self._evidence = evidence
         self._writers: dict[bytes, list[Operation]] = defaultdict(list)
-        self._without_value: list[Operation] = []
-        for operation in evidence.operations:
-            if wrote(operation) and operation.revision:
-                pass
-            elif may_have_happened(operation) is Outcome.UNKNOWN and _may_do_without_value(operation.request):
-                self._without_value.append(operation)
-            for value in values_of(operation.request):
-                self._writers[value].append(operation)
+        self._without_value = WithoutValue()
         self.unclaimed = [revision for revision in evidence.replay.groups if revision not in evidence.claims]
+        groups = evidence.replay.groups
+        unclaimed_values = {one.value for revision in self.unclaimed for one in groups[revision] if one.value is not None}
+        for operation in evidence.operations:
+            if may_have_happened(operation) is Outcome.UNKNOWN and may_do_without_value(operation.request):
+                self._without_value.add(operation)
+            for value in values_of(operation.request):
+                if value in unclaimed_values:
+                    self._writers[value].append(operation)
         self.ends_of_leases: dict[int, int] = {}
         """Revision -> the lease that ended there, by expiry or by a revocation."""
         self._candidates = {revision: found for revision in self.unclaimed if (found := self._candidates_of(revision)) is not None}
@@ -55,7 +59,9 @@ class Attribution:
         done: Effects = {one.key: replay.get(one.key, revision) for one in group}
         values = [one.value for one in group if one.value is not None]
         named = [operation for value in values[:1] for operation in self._writers.get(value, ())]
-        possible = [each for each in named if each not in self._without_value] + self._without_value
+        without_value = self._without_value.that_look_at(group[0].key)
+        known = {each.number for each in without_value}
+        possible = [*(each for each in named if each.number not in known), *without_value]
         found = [each for each in possible if self._may_have_made(each, revision, done)]
         if not found:
             raise Violated(self._why_nobody(revision, group, named))
@@ -65,7 +71,8 @@ class Attribution:
         """Whether a client's delete of unknown outcome may have made it."""
         replay = self._evidence.replay
         done: Effects = {one.key: replay.get(one.key, revision) for one in replay.groups[revision]}
-        return any(self._may_have_made(each, revision, done) for each in self._without_value)
+        possible = self._without_value.that_look_at(next(iter(done)))
+        return any(self._may_have_made(each, revision, done) for each in possible)
 
     def _may_have_made(self, operation: Operation, revision: int, done: Effects) -> bool:
         if not may_have_made(operation):
@@ -143,30 +150,6 @@ class Attribution:
         return False
 
 
-def values_of(request: object) -> Iterator[bytes]:
-    """Every value that a request may write, in whichever branch."""
-    yield from (put.value for put in puts_of(request) if not put.ignore_value)
-
-
-def puts_of(request: object) -> Iterator[Put]:
-    """Every put of a request, in whichever branch."""
-    if isinstance(request, Put):
-        yield request
-    elif isinstance(request, Txn):
-        for operation in (*request.success, *request.failure):
-            yield from puts_of(operation.put or operation.txn)
-
-
-def _may_do_without_value(request: object) -> bool:
-    """Whether it may make a revision in which none of its own values is written: deletes, and puts that keep the value."""
-    if isinstance(request, Put):
-        return request.ignore_value
-    if isinstance(request, Txn):
-        parts: list[TxnOperation] = [*request.success, *request.failure]
-        return any(_may_do_without_value(part.put or part.delete_range or part.txn) for part in parts)
-    return isinstance(request, DeleteRange | LeaseRevoke)
-
-
 def _no_more_gaps_than_unknowns(evidence: Evidence) -> int:
     """Without the changes: revisions between acknowledged ones that nobody claims need as many writes of unknown outcome."""
     _seen_was_written(evidence)
@@ -202,14 +185,3 @@ def _seen_was_written(evidence: Evidence) -> None:
                 continue
             what = "nobody wrote this:" if not found else "a write that was refused took effect, or one was applied twice:"
             raise Violated(wording.lines(what, *map(wording.operation, found), wording.change(one)))
-
-
-def may_have_made(operation: Operation) -> bool:
-    """Whether the operation may be behind a revision that nobody claims."""
-    untold = operation.outcome is Outcome.OK and not operation.revision
-    return untold or may_have_happened(operation) is Outcome.UNKNOWN
-
-
-def may_write(request: object) -> bool:
-    """Whether it may change a key, in whichever branch."""
-    return _may_do_without_value(request) or any(True for _ in values_of(request))

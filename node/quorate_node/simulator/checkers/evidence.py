@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property, partial
 
-import msgspec
-
-from quorate.wire.commands import LeaseRevoke, Put
-from quorate.wire.results import DeleteRangeResult, Event, Failure, KeyValue, PutResult, RangeResult, Result, TxnResult
+from quorate.wire.commands import Compact
+from quorate.wire.results import KeyValue
 from quorate_node.simulator.checkers import wording
+from quorate_node.simulator.checkers.attribution import Attribution
 from quorate_node.simulator.checkers.finding import Violated
 from quorate_node.simulator.checkers.frontier import Frontier, Seen
 from quorate_node.simulator.checkers.known import replay_known
+from quorate_node.simulator.checkers.outcomes import as_one, pairs_of, pairs_of_event, wrote
 from quorate_node.simulator.checkers.replay import Replay, replay_changes
-from quorate_node.simulator.history import Consistency, Delivery, History, Operation, Outcome
-
-FORGOTTEN = ("SessionExpired", "SessionSequenceForgotten")
-"""Refusals of a session's command that say nothing of its earlier attempts."""
+from quorate_node.simulator.checkers.watched import Watched
+from quorate_node.simulator.history import Delivery, History, Operation, Outcome
 
 
 class Evidence:
@@ -25,6 +23,7 @@ class Evidence:
 
     def __init__(self, history: History) -> None:
         self.history = history
+        self._within: dict[tuple[bytes, bytes | None], list[tuple[int, bytes, KeyValue | None]]] = {}
 
     @cached_property
     def operations(self) -> list[Operation]:
@@ -38,7 +37,7 @@ class Evidence:
                 found.append(operation)
         if not attempts:
             return found
-        found += [several[0] if len(several) == 1 else _as_one(several) for several in attempts.values()]
+        found += [several[0] if len(several) == 1 else as_one(several) for several in attempts.values()]
         return sorted(found, key=lambda operation: operation.number)
 
     @cached_property
@@ -55,12 +54,38 @@ class Evidence:
         return claimed
 
     @cached_property
+    def compactions(self) -> list[tuple[Operation, int]]:
+        """(operation, revision) of every compaction that may have been carried out, in the order of the operations."""
+        return [
+            (operation, operation.request.revision)
+            for operation in self.operations
+            if isinstance(operation.request, Compact) and operation.outcome is not Outcome.FAILED
+        ]
+
+    @cached_property
+    def watches(self) -> list[Watched]:
+        """Beside what each had to be given; nine properties look at the same."""
+        return [Watched(record, self) for record in self.history.watches]
+
+    def changes_within(self, start: bytes, end: bytes | None) -> list[tuple[int, bytes, KeyValue | None]]:
+        """`Replay.changes_within`, once for all watches of the same keys."""
+        found = self._within.get((start, end))
+        if found is None:
+            found = self._within[start, end] = self.replay.changes_within(start, end)
+        return found
+
+    @cached_property
     def replay(self) -> Replay:
         history = self.history
         claims = self.claims  # two claims of one revision are found first: all that follows from them would hide them
         if history.changes:
             return replay_changes(history.changes, history.prefix)
         return replay_known(claims, self._told())
+
+    @cached_property
+    def attribution(self) -> Attribution:
+        """Who made the revisions that nobody was acknowledged for. Raises `Violated`."""
+        return Attribution(self)
 
     @cached_property
     def frontier(self) -> Frontier:
@@ -86,76 +111,9 @@ class Evidence:
             for stretch in watch.stretches:
                 for delivery in stretch.deliveries:
                     for event in delivery.events:
-                        for kv in _pairs_of_event(event):
+                        for kv in pairs_of_event(event):
                             yield kv, f"watch {watch.watch}"
 
 
 def _watch_text(watch: int, member: str, delivery: Delivery) -> str:
     return f"watch {watch} at {member}, {wording.delivery(delivery)}"
-
-
-def _as_one(attempts: list[Operation]) -> Operation:
-    """The attempt that decides, begun when the first was: an answer; a refusal in the log's order; else nobody knows."""
-    decisive = max(attempts, key=_decides)
-    return msgspec.structs.replace(
-        decisive,
-        invoked_ns=min(each.invoked_ns for each in attempts),
-        attempts=sum(each.attempts for each in attempts),
-    )
-
-
-def _decides(operation: Operation) -> int:
-    if operation.outcome is Outcome.OK:
-        return 3
-    if operation.outcome is Outcome.FAILED and isinstance(operation.result, Failure) and operation.error not in FORGOTTEN:
-        return 2
-    return 1 if operation.outcome is Outcome.UNKNOWN else 0
-
-
-def may_have_happened(operation: Operation) -> Outcome:
-    """The outcome for the data: a session that is gone refuses the last attempt and says nothing of those before."""
-    forgotten = operation.outcome is Outcome.FAILED and operation.error in FORGOTTEN
-    if forgotten and (operation.attempts > 1 or operation.error != "SessionExpired"):
-        return Outcome.UNKNOWN
-    return operation.outcome
-
-
-def wrote(operation: Operation) -> bool:
-    """Whether it was acknowledged to have made the revision that it names. (A revoked lease may have had no keys: it claims nothing.)"""
-    if operation.outcome is not Outcome.OK or isinstance(operation.request, LeaseRevoke):
-        return False
-    return changed(operation.result) or (operation.result is None and isinstance(operation.request, Put))
-
-
-def changed(result: Result | None) -> bool:
-    """Whether an answer tells of a change of the keys."""
-    if isinstance(result, TxnResult):
-        return any(changed(each) for each in result.results)
-    return isinstance(result, PutResult) or (isinstance(result, DeleteRangeResult) and result.deleted > 0)
-
-
-def pairs_of(result: Result | None) -> Iterator[KeyValue]:
-    """Every whole pair that an answer shows (an empty value may be one of `keys_only`, and is left out)."""
-    if isinstance(result, RangeResult):
-        yield from [kv for kv in result.kvs if kv.value]
-    elif isinstance(result, DeleteRangeResult):
-        yield from result.previous
-    elif isinstance(result, PutResult) and result.previous is not None:
-        yield result.previous
-    elif isinstance(result, TxnResult):
-        for each in result.results:
-            yield from pairs_of(each)
-
-
-def _pairs_of_event(event: Event) -> Iterator[KeyValue]:
-    if event.kv.version:
-        yield event.kv
-    if event.previous is not None:
-        yield event.previous
-
-
-def is_linearizable(operation: Operation, *, clocks_jump: bool) -> bool:
-    """Whether the operation must see all that ended before it began."""
-    if operation.consistency is Consistency.LEASE:
-        return not clocks_jump
-    return operation.consistency is Consistency.LINEARIZABLE

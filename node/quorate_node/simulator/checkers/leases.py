@@ -8,7 +8,6 @@ from typing import NamedTuple
 from quorate.wire.commands import LeaseGrant, LeaseKeepAlive, LeaseRevoke, Range
 from quorate.wire.results import Failure, LeaseListResult, LeaseResult, RangeResult
 from quorate_node.simulator.checkers import wording
-from quorate_node.simulator.checkers.attribution import Attribution
 from quorate_node.simulator.checkers.evidence import Evidence
 from quorate_node.simulator.checkers.finding import Violated
 from quorate_node.simulator.checkers.objects import leases_of
@@ -117,7 +116,7 @@ def _made_ends(evidence: Evidence) -> Iterator[End]:
     """Revisions that delete all keys of a lease, and the first who saw that."""
     if not evidence.replay.complete:
         return
-    attribution = Attribution(evidence)
+    attribution = evidence.attribution
     for revision, lease in attribution.ends_of_leases.items():
         seen = evidence.frontier.first_at_least(revision)
         if seen is None or attribution.may_be_asked_for(revision):

@@ -10,9 +10,10 @@ from __future__ import annotations
 from quorate.wire.commands import LeaseRevoke
 from quorate.wire.results import Failure
 from quorate_node.simulator.checkers import attribution, wording
-from quorate_node.simulator.checkers.evidence import Evidence, is_linearizable, wrote
+from quorate_node.simulator.checkers.evidence import Evidence
 from quorate_node.simulator.checkers.finding import Violated
 from quorate_node.simulator.checkers.model import Effects, Refusal, evaluate, looked_at
+from quorate_node.simulator.checkers.outcomes import is_linearizable, wrote
 from quorate_node.simulator.checkers.replay import Replay
 from quorate_node.simulator.history import Consistency, Operation, Outcome
 

@@ -13,10 +13,11 @@ from typing import NamedTuple
 from quorate.wire.commands import LeaseGrant, LeaseRevoke
 from quorate.wire.results import Failure, LeaseResult, Result
 from quorate_node.simulator.checkers import wording
-from quorate_node.simulator.checkers.attribution import Attribution, may_write
-from quorate_node.simulator.checkers.evidence import Evidence, is_linearizable, may_have_happened
+from quorate_node.simulator.checkers.evidence import Evidence
 from quorate_node.simulator.checkers.finding import Undecided, Violated
 from quorate_node.simulator.checkers.objects import objects_of
+from quorate_node.simulator.checkers.outcomes import is_linearizable, may_have_happened
+from quorate_node.simulator.checkers.possible_writes import may_write
 from quorate_node.simulator.checkers.search_model import State, after, frozen, judgeable
 from quorate_node.simulator.history import NEVER_NS, Operation, Outcome
 
@@ -94,7 +95,7 @@ def places(evidence: Evidence) -> Places:
         found = {operation.number: revision for revision, operation in evidence.claims.items()}
         if not evidence.replay.complete:
             return Places(found, _ends(evidence, {}))
-        attribution = Attribution(evidence)
+        attribution = evidence.attribution
     except Violated:
         return Places({}, _ends(evidence, {}))
     return Places(found | attribution.made, _ends(evidence, attribution.ends_of_leases))

@@ -10,8 +10,9 @@ from quorate.wire.commands import Batch
 from quorate.wire.results import Failure, Result
 from quorate_node.protocol.entry import EntryType
 from quorate_node.simulator.checkers import wording
-from quorate_node.simulator.checkers.evidence import FORGOTTEN, Evidence
+from quorate_node.simulator.checkers.evidence import Evidence
 from quorate_node.simulator.checkers.finding import Violated
+from quorate_node.simulator.checkers.outcomes import FORGOTTEN
 from quorate_node.simulator.history import History, Operation, Outcome
 
 _decode = msgspec.msgpack.Decoder(Batch).decode

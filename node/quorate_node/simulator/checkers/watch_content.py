@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from quorate.wire.commands import Compact
 from quorate_node.simulator.checkers import wording
 from quorate_node.simulator.checkers.evidence import Evidence
 from quorate_node.simulator.checkers.watched import Given, Stretch, is_delete, stretches
-from quorate_node.simulator.history import Outcome
 
 
 def previous_right(evidence: Evidence) -> int:
     """An event's previous pair is the key's just before its revision: there when it was asked for and not compacted, else never."""
     judged = 0
-    compacted = sorted(
-        (operation.invoked_ns, operation.request.revision)
-        for operation in evidence.operations
-        if isinstance(operation.request, Compact) and operation.outcome is not Outcome.FAILED
-    )
     for stretch in stretches(evidence):
         asked = stretch.watched.record.previous
         for given in stretch.given:
@@ -29,12 +22,16 @@ def previous_right(evidence: Evidence) -> int:
                 continue
             judged += 1
             before = evidence.replay.get(given.key, given.revision - 1)
-            gone = bool(evidence.history.prefix) or any(
-                at_ns <= given.delivery.at_ns and revision >= given.revision for at_ns, revision in compacted
-            )
-            if told != before and not (told is None and gone):
+            if told != before and not (told is None and _may_be_compacted(evidence, given)):
                 raise _wrong(stretch, "the previous pair is wrong:", given, f"before it was: {wording.pair(before)}")
     return judged
+
+
+def _may_be_compacted(evidence: Evidence, given: Given) -> bool:
+    """Whether somebody had asked for a compaction that takes what was before the event."""
+    return bool(evidence.history.prefix) or any(
+        operation.invoked_ns <= given.delivery.at_ns and revision >= given.revision for operation, revision in evidence.compactions
+    )
 
 
 def is_create_right(evidence: Evidence) -> int:

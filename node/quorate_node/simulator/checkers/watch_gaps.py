@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
-from quorate.wire.commands import Compact
 from quorate.wire.results import KeyValue
 from quorate_node.simulator.checkers import wording
 from quorate_node.simulator.checkers.evidence import Evidence
 from quorate_node.simulator.checkers.watched import Given, Stretch, is_delete, stretches
-from quorate_node.simulator.history import Delivery, Outcome
+from quorate_node.simulator.history import Delivery
 
 
 def reliable(evidence: Evidence) -> int:
@@ -21,7 +20,7 @@ def reliable(evidence: Evidence) -> int:
         if not stretch.given:
             continue
         first = min(given.revision for given in stretch.given)
-        _nothing_missing(stretch, first, stretch.reached, stretch.given, "between its first event and the revision it reached")
+        _nothing_missing(stretch, first, stretch.reached, stretch.came, "between its first event and the revision it reached")
         judged += len(stretch.given)
     return judged
 
@@ -40,12 +39,11 @@ def _happened(evidence: Evidence, stretch: Stretch, given: Given) -> None:
     raise stretch.accuse("an event tells what did not happen:", wording.event(given.event), f"the store made: {made}")
 
 
-def _nothing_missing(stretch: Stretch, low: int, high: int, given: Sequence[Given], where: str) -> None:
+def _nothing_missing(stretch: Stretch, low: int, high: int, came: AbstractSet[int], where: str) -> None:
     """Revisions of which nothing came; those that came in part are `atomic`'s."""
-    came = {each.revision for each in given}
     missing = [each for each in stretch.expected(low, high) if each[0] not in came]
     if missing:
-        near = [each for each in given if each.revision > missing[0][0]][:1]
+        near = [each for each in stretch.given if each.revision > missing[0][0] and each.revision in came][:1]
         shown = [_expected_text(each) for each in missing[: wording.SHOWN_MAX]]
         raise stretch.accuse(
             f"{len(missing)} events are missing {where}:", *shown, *(f"what came next: {wording.delivery(each.delivery)}" for each in near)
@@ -75,7 +73,7 @@ def resumable(evidence: Evidence) -> int:
             raise stretch.accuse("an event from before its start:", wording.delivery(early.delivery))
         if stretch.given:
             first = min(given.revision for given in stretch.given)
-            _nothing_missing(stretch, stretch.start, first - 1, stretch.given, "between its start and its first event")
+            _nothing_missing(stretch, stretch.start, first - 1, stretch.came, "between its start and its first event")
         for delivery in record.deliveries:
             if delivery.compact_revision:
                 _somebody_compacted(evidence, stretch, delivery)
@@ -90,40 +88,38 @@ def _somebody_compacted(evidence: Evidence, stretch: Stretch, delivery: Delivery
     """Compaction up to C keeps what is alive at C and the events of C itself: a watch that wants C or later goes on."""
     if delivery.revision >= delivery.compact_revision:
         raise stretch.accuse("it ended as compacted, and wanted what was not compacted:", wording.delivery(delivery))
-    asked = [
-        operation for operation in evidence.operations if isinstance(operation.request, Compact) and operation.outcome is not Outcome.FAILED
-    ]
+    asked = evidence.compactions
     if not evidence.history.prefix and all(
-        not isinstance(each.request, Compact) or each.request.revision != delivery.compact_revision or each.invoked_ns > delivery.at_ns
-        for each in asked
+        revision != delivery.compact_revision or operation.invoked_ns > delivery.at_ns for operation, revision in asked
     ):
-        raise stretch.accuse(
-            f"it ended as compacted up to {delivery.compact_revision}, which nobody had asked for:", *map(wording.operation, asked[-1:])
-        )
+        newest = [wording.operation(operation) for operation, _ in asked[-1:]]
+        raise stretch.accuse(f"it ended as compacted up to {delivery.compact_revision}, which nobody had asked for:", *newest)
 
 
 def bookmarkable(evidence: Evidence) -> int:
     """A progress notification at revision r says that all up to r was given: none was left out, none comes later, and r exists."""
     judged = 0
     for stretch in stretches(evidence):
-        before: list[Given] = []
+        came: set[int] = set()
         bookmark: Delivery | None = None
+        whole_below = stretch.start
+        """Nothing is missing from the start to there: each progress is judged by what came since the one before it."""
         for delivery in stretch.record.deliveries:
             if delivery.compact_revision:
                 continue
-            given = [Given(event, delivery) for event in delivery.events]
-            late = next((each for each in given if bookmark is not None and each.revision <= bookmark.revision), None)
-            if late is not None and bookmark is not None:
+            given = [event.kv.mod_revision for event in delivery.events]
+            if bookmark is not None and any(revision <= bookmark.revision for revision in given):
                 raise stretch.accuse(
                     "an event came after the progress that covers it:", wording.delivery(bookmark), wording.delivery(delivery)
                 )
-            before += given
+            came.update(given)
             if not given:
                 bookmark = delivery
                 _exists(evidence, stretch, delivery)
                 if stretch.start:
                     where = f"before the progress notification at revision {delivery.revision}"
-                    _nothing_missing(stretch, stretch.start, delivery.revision, before, where)
+                    _nothing_missing(stretch, whole_below, delivery.revision, came, where)
+                    whole_below = max(whole_below, delivery.revision + 1)
                 judged += 1
     return judged
 

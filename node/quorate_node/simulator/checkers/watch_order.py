@@ -5,7 +5,7 @@ from __future__ import annotations
 from quorate_node.simulator.checkers import wording
 from quorate_node.simulator.checkers.evidence import Evidence
 from quorate_node.simulator.checkers.model import span, within
-from quorate_node.simulator.checkers.watched import Given, Stretch, is_delete, stretches, watches
+from quorate_node.simulator.checkers.watched import Given, Stretch, is_delete, stretches
 from quorate_node.simulator.history import Delivery
 
 
@@ -13,25 +13,29 @@ def ordered(evidence: Evidence) -> int:
     """Events come in order of revision, within a message, from message to message, and over a resumption."""
     judged = 0
     for stretch in stretches(evidence):
-        floor, shown = (stretch.last_before, "") if stretch.follows else (0, "")
+        floor, newest = (stretch.last_before if stretch.follows else 0), None
         for delivery in stretch.record.deliveries:
             if delivery.compact_revision:
                 continue
             for event in delivery.events:
                 if event.kv.mod_revision < floor or event.kv.mod_revision > delivery.revision:
-                    raise stretch.accuse("events are not in order of revision:", shown, wording.delivery(delivery))
-                floor, shown = event.kv.mod_revision, wording.delivery(delivery)
+                    raise stretch.accuse("events are not in order of revision:", *_told(newest), wording.delivery(delivery))
+                floor, newest = event.kv.mod_revision, delivery
                 judged += 1
             if delivery.revision < floor:
-                raise stretch.accuse("a message says that it ends before what came already:", shown, wording.delivery(delivery))
-            floor, shown = delivery.revision, wording.delivery(delivery)
+                raise stretch.accuse("a message says that it ends before what came already:", *_told(newest), wording.delivery(delivery))
+            floor, newest = delivery.revision, delivery
     return judged
+
+
+def _told(newest: Delivery | None) -> list[str]:
+    return [] if newest is None else [wording.delivery(newest)]
 
 
 def unique(evidence: Evidence) -> int:
     """No event is given twice, over all resumptions."""
     judged = 0
-    for watched in watches(evidence):
+    for watched in evidence.watches:
         seen: dict[tuple[int, bytes], Given] = {}
         for stretch in watched.stretches:
             if not stretch.follows:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import NamedTuple
+from operator import itemgetter
+from typing import TYPE_CHECKING, NamedTuple
 
 from quorate.wire.results import Event, EventType, KeyValue
 from quorate_node.simulator.checkers import wording
-from quorate_node.simulator.checkers.evidence import Evidence
 from quorate_node.simulator.checkers.finding import Violated
 from quorate_node.simulator.checkers.model import span
 from quorate_node.simulator.history import Delivery, WatchRecord, WatchStretch
+
+if TYPE_CHECKING:
+    from quorate_node.simulator.checkers.evidence import Evidence
 
 
 class Given(NamedTuple):
@@ -20,10 +23,7 @@ class Given(NamedTuple):
 
     event: Event
     delivery: Delivery
-
-    @property
-    def revision(self) -> int:
-        return self.event.kv.mod_revision
+    revision: int
 
     @property
     def key(self) -> bytes:
@@ -41,7 +41,8 @@ class Stretch:
         """The lowest revision that it may be given; 0: not told."""
         self.last_before = last_before
         """The highest revision that the stretches before had reached."""
-        self.given = [Given(event, delivery) for delivery in record.deliveries for event in delivery.events]
+        self.given = [Given(event, delivery, event.kv.mod_revision) for delivery in record.deliveries for event in delivery.events]
+        self.came = {each.revision for each in self.given}
         self.reached = max((each.revision for each in record.deliveries if not each.compact_revision), default=0)
 
     @property
@@ -52,8 +53,8 @@ class Stretch:
     def expected(self, low: int, high: int) -> list[tuple[int, bytes, KeyValue | None]]:
         """Changes with low <= revision <= high that the watch asked for."""
         expected = self.watched.expected
-        first = bisect_left(expected, low, key=lambda each: each[0])
-        last = bisect_left(expected, high + 1, key=lambda each: each[0])
+        first = bisect_left(expected, low, key=_revision)
+        last = bisect_left(expected, high + 1, first, key=_revision)
         return expected[first:last]
 
     def accuse(self, why: str, *records: str) -> Violated:
@@ -79,18 +80,18 @@ class Watched:
     def expected(self) -> list[tuple[int, bytes, KeyValue | None]]:
         """Every change that passes its filters, in order of revision."""
         record = self.record
-        changes = self._evidence.replay.changes_within(*span(record.key, record.range_end))
+        changes = self._evidence.changes_within(*span(record.key, record.range_end))
+        if not record.no_delete and not record.no_put:
+            return changes
         return [each for each in changes if not (record.no_delete if each[2] is None else record.no_put)]
 
 
-def watches(evidence: Evidence) -> Iterator[Watched]:
-    for record in evidence.history.watches:
-        yield Watched(record, evidence)
-
-
 def stretches(evidence: Evidence) -> Iterator[Stretch]:
-    for watched in watches(evidence):
+    for watched in evidence.watches:
         yield from watched.stretches
+
+
+_revision: Callable[[tuple[int, bytes, KeyValue | None]], int] = itemgetter(0)
 
 
 def is_delete(event: Event) -> bool:

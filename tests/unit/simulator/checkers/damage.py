@@ -10,7 +10,7 @@ import msgspec
 
 from quorate.wire.commands import LeaseGrant, Put
 from quorate.wire.results import DeleteRangeResult, Event, LeaseResult, RangeResult
-from quorate_node.simulator.checkers.evidence import wrote
+from quorate_node.simulator.checkers.outcomes import wrote
 from quorate_node.simulator.history import Change, Delivery, History, Operation, Outcome
 from tests.unit.simulator.checkers.records import ns
 

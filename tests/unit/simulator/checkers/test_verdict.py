@@ -8,14 +8,18 @@ import time
 
 import pytest
 
+from quorate.wire.commands import DeleteRange
+from quorate.wire.results import Event, EventType, KeyValue
 from quorate_node.simulator.checkers.finding import Finding, Verdict, Violated
 from quorate_node.simulator.checkers.verdict import PROPERTIES, Report, judge
-from quorate_node.simulator.history import History, Led
-from tests.unit.simulator.checkers.records import change, history, kv, lost, put, read
+from quorate_node.simulator.history import Delivery, History, Led
+from tests.unit.simulator.checkers.records import change, history, kv, lost, message, operation, progress, put, read, stretch, watch
 from tests.unit.simulator.checkers.worlds import world
 
 STALE = history(put(b"a", 0, 1, 2), put(b"b", 2, 3, 3), read(kv(b"a", 2), 4, 5, 2), changes=[change(2, b"a"), change(3, b"b")])
 OPERATIONS = 100_000
+WATCHED_OPERATIONS = 40_000
+LOST_DELETES = 4_000
 JUDGED_IN_MAX_S = 10.0
 
 
@@ -103,6 +107,44 @@ def test_many_operations_are_judged_by_their_revisions_in_moments(told: bool) ->
     took_s = time.process_time() - begun_s
     assert report.ok, report.render()
     assert report.judged("linearizable") >= OPERATIONS * 0.99
+    assert took_s < JUDGED_IN_MAX_S, f"{took_s:.1f} s"
+
+
+def test_watches_with_many_events_and_bookmarks_are_judged_in_moments() -> None:
+    """Nine properties of three watches, a progress notification after every tenth event: no look at all that came before for each."""
+    judged = many(WATCHED_OPERATIONS)
+    newest: dict[bytes, KeyValue] = {}
+    deliveries: list[Delivery] = []
+    for each in judged.changes:
+        before, at_s = newest.get(each.key), each.revision / 1_000
+        create, version = (each.revision, 1) if before is None else (before.create_revision, before.version + 1)
+        pair = newest[each.key] = kv(each.value or b"", each.revision, create, version, each.key)
+        deliveries.append(message(at_s, Event(EventType.PUT, pair, before)))
+        if each.revision % 10 == 0:
+            deliveries.append(progress(at_s, each.revision))
+    judged.watches = [watch(stretch(1, *deliveries), previous=True) for _ in range(3)]
+    begun_s = time.process_time()
+    report = judge(judged, [name for name in PROPERTIES if name.startswith("watch-")])
+    took_s = time.process_time() - begun_s
+    assert report.ok, report.render()
+    assert report.judged("watch-reliable") == 3 * len(judged.changes)
+    assert report.judged("watch-bookmarkable") >= 3 * len(judged.changes) // 10
+    assert took_s < JUDGED_IN_MAX_S, f"{took_s:.1f} s"
+
+
+def test_deletes_whose_outcome_nobody_knows_are_matched_in_moments() -> None:
+    """Each may have made any later deletion of its key: of so many keys, those of one key alone are looked at."""
+    operations, changes = [], []
+    for number in range(LOST_DELETES):
+        key, begin_s, revision = b"key/%d" % (number % 200), number / 100, 2 * number + 2
+        operations.append(put(b"v%d" % number, begin_s, begin_s + 0.001, revision, key, number=2 * number))
+        operations.append(operation(DeleteRange(key), begin_s + 0.002, None, None, number=2 * number + 1))
+        changes += [change(revision, b"v%d" % number, key), change(revision + 1, None, key)]
+    begun_s = time.process_time()
+    report = judge(history(*operations, changes=changes), ["linearizable"])
+    took_s = time.process_time() - begun_s
+    assert report.ok, report.render()
+    assert report.judged("linearizable") == 2 * LOST_DELETES, "every deletion has its writer"
     assert took_s < JUDGED_IN_MAX_S, f"{took_s:.1f} s"
 
 
