@@ -62,8 +62,8 @@ test-conformance: $(STAMP) ## Replay other implementations' vectors and golden t
 test-simulation: $(STAMP) ## The real replica code in virtual time, with faults
 	$(PYTEST) -n $(WORKERS) tests/simulation $(ARGS)
 
-# One process a core: make simulate SEED=0 SEEDS=10000 & make simulate SEED=10000 SEEDS=10000
-simulate: $(STAMP) ## SEEDS seeds of the simulator (default 1000) from SEED (default 0) on, until one fails; ARGS="-o json", or --trace with SEEDS=1
+# One process a core: make simulate SEED=0 SEEDS=10000 & make simulate SEED=10000 SEEDS=10000. ARGS="--no-shrink" leaves a failure as it is.
+simulate: $(STAMP) ## SEEDS seeds of the simulator (default 1000) from SEED (default 0) on, until one fails, which is shrunk; ARGS="-o json", or --trace with SEEDS=1
 	$(BIN)/python -m quorate_node.simulator --seed $${SEED:-0} --seeds $${SEEDS:-1000} $(ARGS)
 
 # Those that found a mutant before come first. ARGS="--seeds 1000 --minutes 30 --anew" for a night; status 1: too few are found.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
+from quorate_node.simulator.case import Case
 from quorate_node.simulator.checkers.verdict import PROPERTIES, judge
 from quorate_node.simulator.options import Options, draw
 from quorate_node.simulator.world import Outcome, World
@@ -16,10 +17,10 @@ SEARCHED_OPERATIONS_MAX = 400
 
 
 class Result(msgspec.Struct, frozen=True):
-    """One seed: its options, how it ended, and what was judged."""
+    """One run: its options, how it ended, and what was judged."""
 
     outcome: Outcome
-    options: Options
+    case: Case
     judged: int
     """Observations that verdicts rest on."""
     cpu_s: float
@@ -32,24 +33,20 @@ class Result(msgspec.Struct, frozen=True):
         outcome = self.outcome
         verdict = "ok" if self.ok else f"BROKEN: {outcome.broken}"
         return (
-            f"seed {outcome.seed:6} {verdict}: {self.options.members} members, {outcome.operations} operations, {self.judged} judged, "
+            f"seed {outcome.seed:6} {verdict}: {self.case.options.members} members, {outcome.operations} operations, {self.judged} judged, "
             f"{outcome.virtual_s:.1f} s in {self.cpu_s:.2f} s, trace {outcome.trace_hash}"
         )
 
     def failure(self) -> str:
         """The property, what shows it, the options, and how to have it again."""
-        outcome = self.outcome
-        again = f"python -m quorate_node.simulator --seed {outcome.seed} --commands {self.options.commands} --trace"
-        return f"{self.line()}\n\n{outcome.evidence}\n\noptions:\n{self.options.text()}\n\nagain: {again}\n"
+        shown = f"{self.line()}\n\n{self.outcome.evidence}\n\noptions:\n{self.case.world.text()}\n"
+        return f"{shown}\nagain: {self.case.line()}\n"
 
 
-def run_seed(
-    seed: int, commands: int | None = None, show: Callable[[str], None] | None = None, options: Options | None = None
-) -> Result:
-    """`show` is given every event in words. `options` in place of those that the seed draws."""
-    options = options if options is not None else draw(seed, commands)
+def run_case(case: Case, show: Callable[[str], None] | None = None) -> tuple[Result, World]:
+    """`show` is given every event in words. The world is as the run has left it, to be looked into."""
     began_s = time.process_time()
-    world = World(options, show)
+    world = World(case.world, show, case.reductions)
     outcome = world.run()
     judged = 0
     if not outcome.broken:
@@ -60,7 +57,14 @@ def run_seed(
             first = report.violated[0]
             evidence = "\n\n".join(f"{finding.property}: {finding.counterexample}" for finding in report.violated)
             outcome = msgspec.structs.replace(outcome, broken=first.property, evidence=evidence)
-    return Result(outcome, options, judged, time.process_time() - began_s)
+    return Result(outcome, case, judged, time.process_time() - began_s), world
+
+
+def run_seed(
+    seed: int, commands: int | None = None, show: Callable[[str], None] | None = None, options: Options | None = None
+) -> Result:
+    """`options` in place of those that the seed draws."""
+    return run_case(Case(options if options is not None else draw(seed, commands)), show)[0]
 
 
 def run_seeds(seeds: Iterable[int], commands: int | None = None) -> Iterator[Result]:

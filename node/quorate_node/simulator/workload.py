@@ -65,6 +65,8 @@ class Recorder:
         self.begun = 0
         self.skipped = 0
         """What clients would have done next, and was left out."""
+        self.steps: list[str] = []
+        """What they did, as `Reductions.operations` names it."""
 
     def begin(self, client: int, request: Request, **details: Any) -> int:
         self.begun += 1
@@ -142,6 +144,7 @@ class Client:
             self._random = stream(self._options.seed, "client", self.number, self._steps)
             await asyncio.sleep(self._random.uniform(0, self._options.think_ms_max) / 1000)
             if self._reductions.operation_happens(self.number, self._steps):
+                self._recorder.steps.append(f"{self.number}.{self._steps}")
                 await self.step()
             else:
                 self._recorder.skipped += 1

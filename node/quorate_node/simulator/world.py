@@ -55,6 +55,8 @@ class World:
     def __init__(self, options: Options, show: Callable[[str], None] | None = None, reductions: Reductions = WHOLE) -> None:
         self.options = options
         self.reductions = reductions
+        self.chaos_end_ns = 0
+        """When faults and clients ended; 0: not yet."""
         self.history = History(rules=Rules(clock_drift_ppm_max=options.clock_drift_ppm_max, clocks_jump=options.clocks_jump))
         self.trace = Trace(show)
         self.counters: Counter[str] = Counter()
@@ -178,6 +180,7 @@ class World:
             with suppress(asyncio.CancelledError):
                 await task
         self._watching = others[2:]
+        self.chaos_end_ns = self.loop.now_ns
         self.trace.event("faults end")
 
     def _more(self) -> bool:
