@@ -75,9 +75,10 @@ test-cluster: $(STAMP) ## Real processes on loopback with real faults; histories
 	$(PYTEST) tests/cluster $(ARGS)
 
 # As root: members run in network namespaces of their own. The report's directory is printed; ARGS="--output DIR --faults kill,partition".
-campaign: $(STAMP) ## Real members under drawn faults for MINUTES (default 5), SEED, MEMBERS (3 to 5); a report with a timeline
+# SEEDS=1..20 runs these one after the other, and goes on where it was when called again with the same --output.
+campaign: $(STAMP) ## Real members under drawn faults for MINUTES (default 5), SEED or SEEDS, MEMBERS (3 to 5); a report with a timeline
 	@sh tests/cluster/prepare.sh
-	$(BIN)/python -m tests.cluster.campaign --minutes $(or $(MINUTES),5) $(if $(SEED),--seed $(SEED)) --members $(or $(MEMBERS),3) $(ARGS)
+	$(BIN)/python -m tests.cluster.campaign --minutes $(or $(MINUTES),5) $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) --members $(or $(MEMBERS),3) $(ARGS)
 
 bench: $(STAMP) ## Side by side with etcd, built in the same run (needs Go); ARGS="--only post64 --quick" for a part
 	$(BIN)/python -m tests.benchmarks $(ARGS)

@@ -15,9 +15,10 @@ from tests.cluster.campaign.report import leave
 from tests.cluster.campaign.table import FAULTS
 from tests.cluster.campaign.timeline import draw
 
-SEED = 331
-"""A schedule of 75 s with a fault of every kind for three members, on the log in files, which bears wall clocks that jump."""
-MINUTES = 1.25
+SEED = 273
+"""A schedule of 36 s with a fault of every kind for three members, on the log in files, which bears wall clocks that jump."""
+MINUTES = 0.6
+"""The whole test is about 65 s of two cores: start, faults, what they leave to come back, quiet, verdict. Slow machines have four times that."""
 needs_namespaces = pytest.mark.skipif(bool(why_not()), reason=why_not() or "it can run here")
 
 
@@ -31,7 +32,7 @@ def test_the_short_schedule_has_every_kind_of_fault(tmp_path: Path) -> None:
 
 @pytest.mark.root
 @needs_namespaces
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(300)
 async def test_a_short_campaign_finds_nothing_lost_and_nothing_wrong(tmp_path: Path) -> None:
     campaign = Campaign(Options(MINUTES, SEED, 3), tmp_path, print)
     run = await campaign.run()

@@ -1,10 +1,14 @@
 """Real members under faults for a set time, every history checked, and a report.
 
     python -m tests.cluster.campaign --minutes 5 --seed 7 --members 3
+    python -m tests.cluster.campaign --minutes 3 --seeds 1..20 --members 5 --output /tmp/series
 
 Three to five `quorate-node` processes run in network namespaces of their own (so it needs root) while clients read and write over both
 APIs and a schedule of faults, drawn from the seed, is carried out. Afterwards the history is judged, the members are compared, and a
 directory is left: report.md, report.json, timeline.png, history.msgpack, and each member's log and data.
+
+`--seeds 1..20` runs these one after the other, each in a process of its own, and leaves a table of all of them (summary.md) and their
+totals (totals.json); called again with the same directory it goes on where it was.
 
 The same seed gives the same schedule and the same settings of the members; how processes interleave is the machine's own. Exit status: 0
 sound, 1 a violation (the report says which), 2 it could not run here, or an argument is wrong.
@@ -17,10 +21,12 @@ import asyncio
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import uvloop
 
+from tests.cluster.campaign import series
 from tests.cluster.campaign.campaign import Campaign, Options
 from tests.cluster.campaign.namespaces import why_not
 from tests.cluster.campaign.report import leave
@@ -40,6 +46,7 @@ def parsed(words: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--minutes", type=float, default=5.0, help="how long faults are injected (default 5)")
     parser.add_argument("--seed", type=int, default=None, help="of the schedule, the settings and the clients (default: drawn, and told)")
+    parser.add_argument("--seeds", default="", help="several, as 1..20 or 1,5,9: one campaign of --minutes after the other")
     parser.add_argument("--members", type=int, default=3, help=f"{MEMBERS[0]} to {MEMBERS[1]} (default 3)")
     parser.add_argument("--faults", default="", help=f"kinds or names, with commas (default all); kinds: {', '.join(KINDS)}")
     parser.add_argument("--output", type=Path, default=None, help="directory of the report (default: a new temporary one)")
@@ -49,6 +56,8 @@ def parsed(words: list[str]) -> argparse.Namespace:
         parser.error(f"--minutes: {given.minutes} must be more than 0, and at most a day (1440)")
     if not MEMBERS[0] <= given.members <= MEMBERS[1]:
         parser.error(f"--members: {given.members} must be from {MEMBERS[0]} to {MEMBERS[1]}")
+    if given.seeds and (given.plan or given.seed is not None):
+        parser.error("--seeds: goes with neither --seed nor --plan")
     return given
 
 
@@ -56,7 +65,7 @@ def main(words: list[str]) -> int:
     given = parsed(words)
     seed = given.seed if given.seed is not None else time.time_ns() % 1_000_000
     wanted = tuple(word.strip() for word in given.faults.split(",") if word.strip())
-    directory = given.output or Path(tempfile.mkdtemp(prefix=f"quorate-campaign-{seed}-"))
+    directory = given.output or Path(tempfile.mkdtemp(prefix="quorate-campaigns-" if given.seeds else f"quorate-campaign-{seed}-"))
     begun_s = time.monotonic()
 
     def say(line: str) -> None:
@@ -64,6 +73,7 @@ def main(words: list[str]) -> int:
 
     try:
         campaign = Campaign(Options(given.minutes, seed, given.members, wanted), directory, say)
+        seeds = series.seeds_of(given.seeds) if given.seeds else []
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
@@ -75,19 +85,27 @@ def main(words: list[str]) -> int:
     if reason:
         print(f"a campaign {reason}", file=sys.stderr)
         return 2
+    if seeds:
+        return series.run(series.Asked(tuple(seeds), given.minutes, given.members, given.faults, directory), say)
+    return carried_out(campaign, given.faults, say)
+
+
+def carried_out(campaign: Campaign, faults: str, say: Callable[[str], None]) -> int:
+    """One campaign and its report."""
+    options, directory = campaign.options, campaign.directory
     directory.mkdir(parents=True, exist_ok=True)
-    say(f"seed {seed}, {given.members} members, {given.minutes} minutes; the report will be in {directory}")
+    say(f"seed {options.seed}, {options.members} members, {options.minutes} minutes; the report will be in {directory}")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         run = runner.run(campaign.run())
-    told = leave(run, directory)
     assert campaign.sampler is not None
     draw(run, campaign.sampler.stretches(), campaign.faults, directory / "timeline.png")
+    told = leave(run, directory)
     for finding in told["findings"]:
         say(f"{finding['verdict']:10}{finding['name']} ({finding['judged']})")
         if finding["explanation"]:
             print(finding["explanation"][:2_000], flush=True)
-    repeat = f"python -m tests.cluster.campaign --minutes {given.minutes:g} --seed {seed} --members {given.members}"
-    chosen = f" --faults {given.faults}" if given.faults else ""
+    repeat = f"python -m tests.cluster.campaign --minutes {options.minutes:g} --seed {options.seed} --members {options.members}"
+    chosen = f" --faults {faults}" if faults else ""
     say(f"{told['verdict']}: {told['operations_total']} operations; repeat with: {repeat}{chosen}")
     return 1 if run.violated else 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import random
 import time
 import traceback
@@ -219,6 +220,7 @@ class Campaign:
     def _judge(self) -> list[Finding]:
         self.say(f"judging {len(self.recorder.history.operations)} operations and {len(self.recorder.history.changes)} changes")
         begun_s = time.monotonic()
+        gc.freeze()
         try:
             found = judge_history(self.recorder.history)
         except Exception:
@@ -233,7 +235,11 @@ class Campaign:
             await asyncio.sleep(PROGRESS_S)
             count, done = len(self.recorder.history.operations) - done, len(self.recorder.history.operations)
             carried_out = sum(action.outcome == "done" for action in nemesis.actions)
-            self.say(f"{nemesis.now_s():.0f} s: {done} operations ({count / PROGRESS_S:.0f}/s), {carried_out} faults")
+            left_s = self.options.minutes * 60.0 - nemesis.now_s()
+            left = f"{left_s:.0f} s of faults left" if left_s > 0 else "the last faults end"
+            self.say(f"{nemesis.now_s():.0f} s: {done} operations ({count / PROGRESS_S:.0f}/s), {carried_out} faults; {left}")
+            # A history only grows: were it looked at for garbage, clients would wait for that, the longer the more there is.
+            gc.freeze()
             with contextlib.suppress(IndexError):
                 self.say(f"contradiction: {self.recorder.contradictions[0]}")
 

@@ -18,7 +18,7 @@ from tests.cluster.harness.api import Refused, Unknown
 
 TRACEBACK = re.compile(rb"Traceback \(most recent call last\)|AssertionError|Fatal Python error|exception was never retrieved")
 SCAN_LIMIT = 5_000
-SEARCHED_OPERATIONS_MAX = 30_000
+SEARCHED_OPERATIONS_MAX = 60_000
 
 
 @dataclass(frozen=True)
