@@ -18,7 +18,7 @@ from tests.cluster.campaign.timeline import draw
 SEED = 273
 """A schedule of 36 s with a fault of every kind for three members, on the log in files, which bears wall clocks that jump."""
 MINUTES = 0.6
-"""The whole test is about 65 s of two cores: start, faults, what they leave to come back, quiet, verdict. Slow machines have four times that."""
+"""The whole test is about 60 s of two busy cores: start, faults, the way back, quiet, verdict. Slow machines have five times that."""
 needs_namespaces = pytest.mark.skipif(bool(why_not()), reason=why_not() or "it can run here")
 
 
