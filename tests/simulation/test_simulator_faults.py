@@ -22,8 +22,10 @@ NETWORK = NetworkOptions(50, 300, 0.0, 0.0, 0.0, in_order=False, deaths_seen=Tru
 
 def world(seed: int = 3, *, network: dict[str, object] | None = None, **rates: float) -> Options:
     """Five members, five clients, about ten seconds, and only the faults that are named."""
+    calm = quiet(draw(seed, commands=600))
     return msgspec.structs.replace(
-        quiet(draw(seed, commands=400)),
+        calm,
+        load=msgspec.structs.replace(calm.load, lanes=1, patience_ms=4_000),
         members=5,
         spares=0,
         witness=False,

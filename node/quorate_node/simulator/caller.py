@@ -56,8 +56,11 @@ class Caller:
     def _lost(self, random: Random) -> bool:
         return self.faulty and random.random() < self._options.loss / 4
 
-    async def ask(self, host: Host, work: Work, asker: int) -> Any:
-        """Have a member do `work` for client number `asker`. Raises `Rejected`, `Unanswered`."""
+    async def ask(self, host: Host, work: Work, asker: int, patience_s: float = ANSWER_TIMEOUT_S) -> Any:
+        """Have a member do `work` for client number `asker`; it goes on even when nobody waits for it any more.
+
+        Raises `Rejected`, `Unanswered`.
+        """
         life = host.life
         random = self._randoms.get(asker)
         if random is None:
@@ -72,7 +75,7 @@ class Caller:
         if not self._lost(random):
             self._loop.after(self._delay_ns(random), life.process, self._arrive, life, work, answer, random)
         try:
-            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            async with asyncio.timeout(patience_s):
                 return await answer
         except TimeoutError as error:
             raise Unanswered("Timeout") from error

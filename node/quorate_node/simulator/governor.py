@@ -13,9 +13,9 @@ from quorate_node.simulator.history import Administer, Outcome
 from quorate_node.simulator.host import Host, Life
 from quorate_node.simulator.loop import VirtualLoop
 from quorate_node.simulator.options import Options
+from quorate_node.simulator.recorder import Recorder
 from quorate_node.simulator.reductions import Reductions
 from quorate_node.simulator.streams import Timetable, stream
-from quorate_node.simulator.workload import Recorder
 
 GOVERNOR = 0
 """Its number among the clients."""

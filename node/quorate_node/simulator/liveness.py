@@ -12,6 +12,7 @@ from quorate.wire.commands import Put
 from quorate.wire.results import PutResult
 from quorate_node.simulator.faults import durable_log, newest_machine, voters_seen
 from quorate_node.simulator.host import Host
+from quorate_node.simulator.requests import key_of
 
 if TYPE_CHECKING:
     from quorate_node.simulator.world import World
@@ -94,7 +95,7 @@ class Liveness:
         until_s = world.loop.time() + PROGRESS_S
         for client in world.clients:
             client.use_only(self._core)
-            while not isinstance(await client.command(Put(b"k%03d" % client.number, client.value())), PutResult):
+            while not isinstance(await client.command(Put(key_of(client.number), client.requests.value())), PutResult):
                 world.look()
                 if world.loop.time() > until_s:
                     text = f"client {client.number} could not write within {PROGRESS_S:g} s of quiet:\n{world.describe()}"

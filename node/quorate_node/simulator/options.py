@@ -54,6 +54,32 @@ class FaultOptions(msgspec.Struct, frozen=True):
     partition_ms_max: int
 
 
+class LoadOptions(msgspec.Struct, frozen=True):
+    """What clients ask for. Shares are probabilities."""
+
+    writes: float
+    """Of the operations, leases and sessions aside: puts, deletes and transactions; the others read."""
+    several: float
+    """Of deletes and reads: over several keys."""
+    nested: float
+    """Of the operations of a transaction: another one."""
+    past: float
+    """Of reads: at an older revision."""
+    lease_reads: float
+    """Of reads: from the leader's lease."""
+    leasing: float
+    """Of all operations, where there are leases at all."""
+    lanes: int
+    """How many commands a client with a session has under way at a time."""
+    repeats: float
+    """Of the commands in a session: one that was sent before, whether it was answered or not."""
+    session_ttl_ms: int
+    patience_ms: int
+    """How long a client waits for an answer; then it asks again, where a session makes that safe."""
+    progress_ms: int
+    """How often a watch that wants progress asks for it."""
+
+
 class Options(msgspec.Struct, frozen=True):
     seed: int
     members: int
@@ -69,6 +95,7 @@ class Options(msgspec.Struct, frozen=True):
     keys: int
     sessions: float
     """How many of the clients use one."""
+    load: LoadOptions
     network: NetworkOptions
     disk: DiskOptions
     faults: FaultOptions
@@ -140,6 +167,7 @@ def draw(seed: int, commands: int | None = None) -> Options:
         think_ms_max=random.choice((5, 50, 300)),
         keys=random.choice((1, 5, 40)),
         sessions=random.choice((0.0, 0.3, 1.0)),
+        load=_load(Random(f"load {seed}")),
         network=_network(random),
         disk=DiskOptions(random.choice((50, 500, 5_000)), random.choice((10, 1_000, 20_000))),
         faults=_faults(random, calm),
@@ -181,6 +209,22 @@ def _sometimes(random: Random, probability: float, high: float) -> float:
     """0 in most seeds, and in the others anything up to `high`, the small rates as likely as the large ones."""
     chosen, exponent = random.random() < probability, random.uniform(-2, 0)
     return high * 10**exponent if chosen else 0.0
+
+
+def _load(random: Random) -> LoadOptions:
+    return LoadOptions(
+        writes=random.choice((0.3, 0.5, 0.7)),
+        several=random.choice((0.1, 0.3, 0.6)),
+        nested=random.choice((0.0, 0.1, 0.3)),
+        past=_sometimes(random, 0.6, 0.5),
+        lease_reads=random.choice((0.0, 0.25, 0.6)),
+        leasing=random.choice((0.1, 0.2, 0.5)),
+        lanes=random.choice((1, 1, 2, 4)),
+        repeats=_sometimes(random, 0.6, 0.3),
+        session_ttl_ms=random.choice((1_000, 5_000, 20_000)),
+        patience_ms=random.choice((200, 1_000, 4_000, 4_000)),
+        progress_ms=random.choice((20, 200, 2_000)),
+    )
 
 
 def _network(random: Random) -> NetworkOptions:

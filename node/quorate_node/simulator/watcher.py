@@ -9,16 +9,19 @@ from random import Random
 import msgspec
 
 from quorate.wire.results import WatchEvents
-from quorate_node.machine.interface import Refused, WatchRequest
+from quorate_node.machine.interface import Refused, Watch, WatchRequest
 from quorate_node.replica.service import ServiceError
 from quorate_node.simulator.history import Delivery, WatchRecord, WatchStretch
 from quorate_node.simulator.host import Host, Life
 from quorate_node.simulator.loop import VirtualLoop
 from quorate_node.simulator.options import Options
+from quorate_node.simulator.requests import PAST_REVISIONS_MAX
 
 RETRY_S = 0.1
 DELAY_NS_MAX = 2_000_000
 MESSAGES_MAX = 10_000
+AGAIN = 0.2
+"""How often a watch is opened at an older revision than where it was: what it had been told comes once more."""
 
 
 class _Open:
@@ -39,7 +42,8 @@ class Watcher:
         random = self._random = Random(f"watch {options.seed} {number}")
         self._loop = loop
         self._hosts = hosts
-        key, range_end = random.choice(((b"k", b"l"), (b"k000", b""), (b"k000", b"k003")))
+        self._options = options
+        key, range_end = random.choice(((b"k", b"l"), (b"k000", b""), (b"k000", b"k003"), (b"k001", b"\x00")))
         self.record = WatchRecord(
             watch=number,
             client=client,
@@ -102,11 +106,19 @@ class Watcher:
             self._next_revision = last.compact_revision or last.revision + 1
         elif stretch.first_revision:
             self._next_revision = stretch.first_revision
+        if self._random.random() < AGAIN:
+            self._next_revision = max(1, self._next_revision - self._random.randint(1, PAST_REVISIONS_MAX))
 
     def _end(self, stretch: _Open, how: str) -> None:
         if not stretch.over.is_set():
             stretch.ended = how
             stretch.over.set()
+
+    async def _ask_for_progress(self, watch: Watch) -> None:
+        """As clients do that want to know how far they are when nothing comes."""
+        while True:
+            await asyncio.sleep(self._random.random() * 2 * self._options.load.progress_ms / 1000)
+            watch.request_progress()
 
     async def _serve(self, life: Life, stretch: _Open) -> None:
         """In the member's process: open the watch, and pass on what it tells, in order."""
@@ -121,6 +133,7 @@ class Watcher:
             return
         loop.after(0, loop.world, self._opened, stretch, max(getattr(watch, "next_revision", 0), 1))
         due_ns = loop.now_ns
+        asking = loop.spawn(life.process, self._ask_for_progress(watch)) if record.progress else None
         try:
             for _ in range(MESSAGES_MAX):
                 message = await watch.next()
@@ -132,6 +145,8 @@ class Watcher:
                     await asyncio.sleep(self._random.random() * 0.05)  # A slow reader.
         finally:
             watch.cancel()
+            if asking is not None:
+                asking.cancel()
 
     def _opened(self, stretch: _Open, first_revision: int) -> None:
         stretch.first_revision = first_revision

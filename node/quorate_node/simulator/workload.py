@@ -1,44 +1,46 @@
-"""Clients in virtual time: each does one operation after the other, through any member, and writes down what it saw."""
+"""Clients in virtual time: each does one operation after the other, through any member, and writes down what it saw.
+
+A client with a session may have several commands of it under way: each of its lanes is a `Client` of its own, with the same session.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from quorate.wire.commands import (
     CommandKind,
     Compact,
-    Compare,
-    CompareResult,
-    CompareTarget,
     DeleteRange,
     LeaseGrant,
     LeaseKeepAlive,
     LeaseRevoke,
     Put,
-    Range,
     SessionClose,
     SessionCreate,
     Txn,
 )
-from quorate.wire.commands import Operation as Step
 from quorate.wire.errors import ERRORS
-from quorate.wire.results import Failure, LeaseResult, RangeResult, SessionResult
+from quorate.wire.results import Failure, RangeResult, SessionResult
 from quorate_node.replica.service import Consistency as Level
-from quorate_node.simulator.caller import Caller, Rejected, Unanswered, Work, command_of, execute, look_up, read
-from quorate_node.simulator.history import NEVER_NS, Consistency, History, LeaseLookup, Operation, Outcome, Request
+from quorate_node.simulator.caller import ANSWER_TIMEOUT_S, Caller, Rejected, Unanswered, Work, command_of, execute, read
+from quorate_node.simulator.history import Consistency, Outcome, Request
 from quorate_node.simulator.host import Host
+from quorate_node.simulator.leasing import Leases, Leasing
 from quorate_node.simulator.loop import VirtualLoop
 from quorate_node.simulator.options import Options
+from quorate_node.simulator.recorder import Recorder
 from quorate_node.simulator.reductions import Reductions
+from quorate_node.simulator.requests import Requests
+from quorate_node.simulator.session import Session, Sessions
 from quorate_node.simulator.streams import stream
-from quorate_node.simulator.trace import Trace
 
 ATTEMPTS_MAX = 6
 RETRY_S = 0.05
-SESSION_TTL_MS = 20_000
+LANES_APART = 100
+"""Numbers of one client's lanes differ by so much."""
+STALENESS_MS = (0, 500)
 LEVELS = {Consistency.LINEARIZABLE: Level.LINEARIZABLE, Consistency.LEASE: Level.LEASE, Consistency.STALE: Level.STALE}
 KINDS: dict[type, CommandKind] = {
     Put: CommandKind.PUT,
@@ -53,40 +55,25 @@ KINDS: dict[type, CommandKind] = {
 }
 
 
-class Recorder:
-    """Numbers operations as they begin, and keeps them as they end."""
-
-    def __init__(self, loop: VirtualLoop, history: History, trace: Trace, counters: Counter[str]) -> None:
-        self._loop = loop
-        self._history = history
-        self._trace = trace
-        self._counters = counters
-        self._open: dict[int, dict[str, Any]] = {}
-        self.begun = 0
-        self.skipped = 0
-        """What clients would have done next, and was left out."""
-        self.steps: list[str] = []
-        """What they did, as `Reductions.operations` names it."""
-
-    def begin(self, client: int, request: Request, **details: Any) -> int:
-        self.begun += 1
-        self._open[self.begun] = {"client": client, "request": request, "invoked_ns": self._loop.now_ns, "member": "", **details}
-        return self.begun
-
-    def end(self, number: int, outcome: Outcome, result: Any = None, **details: Any) -> None:
-        fields = self._open.pop(number) | details
-        completed_ns = NEVER_NS if outcome is Outcome.UNKNOWN else self._loop.now_ns
-        revision = getattr(result, "revision", 0)
-        operation = Operation(number=number, completed_ns=completed_ns, outcome=outcome, result=result, revision=revision, **fields)
-        self._history.operations.append(operation)
-        kind = type(operation.request).__name__
-        self._counters[f"operation {outcome}"] += 1
-        self._trace.event("done", operation.client, kind, outcome, operation.error, revision, operation.member)
-
-    def close(self) -> None:
-        """The run is over: what is still open nobody will ever know."""
-        for number in list(self._open):
-            self.end(number, Outcome.UNKNOWN, error="Timeout")
+def clients_of(
+    loop: VirtualLoop,
+    caller: Caller,
+    hosts: Callable[[], Sequence[Host]],
+    recorder: Recorder,
+    options: Options,
+    reductions: Reductions,
+) -> list[Client]:
+    """All clients of a world, and their lanes."""
+    leases = Leases()
+    clients: list[Client] = []
+    for number in reductions.numbers("clients", options.clients):
+        with_session = stream(options.seed, "session", number).random() < options.sessions
+        sessions = Sessions() if with_session else None
+        clients += [
+            Client(number + lane * LANES_APART, loop, caller, hosts, recorder, options, reductions, leases, sessions)
+            for lane in range(options.load.lanes if with_session else 1)
+        ]
+    return clients
 
 
 class Client:
@@ -99,6 +86,8 @@ class Client:
         recorder: Recorder,
         options: Options,
         reductions: Reductions,
+        leases: Leases,
+        sessions: Sessions | None,
     ) -> None:
         self.number = number
         self._loop = loop
@@ -107,42 +96,41 @@ class Client:
         self._recorder = recorder
         self._options = options
         self._reductions = reductions
-        self._random = stream(options.seed, "client", number)
+        self.random = stream(options.seed, "client", number)
         """Of the step under way."""
         self._steps = 0
-        self._written = 0
-        self._with_session = self._random.random() < options.sessions
-        self._session = 0
-        self._seq = 0
-        self._leases: list[int] = []
-        self._seen: dict[bytes, tuple[bytes, int]] = {}
-        """key -> value and mod revision as last read: what a transaction expects."""
-        self._revision = 0
-        self._home = self._random.random() < 0.5
+        self._sessions = sessions
+        self.requests = Requests(number, self.random, options)
+        self._leasing = Leasing(self, leases)
+        self._patience_s = options.load.patience_ms / 1000
+        self._home = self.random.random() < 0.5
         self._favourite: Host | None = None
 
-    def value(self) -> bytes:
-        self._written += 1
-        return b"%d.%d" % (self.number, self._written)
+    @property
+    def now_ms(self) -> int:
+        return self._loop.now_ns // 1_000_000
 
-    def _key(self) -> bytes:
-        return b"k%03d" % self._random.randrange(self._options.keys)
+    @property
+    def _session(self) -> Session | None:
+        return self._sessions.current if self._sessions is not None else None
 
     def use_only(self, hosts: Sequence[Host]) -> None:
+        """From now on nothing fails at these: the client asks them alone, and waits for their answers."""
         self._hosts = lambda: hosts
+        self._patience_s = ANSWER_TIMEOUT_S
 
     def _host(self) -> Host:
         hosts = self._hosts()
-        if not self._home or self._favourite not in hosts or self._random.random() < 0.05:
-            self._favourite = self._random.choice(hosts)
+        if not self._home or self._favourite not in hosts or self.random.random() < 0.05:
+            self._favourite = self.random.choice(hosts)
         assert self._favourite is not None
         return self._favourite
 
     async def run(self, more: Callable[[], bool]) -> None:
         while more():
             self._steps += 1
-            self._random = stream(self._options.seed, "client", self.number, self._steps)
-            await asyncio.sleep(self._random.uniform(0, self._options.think_ms_max) / 1000)
+            self.random = self.requests.random = stream(self._options.seed, "client", self.number, self._steps)
+            await asyncio.sleep(self.random.uniform(0, self._options.think_ms_max) / 1000)
             if self._reductions.operation_happens(self.number, self._steps):
                 self._recorder.steps.append(f"{self.number}.{self._steps}")
                 await self.step()
@@ -150,108 +138,118 @@ class Client:
                 self._recorder.skipped += 1
 
     async def step(self) -> None:
-        random = self._random
-        if self._with_session and not self._session:
-            await self._open_session()
+        """One operation of any kind."""
+        options, load = self._options, self._options.load
+        if self._sessions is not None and self._sessions.current is None:
+            await self._open_session(self._sessions)
             return
-        choice = random.random()
-        if choice < self._options.compactions and self._revision > 3:
-            await self.command(Compact(random.randint(max(1, self._revision - 20), self._revision - 1)))
-        elif choice < 0.30:
-            await self.command(Put(self._key(), self.value(), previous=random.random() < 0.3))
-        elif choice < 0.36:
-            await self.command(self._delete())
-        elif choice < 0.55:
-            await self.command(self._txn())
-        elif choice < 0.65 and self._options.leases:
-            await self._lease_step()
-        elif self._session and choice < 0.66:
-            await self._close_session()
-        else:
-            await self._read_step()
+        in_session = float(self._session is not None)
+        steps: tuple[tuple[Callable[[], Awaitable[object]], float], ...] = (
+            (self._compact, options.compactions),
+            (self._leasing.step, load.leasing * options.leases),
+            (self._repeat, load.repeats * in_session),
+            (self._close_session, 0.01 * in_session),
+        )
+        choice = self.random.random()
+        for step, share in steps:
+            choice -= share
+            if choice < 0:
+                await step()
+                return
+        await (self._write() if self.random.random() < load.writes else self._read())
 
     # -- writes ---------------------------------------------------------------------------------------------------------
 
-    def _delete(self) -> DeleteRange:
-        key = self._key()
-        whole = self._random.random() < 0.2
-        return DeleteRange(key, key + b"\xff" if whole else b"", previous=self._random.random() < 0.5)
+    async def _write(self) -> None:
+        requests, choice = self.requests, self.random.random()
+        await self.command(requests.put() if choice < 0.55 else requests.delete() if choice < 0.7 else requests.txn())
 
-    def _txn(self) -> Txn:
-        key = self._key()
-        value, revision = self._seen.get(key, (b"", 0))
-        by_value = revision and self._random.random() < 0.5
-        compare = (
-            Compare(key, CompareResult.EQUAL, CompareTarget.VALUE, value=value)
-            if by_value
-            else Compare(key, CompareResult.EQUAL, CompareTarget.MODIFY, revision)
-        )
-        success = [Step(put=Put(key, self.value()))]
-        other = self._key()
-        if other != key and self._random.random() < 0.3:
-            success.append(Step(put=Put(other, self.value())))
-        return Txn((compare,), tuple(success), (Step(range=Range(key)),))
+    async def _compact(self) -> None:
+        if self.requests.revision > 1:
+            await self.command(self.requests.compact())
 
     async def command(self, request: Request) -> Any:
-        """One command, sent again within a session until it is answered. Its result, or None."""
-        session, seq = self._session, 0
-        if session:
-            self._seq += 1
-            seq = self._seq
-        number = self._recorder.begin(self.number, request, session=session, seq=seq)
-        work = execute(command_of(KINDS[type(request)], request, session, seq, seq))
-        attempts, heard = 0, False
+        """One command, in the session where there is one. Its result, or None."""
+        session = self._session
+        if session is not None:
+            return await self._in_session(session, session.take(), request)
+        number = self._recorder.begin(self.number, request)
+        host = self._host()
+        member = host.process_name
+        try:
+            result = await self._caller.ask(host, execute(command_of(KINDS[type(request)], request)), self.number, self._patience_s)
+        except Unanswered as unknown:
+            self._recorder.end(number, Outcome.UNKNOWN, member=member, error=str(unknown))
+            return None
+        except Rejected as rejected:
+            self._recorder.end(number, Outcome.FAILED, member=member, error=rejected.error)
+            return None
+        self._end(number, result, member)
+        return result
+
+    async def _in_session(self, session: Session, seq: int, request: Request) -> Any:
+        """Sent again until it is answered; what was heard of may be asked for once more much later."""
+        number = self._recorder.begin(self.number, request, session=session.number, seq=seq)
+        heard = False
         member = error = ""
-        while True:
-            attempts += 1
-            host = self._host()
-            member = host.process_name
-            try:
-                result = await self._caller.ask(host, work, self.number)
-            except Unanswered as unknown:
-                heard, error = True, str(unknown)
-            except Rejected as rejected:
-                error = rejected.error
-                kind = ERRORS.get(error)
-                if kind is not None and not kind.retryable:
-                    break
-            else:
-                self._end(number, result, member, attempts)
-                return result
-            if not session or attempts >= ATTEMPTS_MAX:
-                break
-            await asyncio.sleep(RETRY_S * self._random.random() * attempts)
-        outcome = Outcome.UNKNOWN if heard else Outcome.FAILED
-        self._recorder.end(number, outcome, member=member, error=error, attempts=attempts)
-        if session and heard:
-            self._session = 0  # Its next number must not overtake one that may still come.
+        with session.asking(seq):
+            for attempts in range(1, ATTEMPTS_MAX + 1):
+                host = self._host()
+                member = host.process_name
+                command = command_of(KINDS[type(request)], request, session.number, seq, session.acked_below)
+                try:
+                    result = await self._caller.ask(host, execute(command), self.number, self._patience_s)
+                except Unanswered as unknown:
+                    heard, error = True, str(unknown)
+                except Rejected as rejected:
+                    error = rejected.error
+                    kind = ERRORS.get(error)
+                    if kind is not None and not kind.retryable:
+                        break
+                else:
+                    self._keep(session, seq, request)
+                    self._end(number, result, member, session, attempts)
+                    return result
+                await asyncio.sleep(RETRY_S * self.random.random() * attempts)
+            if heard:
+                self._keep(session, seq, request)
+            outcome = Outcome.UNKNOWN if heard else Outcome.FAILED
+            self._recorder.end(number, outcome, member=member, error=error, attempts=attempts)
         return None
 
-    def _end(self, number: int, result: Any, member: str, attempts: int) -> None:
+    def _keep(self, session: Session, seq: int, request: Request) -> None:
+        if self.random.random() < self._options.load.repeats:
+            session.keep(seq, request)
+
+    async def _repeat(self) -> None:
+        """A command that was sent before, as its client would after a crash: it must have its first answer, or its first effect."""
+        session = self._session
+        again = session.again(self.random) if session is not None else None
+        if session is not None and again is not None:
+            await self._in_session(session, *again)
+
+    def _end(self, number: int, result: Any, member: str, session: Session | None = None, attempts: int = 1) -> None:
         if isinstance(result, Failure):
             self._recorder.end(number, Outcome.FAILED, result, member=member, error=result.error, attempts=attempts)
-            if result.error in ("SessionExpired", "SessionSequenceForgotten"):
-                self._session = 0
+            if self._sessions is not None and session is not None and result.error in ("SessionExpired", "SessionSequenceForgotten"):
+                self._sessions.lost(session)
         else:
-            self._revision = max(self._revision, getattr(result, "revision", 0))
+            self.requests.revision = max(self.requests.revision, getattr(result, "revision", 0))
             self._recorder.end(number, Outcome.OK, result, member=member, attempts=attempts)
 
     # -- reads ----------------------------------------------------------------------------------------------------------
 
-    async def _read_step(self) -> None:
-        random = self._random
-        level = random.choice((Consistency.LINEARIZABLE, Consistency.LINEARIZABLE, Consistency.LEASE, Consistency.STALE))
-        staleness_ms = random.choice((0, 500)) if level is Consistency.STALE else 0
-        if random.random() < 0.7:
-            request = Range(self._key())
-        else:
-            request = Range(b"k", b"l", limit=random.choice((0, 2)), keys_only=random.random() < 0.1)
-        result = await self.look(request, read(request, LEVELS[level], staleness_ms), consistency=level, staleness_ms_max=staleness_ms)
-        if isinstance(result, RangeResult) and not request.keys_only:
-            for kv in result.kvs:
-                self._seen[kv.key] = (kv.value, kv.mod_revision)
-            if not result.kvs and not request.range_end:
-                self._seen.pop(request.key, None)
+    async def _read(self) -> None:
+        random = self.random
+        level = Consistency.LEASE
+        if random.random() >= self._options.load.lease_reads:
+            level = random.choice((Consistency.LINEARIZABLE, Consistency.LINEARIZABLE, Consistency.STALE))
+        staleness_ms = random.choice(STALENESS_MS) if level is Consistency.STALE else 0
+        request = self.requests.read()
+        work = read(request, LEVELS[level], staleness_ms)
+        result = await self.look(request, work, consistency=level, staleness_ms_max=staleness_ms)
+        if isinstance(result, RangeResult) and not (request.keys_only or request.revision):
+            self.requests.saw(request, result.kvs)
 
     async def look(self, request: Request, work: Work, **details: Any) -> Any:
         """A read: safe to fail, so an answer that never came is only that."""
@@ -259,43 +257,33 @@ class Client:
         host = self._host()
         member = host.process_name
         try:
-            result = await self._caller.ask(host, work, self.number)
+            result = await self._caller.ask(host, work, self.number, self._patience_s)
         except Unanswered as unknown:
             self._recorder.end(number, Outcome.UNKNOWN, member=member, error=str(unknown))
             return None
         except Rejected as rejected:
             self._recorder.end(number, Outcome.FAILED, member=member, error=rejected.error)
             return None
-        self._end(number, result, member, 1)
+        self._end(number, result, member)
         return result
 
-    # -- leases and sessions --------------------------------------------------------------------------------------------
+    # -- sessions -------------------------------------------------------------------------------------------------------
 
-    async def _lease_step(self) -> None:
-        random = self._random
-        if not self._leases or random.random() < 0.2:
-            granted = await self.command(LeaseGrant(random.choice((1_000, 1_500, 4_000))))
-            if isinstance(granted, LeaseResult):
-                self._leases.append(granted.lease)
+    async def _open_session(self, sessions: Sessions) -> None:
+        """By one lane; the others wait."""
+        if sessions.opening:
+            await asyncio.sleep(RETRY_S)
             return
-        lease = random.choice(self._leases)
-        choice = random.random()
-        if choice < 0.35:
-            await self.command(LeaseKeepAlive((lease,)))
-        elif choice < 0.65:
-            await self.command(Put(self._key(), self.value(), lease))
-        elif choice < 0.9:
-            keys = random.random() < 0.5
-            await self.look(LeaseLookup(lease, keys), look_up(lease, keys))
-        else:
-            self._leases.remove(lease)
-            await self.command(LeaseRevoke(lease))
-
-    async def _open_session(self) -> None:
-        created = await self.command(SessionCreate(SESSION_TTL_MS))
-        if isinstance(created, SessionResult):
-            self._session, self._seq = created.session, 0
+        sessions.opening = True
+        try:
+            created = await self.command(SessionCreate(self._options.load.session_ttl_ms))
+            if isinstance(created, SessionResult):
+                sessions.current = Session(created.session)
+        finally:
+            sessions.opening = False
 
     async def _close_session(self) -> None:
-        session, self._session = self._session, 0
-        await self.command(SessionClose(session))
+        session = self._session
+        if self._sessions is not None and session is not None:
+            self._sessions.lost(session)
+            await self.command(SessionClose(session.number))

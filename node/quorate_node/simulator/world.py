@@ -24,10 +24,11 @@ from quorate_node.simulator.liveness import Liveness
 from quorate_node.simulator.loop import NothingLeft, TooManySteps, VirtualLoop
 from quorate_node.simulator.network import Network
 from quorate_node.simulator.options import Options
+from quorate_node.simulator.recorder import Recorder
 from quorate_node.simulator.reductions import Reductions
 from quorate_node.simulator.trace import Trace
 from quorate_node.simulator.watcher import Watcher
-from quorate_node.simulator.workload import Client, Recorder
+from quorate_node.simulator.workload import clients_of
 
 FORMING_S = 60.0
 CHAOS_S_MAX = 60.0
@@ -77,10 +78,7 @@ class World:
         self.faults = Faults(self.loop, self.network, self.hosts, options, reductions, self.trace, self.counters)
         for host in self.hosts:
             host.ended = self.faults.ended
-        self.clients = [
-            Client(number, self.loop, self.caller, self.started, self.recorder, options, reductions)
-            for number in reductions.numbers("clients", options.clients)
-        ]
+        self.clients = clients_of(self.loop, self.caller, self.started, self.recorder, options, reductions)
         self.watchers = [
             Watcher(number, 1_000 + number, self.loop, self.started, options) for number in reductions.numbers("watchers", options.watchers)
         ]

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from quorate.wire.commands import LeaseGrant, LeaseRevoke
-from quorate.wire.results import Failure, LeaseResult, Result
+from quorate.wire.results import LeaseResult, Result
 from quorate_node.simulator.checkers import wording
 from quorate_node.simulator.checkers.evidence import Evidence
 from quorate_node.simulator.checkers.finding import Undecided, Violated
@@ -73,9 +73,9 @@ def _moves(evidence: Evidence, known_places: Places) -> Iterator[Move]:
             continue
         outcome = may_have_happened(operation)
         known = outcome is Outcome.OK
-        if outcome is Outcome.FAILED or isinstance(operation.result, Failure) or not (known or may_write(operation.request)):
+        if outcome is Outcome.FAILED or not (known or may_write(operation.request)):
             continue
-        seen = 2 * operation.revision + 1 if operation.revision else NEVER_NS
+        seen = 2 * operation.revision + 1 if operation.revision and known else NEVER_NS
         place = 2 * made[operation.number] if operation.number in made else seen
         end_ns = operation.completed_ns if known else NEVER_NS
         yield Move(operation.request, operation.result if known else None, operation.invoked_ns, end_ns, known, place, operation)

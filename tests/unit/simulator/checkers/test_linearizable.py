@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from quorate.wire.commands import Compare, CompareTarget, DeleteRange, Put, Range, Txn
 from quorate.wire.commands import Operation as TxnOperation
-from quorate.wire.results import DeleteRangeResult, KeyValue, PutResult, RangeResult, TxnResult
+from quorate.wire.results import DeleteRangeResult, Failure, KeyValue, PutResult, RangeResult, TxnResult
 from quorate_node.simulator.checkers.evidence import Evidence
 from quorate_node.simulator.checkers.finding import Undecided, Violated
 from quorate_node.simulator.checkers.revisions import linearizable
@@ -219,6 +219,11 @@ class TestAttemptsOfOneCommand:
         alone = msgspec.structs.replace(gone, attempts=1)
         with pytest.raises(Violated, match="was refused took effect"):
             linearizable(Evidence(history(alone, changes=[change(2, b"a")])))
+
+    def test_the_search_knows_too_that_a_lost_session_says_nothing_of_earlier_attempts(self) -> None:
+        refusal = Failure("SessionExpired", "", 3)
+        gone = operation(Put(K, b"a"), 0, 1, refusal, 3, outcome=Outcome.FAILED, error="SessionExpired", session=5, seq=1, attempts=3)
+        assert by_search(history(gone, read(kv(b"a", 2), 2, 3, 3)))
 
 
 def with_order(operations: list[Operation], order: tuple[int, ...]) -> History | None:
