@@ -66,12 +66,14 @@ def clients_of(
     """All clients of a world, and their lanes."""
     leases = Leases()
     clients: list[Client] = []
-    for number in reductions.numbers("clients", options.clients):
+    for number in range(1, options.clients + 1):
         with_session = stream(options.seed, "session", number).random() < options.sessions
         sessions = Sessions() if with_session else None
+        lanes = [number + lane * LANES_APART for lane in range(options.load.lanes if with_session else 1)]
         clients += [
-            Client(number + lane * LANES_APART, loop, caller, hosts, recorder, options, reductions, leases, sessions)
-            for lane in range(options.load.lanes if with_session else 1)
+            Client(lane, loop, caller, hosts, recorder, options, reductions, leases, sessions)
+            for lane in lanes
+            if reductions.clients is None or lane in reductions.clients
         ]
     return clients
 
