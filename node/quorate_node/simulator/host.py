@@ -46,7 +46,7 @@ class Life:
         self.stores = open_stores(host.disk, host.store_settings)
         storage = Storage(self.stores, self._open_machine, host.witness, host.name)
         random = stream(host.options.seed, "member", process.name)
-        self.transport = SimulatedTransport(host.network, process, host.url)
+        self.transport = SimulatedTransport(host.network, process, host.url, lambda: storage.member_id)
         environment = Environment(self._now_ms, random, self._open_log_sync)
         self.storage = storage
         self.replica = Replica(

@@ -37,7 +37,8 @@ class Invariants:
         self.highest_index = 0
         self._trace = trace
         self._now_ns = now_ns
-        self._created: dict[tuple[int, int], bytes] = {}
+        self._created: dict[tuple[int, int], tuple[Entry, bytes]] = {}
+        """(index, term): the first entry that was stored there, and its leaf."""
         self._leaders: dict[int, int] = {}
         self._votes: dict[tuple[int, int], int] = {}
         self._promised: dict[int, tuple[int, int]] = {}
@@ -62,10 +63,18 @@ class Invariants:
             if batch.snapshot is not None:
                 history.stored.append(Stored(now_ns, member, member_id, batch.snapshot.index, batch.snapshot.term, b""))
             for entry in batch.entries:
-                leaf = leaf_hash(entry)
-                if self._created.setdefault((entry.index, entry.term), leaf) != leaf:
-                    self.violated("log matching", f"{member} stores another entry {entry.index} of term {entry.term} than others have")
+                leaf = self._leaf(member, entry)
                 history.stored.append(Stored(now_ns, member, member_id, entry.index, entry.term, leaf))
+
+    def _leaf(self, member: str, entry: Entry) -> bytes:
+        """Its leaf hash: the first one's of this index and term, unless this is another entry."""
+        known = self._created.get((entry.index, entry.term))
+        if known is None:
+            known = self._created[entry.index, entry.term] = (entry, leaf_hash(entry))
+        first, leaf = known
+        if (entry.type, entry.data) != (first.type, first.data) and leaf_hash(entry) != leaf:
+            self.violated("log matching", f"{member} stores another entry {entry.index} of term {entry.term} than others have")
+        return leaf
 
     def promised(self, member: str, member_id: int, batches: Sequence[Persist]) -> None:
         """Told when they are durable: what was still under way may be forgotten."""

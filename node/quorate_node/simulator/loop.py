@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import gc
 from asyncio import events
-from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, copy_context
 from heapq import heappop, heappush
@@ -19,6 +18,7 @@ from struct import Struct
 from typing import Any, TypeVar
 
 from quorate_node.simulator.clock import Clock
+from quorate_node.simulator.handle import Handle
 from quorate_node.simulator.process import Process, current_process
 from quorate_node.simulator.streams import stream
 from quorate_node.simulator.trace import Trace
@@ -27,7 +27,9 @@ Value = TypeVar("Value")
 SECOND_NS = 1_000_000_000
 STEPS_AT_ONCE_MAX = 100_000
 """Within a microsecond of virtual time: in real time this would be a busy loop."""
-_STEP = Struct(">QI")
+FLUSH_STEPS = 4_096
+"""So much of the trace is kept before it is hashed."""
+_pack_step = Struct(">QI").pack
 
 
 class TooManySteps(Exception):
@@ -48,9 +50,8 @@ class _NumberedTask(asyncio.Task[Value]):
 
 
 class _NumberedFuture(asyncio.Future[Value]):
-    def __init__(self, number: int, **options: Any) -> None:
-        self.number = number
-        super().__init__(**options)
+    number: int
+    """Given once it is there: a future, unlike a task, is put into no set before somebody waits for it."""
 
     def __hash__(self) -> int:
         return self.number
@@ -69,8 +70,9 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._trace = trace
         self._cpu_ns = cpu_ns
         self._executor_ns_max = executor_ns_max
-        self._ready: deque[tuple[Process, asyncio.Handle]] = deque()
-        self._timers: list[tuple[int, int, Process, asyncio.TimerHandle]] = []
+        self._ready: list[Handle] = []
+        self._timers: list[tuple[int, int, Handle]] = []
+        """(virtual time, number, what to call): those of one moment in the order in which they were set."""
         self._numbers = 0
         self._moment_ns = self._moment_began = 0
         self._others: list[Process] = []
@@ -113,9 +115,10 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.Handle:
-        process = current_process.get() if context is None else context[current_process]
-        handle = asyncio.Handle(callback, args, self, copy_context() if context is None else context)
-        self._ready.append((process, handle))
+        if context is None:
+            context = copy_context()
+        handle = Handle(self.now_ns, context[current_process], callback, args, context)
+        self._ready.append(handle)
         return handle
 
     call_soon_threadsafe = call_soon  # type: ignore[assignment]
@@ -123,14 +126,18 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     def call_later(  # type: ignore[override]
         self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
-        process = current_process.get() if context is None else context[current_process]
-        local_ns = process.clock.local(self.now_ns) + ceil(delay * SECOND_NS)
-        return self._call_at(max(process.clock.virtual(local_ns), self.now_ns), process, callback, args, context)
+        if context is None:
+            context = copy_context()
+        process, now_ns = context[current_process], self.now_ns
+        due_ns = process.clock.virtual(process.clock.local(now_ns) + ceil(delay * SECOND_NS))
+        return self._call_at(max(now_ns, due_ns), process, callback, args, context)
 
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
-        process = current_process.get() if context is None else context[current_process]
+        if context is None:
+            context = copy_context()
+        process = context[current_process]
         return self._call_at(max(process.clock.virtual(ceil(when * SECOND_NS)), self.now_ns), process, callback, args, context)
 
     def after(self, delay_ns: int, process: Process, callback: Callable[..., object], *args: Any) -> asyncio.TimerHandle:
@@ -138,13 +145,11 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         return self._call_at(self.now_ns + delay_ns, process, callback, args, process.context)
 
     def _call_at(
-        self, due_ns: int, process: Process, callback: Callable[..., object], args: tuple[Any, ...], context: Context | None
+        self, due_ns: int, process: Process, callback: Callable[..., object], args: tuple[Any, ...], context: Context
     ) -> asyncio.TimerHandle:
-        if context is None:
-            context = copy_context()
-        handle = asyncio.TimerHandle(process.clock.local(due_ns) / SECOND_NS, callback, args, self, context)
+        handle = Handle(due_ns, process, callback, args, context)
         self._numbers += 1
-        heappush(self._timers, (due_ns, self._numbers, process, handle))
+        heappush(self._timers, (due_ns, self._numbers, handle))
         return handle
 
     # -- running --------------------------------------------------------------------------------------------------------
@@ -153,12 +158,16 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         """Run the world's coroutine to its end, or until `stop()`. Raises `TooManySteps`, `NothingLeft`, and what `main` raises."""
         events._set_running_loop(self)
         collecting = gc.isenabled()
-        gc.collect()  # What an earlier run has left.
+        gc.collect(1)  # What an earlier run has left, without what it took from modules: that would cost more than a tenth of a run.
         gc.disable()  # A collection runs destructors at moments that no seed decides.
         try:
             task = self.spawn(self.world, main, "main")
+            flush_at = FLUSH_STEPS
             while not task.done() and not stop():
                 self._turn()
+                if self.steps >= flush_at:
+                    self._trace.flush()
+                    flush_at = self.steps + FLUSH_STEPS
                 if self.steps > steps_max:
                     raise TooManySteps(f"{self.steps} steps by {self.now_ns / SECOND_NS:.3f} s of virtual time: too many for one run")
             return task.result() if task.done() else None
@@ -169,30 +178,40 @@ class VirtualLoop(asyncio.AbstractEventLoop):
                 gc.enable()
 
     def _turn(self) -> None:
-        ready, timers = self._ready, self._timers
-        if not ready:
+        """All that is ready, or, when nothing is, all that is due next. What that makes ready has its turn afterwards."""
+        batch, timers = self._ready, self._timers
+        self._ready = []
+        if not batch:
             if not timers:
                 raise NothingLeft("nothing is scheduled and nothing runs: the simulation hangs")
-            self.now_ns = max(self.now_ns, timers[0][0])
-        if self.now_ns > self._moment_ns:
-            self._moment_ns, self._moment_began = self.now_ns + 1_000, self.steps
-        if self.steps - self._moment_began > STEPS_AT_ONCE_MAX:
-            spinning = [f"{process.name}: {handle!r}" for process, handle in list(ready)[:5]]
-            raise TooManySteps(f"at {self.now_ns / SECOND_NS:.6f} s work goes round without letting time pass: {'; '.join(spinning)}")
-        while timers and timers[0][0] <= self.now_ns:
-            _, _, process, handle = heappop(timers)
-            if not handle._cancelled:
-                ready.append((process, handle))
-        for _ in range(len(ready)):
-            process, ready_handle = ready.popleft()
-            if ready_handle._cancelled or not process.alive:
+            if timers[0][0] > self.now_ns:
+                self.now_ns = timers[0][0]
+        now_ns = self.now_ns
+        if now_ns > self._moment_ns:
+            self._moment_ns, self._moment_began = now_ns + 1_000, self.steps
+        elif self.steps - self._moment_began > STEPS_AT_ONCE_MAX:
+            spinning = "; ".join(map(repr, batch[:5]))
+            raise TooManySteps(f"at {now_ns / SECOND_NS:.6f} s work goes round without letting time pass: {spinning}")
+        while timers and timers[0][0] <= now_ns:
+            handle = heappop(timers)[2]
+            if not handle.cancelled_:
+                batch.append(handle)
+        trace_step = self._trace.step
+        for handle in batch:
+            process = handle.process
+            if handle.cancelled_ or not process.alive:
                 continue
             if process.paused:
-                process.deferred.append((process, ready_handle))
+                process.deferred.append(handle)
                 continue
             self.steps += 1
-            self._trace.step(_STEP.pack(self.now_ns, process.number))
-            ready_handle._run()
+            trace_step(_pack_step(self.now_ns, process.number))
+            try:
+                handle.context.run(handle.callback, *handle.arguments)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:  # noqa: BLE001 - as asyncio's: the loop tells of a failed callback, and goes on
+                self.call_exception_handler({"message": f"Exception in callback {handle!r}", "exception": error, "handle": handle})
 
     def _bury(self) -> None:
         """End what never ended: the `finally` of its coroutines runs here, where nothing that it schedules is ever run."""
@@ -214,7 +233,9 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     def create_future(self) -> asyncio.Future[Any]:
         self._numbers += 1
-        return _NumberedFuture(self._numbers, loop=self)
+        future: _NumberedFuture[Any] = _NumberedFuture(loop=self)
+        future.number = self._numbers
+        return future
 
     def create_task(
         self,
@@ -276,6 +297,3 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     def is_closed(self) -> bool:
         return False
-
-    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """It is dropped when its time comes."""

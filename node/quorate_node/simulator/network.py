@@ -45,6 +45,8 @@ class Network:
         self._seed = seed
         self._delays: dict[Pair, Random] = {}
         self._fates: dict[Pair, Random] = {}
+        self._fateful = options.loss > 0 or options.duplication > 0
+        """Else no number needs to be drawn for it."""
         self._last_due: dict[Pair, int] = {}
 
     # -- how long, whether at all --------------------------------------------------------------------------------------
@@ -74,7 +76,7 @@ class Network:
         if pair in self.blocked:
             self.counters["network partitioned"] += 1
             return True
-        if self.faulty and self._fate(pair).random() < self.options.loss:
+        if self.faulty and self._fateful and self._fate(pair).random() < self.options.loss:
             self.counters["network lost"] += 1
             return True
         return False
@@ -86,7 +88,7 @@ class Network:
         return random
 
     def doubled(self, pair: Pair) -> bool:
-        if self.faulty and self._fate(pair).random() < self.options.duplication:
+        if self.faulty and self._fateful and self._fate(pair).random() < self.options.duplication:
             self.counters["network duplicated"] += 1
             return True
         return False

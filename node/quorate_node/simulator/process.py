@@ -7,6 +7,7 @@ from contextvars import Context, ContextVar
 from typing import Any
 
 from quorate_node.simulator.clock import Clock
+from quorate_node.simulator.handle import Handle
 
 current_process: ContextVar[Process] = ContextVar("current_process")
 """Travels with every callback and task, as context variables do: whatever a process schedules is its own."""
@@ -21,7 +22,7 @@ class Process:
         self.clock = clock
         self.alive = True
         self.paused = False
-        self.deferred: list[tuple[Process, asyncio.Handle]] = []
+        self.deferred: list[Handle] = []
         """What came due while it was paused, in order."""
         self.tasks: dict[int, asyncio.Task[Any]] = {}
         """Every task not yet done. Kept after its death too, so that no destructor runs its code."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from hashlib import blake2b
 
-FLUSH_PARTS = 4096
-
 
 class Trace:
     """Two runs of a seed on one commit have the same hash, in any process: else something depends on what no seed decides."""
@@ -14,14 +12,10 @@ class Trace:
     def __init__(self, show: Callable[[str], None] | None = None) -> None:
         self._hash = blake2b(digest_size=16)
         self._parts: list[bytes] = []
+        self.step = self._parts.append
+        """One callback of one process at one time, packed. Called for every one of them, so nothing is looked at here."""
         self._show = show
         self.now_ns: Callable[[], int] = lambda: 0
-
-    def step(self, packed: bytes) -> None:
-        """One callback of one process at one time."""
-        self._parts.append(packed)
-        if len(self._parts) >= FLUSH_PARTS:
-            self._flush()
 
     def event(self, what: str, *details: object) -> None:
         """Something of the world: a fault, a message's fate, an operation's end. Details must not carry addresses of objects."""
@@ -30,10 +24,11 @@ class Trace:
         if self._show is not None:
             self._show(f"{self.now_ns() / 1e9:12.6f} {text}")
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Hash what has come. The loop calls it now and then."""
         self._hash.update(b"".join(self._parts))
         self._parts.clear()
 
     def digest(self) -> str:
-        self._flush()
+        self.flush()
         return self._hash.hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from quorate_node.protocol.message import Message
 from quorate_node.simulator.network import Network
@@ -36,8 +36,10 @@ class _Link:
 class SimulatedTransport:
     """One process's; dead with it."""
 
-    def __init__(self, network: Network, process: Process, url: str) -> None:
+    def __init__(self, network: Network, process: Process, url: str, member_id: Callable[[], int]) -> None:
+        """`member_id()`: of the receiver, as its identity has it. It is asked for with every frame, and an identity takes long to make."""
         self.url = url
+        self._member_id = member_id
         self.process = process
         self._network = network
         self._loop = network.loop
@@ -190,8 +192,13 @@ class SimulatedTransport:
     def _on_frame(self, sender: int, frame: bytes) -> None:
         if self._closed:
             return
-        messages = decode_messages(_codec.open(frame)[1], sender, self.receiver.identity().member_id)
-        self._network.trace.event("message", self.url, ",".join(f"{m.sender & 0xFFFF:x}:{m.type}:{m.term}:{m.index}" for m in messages))
+        messages = decode_messages(_codec.open(frame)[1], sender, self._member_id())
+        if len(messages) == 1:
+            message = messages[0]
+            shown = f"{message.sender & 0xFFFF:x}:{message.type}:{message.term}:{message.index}"
+        else:
+            shown = ",".join([f"{m.sender & 0xFFFF:x}:{m.type}:{m.term}:{m.index}" for m in messages])
+        self._network.trace.event("message", self.url, shown)
         self.receiver.on_messages(messages)
 
     def _dropped(self, link: _Link) -> None:
