@@ -9,7 +9,7 @@ WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -p no:cacheprovider
 ARGS ?=
 
-.PHONY: help run test lint format types imports tidy coverage test-conformance test-simulation simulate test-cluster mutants campaign bench soak config-docs lock clean
+.PHONY: help run test lint format types imports tidy coverage test-conformance test-simulation simulate test-cluster mutants campaign bench soak soak-cluster config-docs lock clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -83,7 +83,11 @@ campaign: $(STAMP) ## Real members under drawn faults for MINUTES (default 5), S
 bench: $(STAMP) ## Side by side with etcd, built in the same run (needs Go); ARGS="--only post64 --quick" for a part
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
-soak: $(STAMP) ## Faults and load for SOAK_MINUTES (default 60), histories checked throughout
+# Goes on where it was ended, by whatever; status 1: a seed failed. ARGS="--seeds 50000 --minutes 480 --state DIR -o json", or --figures alone.
+soak: $(STAMP) ## A night of simulator seeds, 20,000 on all cores (JOBS at a time), with a state that survives its end
+	$(BIN)/python -m quorate_node.simulator.soak $(if $(JOBS),--jobs $(JOBS)) $(ARGS)
+
+soak-cluster: $(STAMP) ## Real processes under faults and load for SOAK_MINUTES (default 60), histories checked throughout
 	$(BIN)/python -m tests.cluster.soak --minutes $${SOAK_MINUTES:-60} $(ARGS)
 
 config-docs: $(STAMP) ## Write docs/configuration.md anew from the settings' model

@@ -1,4 +1,4 @@
-"""Faults without end: `python -m tests.cluster.soak --minutes 60`. Every round a random fault under load, then a verdict."""
+"""Faults without end: `make soak-cluster`. Every round a random fault under load, then a verdict."""
 
 from __future__ import annotations
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from pathlib import Path
 from random import Random
 from typing import Any
 
 import msgspec
 
+from quorate_node.simulator import run_files
 from quorate_node.simulator.caller import Caller
 from quorate_node.simulator.faults import Faults
 from quorate_node.simulator.governor import Governor
@@ -33,7 +32,6 @@ from quorate_node.simulator.workload import clients_of
 FORMING_S = 60.0
 CHAOS_S_MAX = 60.0
 STEPS_MAX = 20_000_000
-MEMORY_FILES = Path("/dev/shm")  # noqa: S108 - a place for a folder with a name of its own, in memory where there is one
 LOOK_S = 0.02
 WHOLE = Reductions()
 
@@ -70,7 +68,7 @@ class World:
         self.network.sent = self.invariants.sent
         self.recorder = Recorder(self.loop, self.history, self.trace, self.counters)
         self.caller = Caller(self.loop, options.network, options.seed)
-        self._files = Path(tempfile.mkdtemp(prefix="quorate-simulator-", dir=MEMORY_FILES if MEMORY_FILES.is_dir() else None))
+        self._files = run_files.make()
         self.hosts = [self._host(number) for number in range(1, options.members + options.spares + 1)]
         if options.witness and options.members >= 3:
             self.hosts[1].become(witness=True)
