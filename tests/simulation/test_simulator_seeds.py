@@ -12,7 +12,7 @@ import pytest
 
 from quorate_node.simulator.run import run_seed
 
-FOUND_BUGS = (16, 24, 30, 37, 41, 43, 51, 57, 126, 217, 296, 386)
+FOUND_BUGS = (16, 24, 30, 37, 41, 43, 51, 57, 126, 217, 296, 386, 537)
 """Seeds that once found one, in docs/bugs.md: first of all."""
 
 

@@ -1,24 +1,21 @@
-"""Members that are too far behind for the log: a pinned snapshot served in chunks, fetched, verified, and swapped in."""
+"""For members that are too far behind for the log: a pinned snapshot served in chunks. `snapshot_fetching` has the other side."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import msgspec
 
 from quorate_node.machine.application.snapshot_files import ApplicationSnapshot
 from quorate_node.machine.application.snapshot_source import ApplicationSnapshotSource
-from quorate_node.machine.interface import Machine, Refused, SnapshotSink, SnapshotSource
-from quorate_node.protocol.message import Message
+from quorate_node.machine.interface import Machine, Refused, SnapshotSource
+from quorate_node.protocol.message import Message, SnapshotMetadata
 from quorate_node.replica.settings import ReplicaSettings
-from quorate_node.transport.interface import PeerFailure, PeerRefused, RequestKind, Transport
+from quorate_node.transport.interface import PeerRefused, Transport
 
 logger = logging.getLogger(__name__)
-
-FETCH_ATTEMPTS_MAX = 5
 
 
 class ChunkRequest(msgspec.Struct, array_like=True, frozen=True):
@@ -107,13 +104,33 @@ class SnapshotServer:
         now_s = asyncio.get_running_loop().time()
         served = self._usable(message.to, message.snapshot.index)
         if served is None:
-            source = self._machine().open_snapshot()
-            served = self._served[source.metadata.index] = _Served(source, self._offer_application(source.metadata.index), now_s)
+            served = self._pin(now_s)
         served.used_s = now_s
         self._followers[message.to] = served.source.metadata.index
         # failpoint: snapshot.offer, or return
         message.snapshot = served.source.metadata
         self._transport.send([message])
+
+    def _pin(self, now_s: float) -> _Served:
+        source = self._machine().open_snapshot()
+        served = self._served[source.metadata.index] = _Served(source, self._offer_application(source.metadata.index), now_s)
+        return served
+
+    def pin(self, member_id: int, index_min: int) -> SnapshotMetadata:
+        """Hold a state for one whose log is damaged, which asks for itself: one that is held anyway, when it is at or beyond `index_min`.
+        The protocol, when it finds that member behind, offers the same."""
+        self.expire()
+        now_s = asyncio.get_running_loop().time()
+        newest = max(self._served, default=-1)
+        if newest >= index_min:
+            served = self._served[newest]
+        else:
+            while len(self._served) >= self._settings.snapshot_sources_max:
+                self._close(min(self._served))
+            served = self._pin(now_s)
+        served.used_s = now_s
+        self._followers[member_id] = served.source.metadata.index
+        return served.source.metadata
 
     def _usable(self, member_id: int, index_min: int) -> _Served | None:
         """A pinned snapshot that is of use to this follower. Pins hold back RocksDB's clean-up: when as many as allowed are held, the
@@ -179,97 +196,3 @@ class SnapshotServer:
             served.close()
         self._served.clear()
         self._followers.clear()
-
-
-class SnapshotFetcher:
-    """The receiver's side: one at a time; what is on disk already is not fetched again, after a restart neither."""
-
-    def __init__(
-        self,
-        settings: ReplicaSettings,
-        transport: Transport,
-        staging: Path,
-        open_sink: Callable[[Path, bytes], SnapshotSink],
-        finished: Callable[[Message, SnapshotSink, Path | None], Awaitable[None]],
-    ) -> None:
-        self._settings = settings
-        self._transport = transport
-        self._staging = staging
-        self._open_sink = open_sink
-        self._finished = finished
-        self._task: asyncio.Task[None] | None = None
-        self.progress: tuple[int, int] = (0, 0)
-        """(chunks here, chunks in all) of the snapshot under way."""
-
-    def offered(self, message: Message) -> None:
-        """A leader offers a snapshot. The one under way is finished first: the leader repeats its offer."""
-        if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._fetch(message))
-
-    async def _fetch(self, message: Message) -> None:
-        assert message.snapshot is not None, "an offer names its snapshot"
-        index = message.snapshot.index
-        try:
-            sink = await self._fetch_all(message.sender, index)
-            # failpoint: snapshot.fetch.complete, awaited
-            application = await self._fetch_application(message.sender, index)
-            await self._finished(message, sink, application)
-        except (PeerFailure, PeerRefused) as error:
-            logger.warning("snapshot at %d from member %d was not fetched: %s; waiting for the next offer", index, message.sender, error)
-        finally:
-            self.progress = (0, 0)
-
-    async def _fetch_all(self, sender: int, index: int) -> SnapshotSink:
-        request = msgspec.msgpack.encode(ChunkRequest(index))
-        manifest = await self._ask(sender, RequestKind.SNAPSHOT_MANIFEST, request, self._settings.snapshot_idle_timeout_ms / 1000)
-        sink = self._open_sink(self._staging, manifest)
-        missing = sink.missing()
-        total = len(missing)
-        numbers = iter(missing)
-
-        async def worker() -> None:
-            for number in numbers:
-                payload = msgspec.msgpack.encode(ChunkRequest(index, number))
-                data = await self._ask(sender, RequestKind.SNAPSHOT_CHUNK, payload, self._settings.request_peer_timeout_ms / 1000)
-                # failpoint: snapshot.fetch.before_write, awaited
-                await asyncio.get_running_loop().run_in_executor(None, sink.write, number, data)
-                self.progress = (self.progress[0] + 1, total)
-
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(self._settings.snapshot_chunk_requests_max):
-                    group.create_task(worker())
-        except* (PeerFailure, PeerRefused) as failed:
-            raise failed.exceptions[0] from failed
-        return sink
-
-    async def _fetch_application(self, sender: int, index: int) -> Path | None:
-        """The application's own snapshot in one file; None when the sender has none."""
-        path = self._staging / "application-snapshot"
-        offset = 0
-        with path.open("wb") as file:
-            while True:
-                payload = msgspec.msgpack.encode(ApplicationPieceRequest(index, offset, APPLICATION_PIECE_BYTES))
-                answer = await self._ask(sender, RequestKind.APPLICATION_SNAPSHOT, payload, self._settings.snapshot_idle_timeout_ms / 1000)
-                piece = msgspec.msgpack.decode(answer, type=ApplicationPiece)
-                if piece.size_bytes == 0:
-                    return None
-                await asyncio.get_running_loop().run_in_executor(None, file.write, piece.data)
-                offset += len(piece.data)
-                if offset >= piece.size_bytes or not piece.data:
-                    return path
-
-    async def _ask(self, sender: int, kind: RequestKind, payload: bytes, timeout_s: float) -> bytes:
-        for attempt in range(FETCH_ATTEMPTS_MAX):
-            try:
-                return await self._transport.request(sender, kind, payload, timeout_s)
-            except PeerFailure:
-                if attempt + 1 == FETCH_ATTEMPTS_MAX:
-                    raise
-                await asyncio.sleep(self._settings.tick_ms * 2**attempt / 1000)
-        raise AssertionError("unreachable: the last attempt returns or raises")
-
-    async def close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)

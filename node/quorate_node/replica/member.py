@@ -18,7 +18,7 @@ from quorate_node.protocol.message import Message, MessageType, SnapshotMetadata
 from quorate_node.protocol.raft import ProposalDropped, Raft, RaftConfig
 from quorate_node.protocol.ready import Event, EventKind, HardState, Ready, Role, SoftState
 from quorate_node.replica.administration import Administration, AdministrationCall
-from quorate_node.replica.catch_up import SnapshotFetcher, SnapshotServer
+from quorate_node.replica.catch_up import ChunkRequest, SnapshotServer
 from quorate_node.replica.engine import Engine, Hooks
 from quorate_node.replica.forwarded import answer_forwarded
 from quorate_node.replica.housekeeping import Diverged, Housekeeping
@@ -26,6 +26,7 @@ from quorate_node.replica.log_sync import DiskLogSync, OpenLogSync
 from quorate_node.replica.repair import LogRepair
 from quorate_node.replica.service import ServiceError
 from quorate_node.replica.settings import ReplicaSettings
+from quorate_node.replica.snapshot_fetching import SnapshotDownload, SnapshotFetcher
 from quorate_node.replica.storage import Storage
 from quorate_node.store.interface import LogStore
 from quorate_node.telemetry.telemetry import Telemetry
@@ -114,7 +115,7 @@ class Member:
         )
         self.administration = Administration(settings, self.engine, transport, random, met)
         self.server = SnapshotServer(settings, lambda: self.engine.machine, storage.offer_application, transport, self._on_fetcher_gone)
-        self.fetcher = SnapshotFetcher(settings, transport, storage.staging, machine.open_sink, self._on_fetched)
+        self.fetcher = SnapshotFetcher(SnapshotDownload(settings, transport, storage.staging, machine.open_sink), self._on_fetched)
         self.repair = LogRepair(settings, storage.log, transport, telemetry)
         self.housekeeping = Housekeeping(
             settings,
@@ -281,9 +282,13 @@ class Member:
 
     def on_messages(self, messages: list[Message]) -> None:
         for message in messages:
-            if message.type == MessageType.SNAPSHOT and not self._storage.witness:
+            if message.type == MessageType.SNAPSHOT and self._is_to_be_fetched(message):
                 self.fetcher.offered(message)
-        self.engine.step([m for m in messages if m.type != MessageType.SNAPSHOT or self._storage.witness])
+        self.engine.step([m for m in messages if m.type != MessageType.SNAPSHOT or not self._is_to_be_fetched(m)])
+
+    def _is_to_be_fetched(self, message: Message) -> bool:
+        """Else the protocol answers at once: a leader that knew an older log of this member offers what it has had since from another."""
+        return not self._storage.witness and message.snapshot is not None and message.snapshot.index > self.engine.raft.commit_index
 
     def on_lost(self, member_id: int, reason: LostReason) -> None:
         raft = self.engine.raft
@@ -326,6 +331,8 @@ class Member:
                     return self._answer_digests(payload)
                 case RequestKind.STATUS:
                     return await self._answer_confirmed_end()
+                case RequestKind.SNAPSHOT_PIN:
+                    return self._answer_pin(member_id, payload)
                 case _:
                     raise PeerRefused("InvalidArgument", f"request kind is {kind}; this release does not know it")
         except (ServiceError, Refused) as error:
@@ -366,6 +373,15 @@ class Member:
         if self.engine.soft_state.role != Role.LEADER:
             raise PeerRefused("NotLeader", "leadership was lost while a quorum was asked")
         return msgspec.msgpack.encode((self.engine.raft.last_index, self.engine.raft.term))
+
+    def _answer_pin(self, member_id: int, payload: bytes) -> bytes:
+        """For a damaged member: the state as it is here, which holds nothing but what was committed. The log continues it."""
+        index_min = msgspec.msgpack.decode(payload, type=ChunkRequest).index
+        applied = self.machine.applied_index
+        if self._storage.witness or applied < index_min:
+            raise PeerRefused("NotFound", f"there is no state at or beyond {index_min} here: this member has applied {applied}")
+        # failpoint: recovery.serve.before_pin
+        return msgspec.msgpack.encode(self.server.pin(member_id, max(index_min, self._storage.log.snapshot().index)))
 
     def entries(self, low: int, high: int) -> list[Entry]:
         return self._storage.log.entries(low, high, self._settings.apply_bytes_max)

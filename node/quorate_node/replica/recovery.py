@@ -2,7 +2,8 @@
 
 First the damaged entries themselves, from any peer that has them under the same chain hash. When nobody has (the damage is in a tail
 that the cluster went on without), the log is cut there and fetched anew from a leader that a quorum has just confirmed, up to the
-end of that leader's log: whatever this member ever acknowledged and that still counts lies at or below it.
+end of that leader's log: whatever this member ever acknowledged and that still counts lies at or below it. When that leader has
+compacted them away, a peer's state takes their place (`state_recovery`), and the log begins after it.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from collections.abc import Sequence
 
 import msgspec
 
+from quorate_node.machine.interface import Machine
 from quorate_node.protocol.entry import Entry
-from quorate_node.protocol.message import SnapshotMetadata
 from quorate_node.protocol.ready import Persist
 from quorate_node.replica.repair import LogRepair
 from quorate_node.replica.settings import ReplicaSettings
-from quorate_node.replica.storage import Storage
+from quorate_node.replica.state_recovery import StateRecovery
+from quorate_node.replica.storage import Storage, applied_point
 from quorate_node.telemetry.telemetry import Telemetry
 from quorate_node.transport.interface import PeerFailure, PeerRefused, RequestKind, Transport
 
@@ -28,32 +30,36 @@ logger = logging.getLogger(__name__)
 async def recover_log(
     settings: ReplicaSettings,
     storage: Storage,
+    machine: Machine,
     transport: Transport,
     peers: Sequence[int],
-    applied: SnapshotMetadata,
     telemetry: Telemetry,
 ) -> None:
     """Return when the log is whole. Waits for peers for as long as it takes: to start without is to forget what was promised.
 
-    `applied`: what the state durably holds; entries up to there are not needed by this member itself.
+    `machine`: what the state durably holds; entries up to there are not needed by this member itself.
     """
     repair = LogRepair(settings, storage.log, transport, telemetry)
+    states = StateRecovery(settings, storage, machine, transport, telemetry)
     repair.found(storage.log.damaged())
     while damaged := storage.log.damaged():
         logger.warning("log entries %s are damaged; repairing from peers before taking part", damaged)
+        low = damaged[0][0]
         if await repair.damaged(damaged, peers):
             continue
-        if damaged[0][0] <= applied.index:
+        if low <= machine.applied_index:
             # Nobody has them, and the state has outlived them: the log starts after it.
             # failpoint: recovery.before_rebase, awaited
-            await storage.rebase_log(applied)
+            await storage.rebase_log(applied_point(machine))
             continue
         end = await _confirmed_end(settings, transport, peers)
         # failpoint: recovery.after_confirmed_end, awaited
-        if end is not None and await _refetch(repair, storage, damaged[0][0], *end):
+        if end is not None and await _refetch(repair, storage, low, *end):
             repair.repaired(sum(high - low for low, high in damaged))
             return
-        await asyncio.sleep(settings.join_retry_ms / 1000)
+        leader_first = sorted(peers, key=lambda peer: end is None or peer != end[0])
+        if not await states.fetch(low, leader_first):
+            await asyncio.sleep(settings.join_retry_ms / 1000)
 
 
 async def _confirmed_end(settings: ReplicaSettings, transport: Transport, peers: Sequence[int]) -> tuple[int, int] | None:
@@ -79,9 +85,10 @@ async def _refetch(repair: LogRepair, storage: Storage, low: int, leader: int, l
         entries.extend(fetched)
         at = fetched[-1].index + 1
     if not entries:
-        storage.log.forget_tail(low)  # The leader's log ends before the damage: what was here was never committed.
+        await storage.forget_log_tail(low)  # The leader's log ends before the damage: what was here was never committed.
         return True
     # failpoint: recovery.refetch.before_write, awaited
+    await storage.enter_term(entries[-1].term)
     await storage.write_log(Persist(None, entries, None, True))
     logger.info("log entries from %d to %d were fetched anew from member %d", low, last_index, leader)
     return True

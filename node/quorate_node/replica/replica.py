@@ -10,7 +10,7 @@ import msgspec
 
 from quorate_node.machine.interface import Machine
 from quorate_node.protocol.membership import Configuration
-from quorate_node.protocol.message import Message, SnapshotMetadata
+from quorate_node.protocol.message import Message
 from quorate_node.protocol.raft import RaftConfig
 from quorate_node.protocol.ready import Role
 from quorate_node.replica.addresses import PeerAddresses
@@ -24,7 +24,7 @@ from quorate_node.replica.member import Environment, Member
 from quorate_node.replica.recovery import recover_log
 from quorate_node.replica.service import ServiceError
 from quorate_node.replica.settings import ReplicaSettings
-from quorate_node.replica.storage import Storage
+from quorate_node.replica.storage import Storage, applied_point
 from quorate_node.telemetry.telemetry import Telemetry
 from quorate_node.transport.interface import Identity, LostReason, PeerFailure, PeerRefused, RequestKind, Transport
 
@@ -135,9 +135,8 @@ class Replica:
         if known:
             self._addresses.use(known)
         if self._storage.log.damaged():
-            applied = SnapshotMetadata(machine.applied_index, machine.applied_term, machine.configuration, machine.chain)
             # failpoint: recovery.before, awaited
-            await self._make_whole(sorted(known), applied)
+            await self._make_whole(sorted(known), machine)
         elif self._discard_damaged_from is not None:
             logger.warning("nothing is damaged: %s is not needed, leave it out", FLAG)
         member = Member(
@@ -156,14 +155,14 @@ class Replica:
         member.start()
         machine.on_applied(self._on_applied)
 
-    async def _make_whole(self, peers: list[int], applied: SnapshotMetadata) -> None:
+    async def _make_whole(self, peers: list[int], machine: Machine) -> None:
         if peers:
             refuse_with_peers(self._discard_damaged_from)
             self._repairing = True
-            await recover_log(self._settings, self._storage, self._transport, peers, applied, self._telemetry)
+            await recover_log(self._settings, self._storage, machine, self._transport, peers, self._telemetry)
             self._repairing = False
             return
-        self.damage = await recover_alone(self._storage, applied, self._discard_damaged_from, self._telemetry) or ""
+        self.damage = await recover_alone(self._storage, applied_point(machine), self._discard_damaged_from, self._telemetry) or ""
         if self.damage:
             logger.critical("%s", self.damage)
             await asyncio.Event().wait()  # Until this process is stopped: the decision comes with a new start.

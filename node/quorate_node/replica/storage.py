@@ -32,7 +32,10 @@ from quorate_node.store.kernel_synced_log import KernelSyncedLog
 
 logger = logging.getLogger(__name__)
 
-logger = logging.getLogger(__name__)
+def applied_point(machine: Machine) -> SnapshotMetadata:
+    """How far the machine is, as a point that a log can begin after."""
+    return SnapshotMetadata(machine.applied_index, machine.applied_term, machine.configuration, machine.chain)
+
 
 OpenMachine = Callable[[StateStore, int], KeyValueMachine]
 """(state, cluster id) -> the machine over it."""
@@ -99,11 +102,12 @@ class Storage:
         await asyncio.get_running_loop().run_in_executor(None, self.log.reset, metadata)
 
     async def rebase_log(self, applied: SnapshotMetadata) -> None:
-        """Start the log after what the state durably holds."""
-        if applied.index > self.log.last_index():
-            await self.reset_log(applied)
-        else:
-            await asyncio.get_running_loop().run_in_executor(None, self.log.rebase, applied)
+        """Start the log after what the state durably holds. What it was found to have lost behind that stays lost."""
+        await asyncio.get_running_loop().run_in_executor(None, self.log.rebase, applied)
+
+    async def enter_term(self, term: int) -> None:
+        """Before anything of a newer term than this member's is on its disk; durable on return."""
+        await asyncio.get_running_loop().run_in_executor(None, self.log.enter_term, term)
 
     async def forget_log_tail(self, index: int) -> None:
         """Drop the log from `index` on, damage included, durably."""
@@ -118,11 +122,10 @@ class Storage:
 
     async def open_machine(self) -> KeyValueMachine | WitnessMachine:
         """The machine over the state in use. A crash between a snapshot's state and its log leaves the log behind: it starts anew
-        after the state."""
+        after the state. So does one that lost its end, which may have been behind the state: that stays to be repaired."""
         machine = self._machine = self._over(self._stores.state)
         if machine.applied_index > self.log.last_index():
-            metadata = SnapshotMetadata(machine.applied_index, machine.applied_term, machine.configuration, machine.chain)
-            await self.reset_log(metadata)
+            await self.rebase_log(applied_point(machine))
         if self._application is not None and isinstance(machine, KeyValueMachine):
             await self._application.start(machine.applied_index, machine.state.application)
         return machine
@@ -168,12 +171,21 @@ class Storage:
     async def compact_log(self, index: int, configuration: Configuration) -> None:
         await asyncio.get_running_loop().run_in_executor(None, self.log.compact, index, configuration)
 
-    async def prepare_state(self, sink: SnapshotSink, application: Path | None) -> None:
-        """Fill a new generation beside the one in use; flushed on return. `application`: its own snapshot's file."""
+    async def prepare_state(self, sink: SnapshotSink, application: Path | None) -> SnapshotMetadata:
+        """Fill a new generation beside the one in use; flushed on return. `application`: its own snapshot's file. Returns what it holds.
+
+        Raises `Refused` (what came is damaged), `StoreError`.
+        """
         built = self._stores.build_state()
-        await sink.install(built)
+        try:
+            await sink.install(built)
+        except BaseException:
+            built.close()  # Else its files stay locked, and no other could be prepared in this life.
+            raise
         self._built = built
         self._application_file = application
+        state, _ = read_state(built)
+        return SnapshotMetadata(state.applied_index, state.applied_term, state.configuration, state.chain)
 
     async def drop_prepared_state(self) -> None:
         """It is not wanted after all; the next one prepared, or the next start, removes its files."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from quorate_node.protocol.entry import Entry, chain_hash
@@ -15,24 +14,14 @@ from quorate_node.protocol.membership import Configuration
 from quorate_node.protocol.message import SnapshotMetadata
 from quorate_node.protocol.ready import HardState, Persist
 from quorate_node.store.damage import DamagedRanges
-from quorate_node.store.errors import ChainMismatch, Compacted, HardStateLost, NoSpace, StoreFailed, Unavailable
+from quorate_node.store.errors import ChainMismatch, Compacted, HardStateLost, NoSpace, StoreFailed
 from quorate_node.store.hard_state import HardStateKeeper, HardStateSlot
 from quorate_node.store.log_backend import LogBackend, LogBatch
 from quorate_node.store.log_opening import open_position
 from quorate_node.store.log_record import Marker, encode_anchor, encode_marker, encode_record
+from quorate_node.store.log_staging import Staged, stage
 from quorate_node.store.log_view import StoredView
 from quorate_node.store.settings import StoreSettings
-
-
-@dataclass(slots=True)
-class _Staged:
-    """What one `write` made durable, until `written` shows it."""
-
-    batches: Sequence[Persist]
-    last_index: int
-    snapshot: SnapshotMetadata | None = None
-    entries: list[Entry] = field(default_factory=list)
-    chains: list[bytes] = field(default_factory=list)
 
 
 class ChainedLog(StoredView):
@@ -43,7 +32,7 @@ class ChainedLog(StoredView):
         super().__init__(backend, settings)
         self._hard_state = hard_state
         self._settings = settings
-        self._staged: deque[_Staged] = deque()
+        self._staged: deque[Staged] = deque()
         self._repairs: dict[int, int] = {}
         """End of a damaged range under repair -> where its repair began."""
         self._failed: str | None = None
@@ -91,7 +80,7 @@ class ChainedLog(StoredView):
     def write(self, batches: Sequence[Persist]) -> None:
         with self._write_lock:
             self._ready_to_write()
-            staged = self._stage(batches)
+            staged = stage(batches, self._tail.last_index)
             hard_state = next((batch.hard_state for batch in reversed(batches) if batch.hard_state is not None), None)
             if hard_state is not None and (hard_state.term, hard_state.vote) != (self._slot.term, self._slot.vote):
                 # Before the entries: an entry of a term that this member would forget it had entered must not be on its disk.
@@ -121,33 +110,14 @@ class ChainedLog(StoredView):
             assert self._last_index >= self._anchor.index, "the log never ends before its anchor"
             self._backend.settle()
 
-    def _stage(self, batches: Sequence[Persist]) -> _Staged:
-        """All batches as one: the last snapshot, and the entries that are left when each has replaced what it overwrites."""
-        staged = _Staged(batches, self._tail.last_index)
-        for batch in batches:
-            if batch.snapshot is not None:
-                staged.snapshot, staged.entries = batch.snapshot, []
-                staged.last_index = batch.snapshot.index
-            if not batch.entries:
-                continue
-            first = batch.entries[0].index
-            assert first <= staged.last_index + 1, f"entry {first} would leave a gap after {staged.last_index}"
-            if staged.entries and first > staged.entries[0].index:
-                del staged.entries[first - staged.entries[0].index :]
-                staged.entries += batch.entries
-            else:
-                staged.entries = list(batch.entries)
-            staged.last_index = staged.entries[-1].index
-        return staged
-
-    def _commit_staged(self, staged: _Staged, commit: int) -> None:
+    def _commit_staged(self, staged: Staged, commit: int) -> None:
         batch, marker = self._encode(staged, commit)
         self._commit(batch)
         self._tail = marker
         if staged.snapshot is not None or staged.entries:
             self._end_found(0 if staged.snapshot is not None else staged.entries[0].index)
 
-    def _encode(self, staged: _Staged, commit: int) -> tuple[LogBatch, Marker]:
+    def _encode(self, staged: Staged, commit: int) -> tuple[LogBatch, Marker]:
         """What is to be written, and the tail as it is then."""
         records: list[tuple[int, bytes]] = []
         chain = self._tail.chain
@@ -181,7 +151,7 @@ class ChainedLog(StoredView):
             self._save_slot(log_end_lost=0)
             self._end_lost = False
 
-    def _drop(self, staged: _Staged) -> tuple[int, int] | None:
+    def _drop(self, staged: Staged) -> tuple[int, int] | None:
         """What the batch makes stale: all of the log for a snapshot, else what follows the overwriting entries."""
         if staged.snapshot is not None:
             return 0, max(self._tail.last_index, staged.last_index) + 1
@@ -273,14 +243,12 @@ class ChainedLog(StoredView):
         self._backend.reclaim(index)
 
     def rebase(self, snapshot: SnapshotMetadata) -> None:
-        """Start after `snapshot`, which the state durably holds, though the log cannot vouch for it: damage up to there no longer
-        matters. Damage beyond stays damage, unlike with `reset`. Raises `Compacted`, `Unavailable` (the log ends before it)."""
+        """Start after `snapshot`, which the state durably holds, though the log cannot vouch for it, or ends before it: damage up to
+        there no longer matters. Damage beyond stays damage, and a lost end stays lost, unlike with `reset`. Raises `Compacted`."""
         with self._write_lock:
             self._ready_to_write()
             if snapshot.index <= self._anchor.index:
                 raise Compacted(f"index {snapshot.index} was compacted before; the log begins at {self._anchor.index + 1}")
-            if snapshot.index > self._last_index:
-                raise Unavailable(f"the log ends at {self._last_index}, before the snapshot at {snapshot.index}: reset it instead")
             self._rebase(snapshot)
         self.scrub(snapshot.index + 1, self._last_index + 1)
         self._backend.reclaim(snapshot.index)
@@ -289,19 +257,35 @@ class ChainedLog(StoredView):
         index = anchor.index
         marker = self._tail._replace(
             sequence=self._tail.sequence + 1,
+            last_index=max(self._tail.last_index, index),
             anchor_index=index,
             hard_state_sequence=self._slot.sequence,
             commit=max(self._tail.commit, index),
-            chain=anchor.chain if index == self._tail.last_index else self._tail.chain,
+            chain=anchor.chain if index >= self._tail.last_index else self._tail.chain,
         )
         previous = self._tail.anchor_index
         with self._lock:
             # First in the view: a reader must find "compacted", never a record that is gone.
             self._anchor = anchor
             self._damaged.remove(0, index + 1)
+            if index > self._last_index:
+                self._last_index = index
+                self._cache.clear(index)
+                if self._end_lost:
+                    # Where it ended is still unknown, and may have been behind this.
+                    self._damaged.add(index + 1, index + 2)
         self._commit(LogBatch(encode_marker(marker), [], (previous + 1, index + 1), encode_anchor(anchor)))
         self._tail = marker
         self._backend.settle()
+
+    def enter_term(self, term: int) -> None:
+        """Any thread. Be in `term` from now on, with no vote given, unless this member is in it, or beyond; durable on return. Touches
+        nothing that tells of damage."""
+        with self._write_lock:
+            self._ready_to_write()
+            if term > self._slot.term:
+                self._save_slot(term=term, vote=0)
+                self._backend.settle()
 
     def reset(self, snapshot: SnapshotMetadata) -> None:
         persist = Persist(None, [], snapshot, True)

@@ -96,9 +96,13 @@ class LogStore(LogView, Protocol):
         ...
 
     def rebase(self, snapshot: SnapshotMetadata) -> None:
-        """Any thread. Start after `snapshot`, which the state durably holds, though the log is damaged there. Damage beyond it stays
-        damage, unlike with `reset`. Raises `Compacted`, `Unavailable`.
+        """Any thread. Start after `snapshot`, which the state durably holds, though the log is damaged there or ends before it. Damage
+        beyond it stays damage, and an end that nobody knows stays unknown, unlike with `reset`. Raises `Compacted`.
         """
+        ...
+
+    def enter_term(self, term: int) -> None:
+        """Any thread. Be in `term`, with no vote given, unless this member is in it, or beyond; durable on return."""
         ...
 
     def forget_tail(self, index: int) -> None:

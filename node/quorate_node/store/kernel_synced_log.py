@@ -11,6 +11,7 @@ from quorate_node.store.errors import NoSpace, StoreFailed
 from quorate_node.store.file_calls import sync_data
 from quorate_node.store.hard_state import HardStateKeeper
 from quorate_node.store.log_backend import LogBackend, LogBatch
+from quorate_node.store.log_staging import stage
 from quorate_node.store.segment_file import is_full
 from quorate_node.store.settings import StoreSettings
 
@@ -48,7 +49,7 @@ class KernelSyncedLog(ChainedLog):
             return None
         if any(batch.snapshot is not None for batch in batches):
             return None
-        staged = self._stage(batches)
+        staged = stage(batches, self._tail.last_index)
         if not staged.entries:
             return None
         batch, marker = self._encode(staged, max(self._tail.commit, hard_state.commit if hard_state is not None else 0))

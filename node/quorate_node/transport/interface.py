@@ -31,6 +31,8 @@ class RequestKind(IntEnum):
     """A piece of the application's own snapshot, which travels beside the cluster's."""
     MEMBERSHIP = 9
     """A membership or leadership call that only the leader can carry out."""
+    SNAPSHOT_PIN = 11
+    """A damaged member asks for a state at or beyond an index; the answer names the one that is held for it."""
 
 
 class PeerFailure(Exception):

@@ -28,6 +28,7 @@ RESTORED = "restore.after_install restore.after_log_before_identity restore.afte
 REPAIRED = "log.repair.before_commit recovery.before recovery.repair.after_fetch"
 FETCHED_ANEW = "recovery.after_confirmed_end recovery.refetch.before_write recovery.serve.before_confirmation"
 REBASED = "recovery.before_rebase"
+STATE_FETCHED = "recovery.serve.before_pin recovery.state.after_pin recovery.state.before_log recovery.state.before_switch"
 WITNESSED = "witness.before_save"
 ROCKSDB_STORE = """
     directory.create.before_format directory.open.after_boot_count hard_state.save.before_sync log.forget_tail.before_commit
@@ -43,8 +44,8 @@ REAL_MEMBERS = "api.bootstrap.before_answer api.snapshot.before_piece " + " ".jo
 """By real processes, in tests/cluster/test_failpoints.py: they have sockets, and are asked through their endpoints."""
 
 SCENARIOS = (
-    FOUNDED, AT_WORK, CARED_FOR, COMPACTED, SNAPSHOT, STOPPED, RESTORED, REPAIRED, FETCHED_ANEW, REBASED, WITNESSED, ROCKSDB_STORE,
-    FILE_STORE, REAL_MEMBERS,
+    FOUNDED, AT_WORK, CARED_FOR, COMPACTED, SNAPSHOT, STOPPED, RESTORED, REPAIRED, FETCHED_ANEW, REBASED, STATE_FETCHED, WITNESSED,
+    ROCKSDB_STORE, FILE_STORE, REAL_MEMBERS,
 )  # fmt: skip
 
 

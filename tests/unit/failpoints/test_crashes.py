@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from quorate_node.failpoints import Failpoints
+from tests.unit.replica.damaged import left_behind, whole
 from tests.unit.replica.network import LocalCluster, Node
 from tests.unit.replica.test_cluster import get, put
 
@@ -24,3 +25,27 @@ async def test_a_joiner_that_dies_and_comes_back_is_led_by_its_leader(place: str
         await cluster.formed()
         assert await get(joiner, b"key") == b"value"
         assert len(cluster.nodes[0].service.machine.members) == 2, "it is the same member, not a third one"
+
+
+@pytest.mark.parametrize("end_lost", [False, True])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "recovery.state.after_pin", "snapshot.fetch.before_write", "snapshot.fetch.complete", "snapshot.install.before_meta",
+        "recovery.state.before_switch", "snapshot.install.before_switch", "state.switch.after_pointer", "recovery.state.before_log",
+        "recovery.before_rebase",
+    ],
+)  # fmt: skip
+async def test_a_recovery_by_a_peers_state_that_dies_at_any_step_is_begun_again(place: str, end_lost: bool, failpoints: Failpoints) -> None:
+    async with left_behind() as (cluster, hurt):
+        if end_lost:
+            hurt.disk.damage_marker()
+        else:
+            hurt.disk.damage_record(hurt.disk_last_index() - 4)
+        failpoints.configure(place, "1*error(StoreFailed)")
+        await hurt.start()
+        await cluster.until(lambda: hurt.replica.stopped_because is not None)
+        await hurt.crash()
+        await hurt.start()
+        await whole(cluster, hurt)
+        assert await get(hurt, b"k59") == b"v60"

@@ -12,13 +12,13 @@ import pytest
 
 from quorate.wire.commands import Command, CommandKind, LeaseGrant
 from quorate_node.failpoints import SITES, Failpoints
-from quorate_node.protocol.message import SnapshotMetadata
 from quorate_node.replica.recovery import recover_log
 from quorate_node.replica.service import Consistency
 from quorate_node.replica.settings import ReplicaSettings
 from quorate_node.store import Identity
 from quorate_node.telemetry.telemetry import Telemetry
 from quorate_node.transport.interface import PeerFailure
+from tests.unit.replica.damaged import left_behind
 from tests.unit.replica.network import LocalCluster, Node
 from tests.unit.replica.test_cluster import get, put
 from tests.unit.store.support import VOTERS, Member, append, entries, entry, file_backend, persist
@@ -160,12 +160,19 @@ async def test_a_log_whose_damage_the_state_outlived(failpoints: Failpoints, tmp
         for number in range(10):
             await node.service.execute(put(b"k%d" % number, b"v"))
         machine = node.service.machine
-        applied = SnapshotMetadata(machine.applied_index, machine.applied_term, machine.configuration, machine.chain)
         node.disk.damage_record(3)
-        node.storage.log.scrub(1, applied.index + 1)
-        await recover_log(ReplicaSettings(), node.storage, Nobody(), (2,), applied, Telemetry())  # type: ignore[arg-type]
-        assert node.storage.log.damaged() == [] and node.storage.log.first_index() == applied.index + 1
+        node.storage.log.scrub(1, machine.applied_index + 1)
+        await recover_log(ReplicaSettings(), node.storage, machine, Nobody(), (2,), Telemetry())  # type: ignore[arg-type]
+        assert node.storage.log.damaged() == [] and node.storage.log.first_index() == machine.applied_index + 1
     assert_reached(failpoints, reached.REBASED)
+
+
+async def test_damage_that_everybody_has_compacted(failpoints: Failpoints) -> None:
+    async with left_behind() as (cluster, hurt):
+        hurt.disk.damage_record(hurt.disk_last_index() - 4)
+        await hurt.start()
+        await cluster.until(lambda: hurt.replica.member is not None)
+    assert_reached(failpoints, reached.STATE_FETCHED)
 
 
 async def test_a_witness_that_keeps_how_far_it_is(failpoints: Failpoints) -> None:

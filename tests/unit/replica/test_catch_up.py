@@ -124,3 +124,30 @@ async def test_pins_that_nobody_uses_are_let_go() -> None:
     assert leader.sources[0].closed
     with pytest.raises(PeerRefused):
         await leader.server.chunk(msgspec.msgpack.encode(ChunkRequest(10)))
+
+
+async def test_a_damaged_member_that_asks_is_given_what_is_held_anyway_when_it_reaches_far_enough() -> None:
+    leader = Leader()
+    assert leader.offer(2, log_begins_after=5) == 10
+    leader.applied_index = 20
+    assert leader.server.pin(3, 7).index == 10
+    assert leader.server.pin(3, 15).index == 20
+    assert [source.closed for source in leader.sources] == [False, False]
+    assert leader.offer(3, log_begins_after=5) == 20, "the protocol offers what it has"
+
+
+async def test_a_damaged_member_that_asks_is_given_the_place_of_the_oldest_when_as_many_as_allowed_are_held() -> None:
+    leader = Leader(snapshot_sources_max=1)
+    assert leader.offer(2, log_begins_after=5) == 10
+    leader.applied_index = 20
+    assert leader.server.pin(3, 15).index == 20
+    assert [source.closed for source in leader.sources] == [True, False]
+    assert leader.gave_up == [2]
+
+
+async def test_what_a_damaged_member_asked_for_is_let_go_when_it_does_not_come_for_it() -> None:
+    leader = Leader(snapshot_idle_timeout_ms=20)
+    leader.server.pin(3, 5)
+    await asyncio.sleep(0.05)
+    leader.server.expire()
+    assert leader.sources[0].closed

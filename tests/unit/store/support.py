@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -132,6 +132,12 @@ def append(log: ChainedLog, low: int, high: int, term: int = 1) -> None:
 
 def read_all(log: ChainedLog) -> list[Entry]:
     return log.entries(log.first_index(), log.last_index() + 1, 1 << 40)
+
+
+def before_and_after(again: Callable[[], Stores], member: Member) -> Iterator[ChainedLog]:
+    """The log as it is, then as it is found after `again`."""
+    yield member.log
+    yield again().log
 
 
 MakeMember = Callable[..., Member]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,17 +11,9 @@ from quorate_node.protocol.entry import CHAIN_START, Entry, EntryType, chain_has
 from quorate_node.protocol.membership import Configuration
 from quorate_node.protocol.message import SnapshotMetadata
 from quorate_node.protocol.ready import HardState
-from quorate_node.store import Stores
-from quorate_node.store.chained_log import ChainedLog
 from quorate_node.store.errors import ChainMismatch, Compacted, Damaged, HardStateLost, NoSpace, StoreFailed, Unavailable
 from tests.unit.store.damaging import damage, damage_marker, lose_record, put_record
-from tests.unit.store.support import SETTINGS, VOTERS, MakeMember, Member, append, entries, entry, persist, put, read_all
-
-
-def before_and_after(again: Callable[[], Stores], member: Member) -> Iterator[ChainedLog]:
-    """The log as it is, then as it is found after `again`."""
-    yield member.log
-    yield again().log
+from tests.unit.store.support import SETTINGS, VOTERS, MakeMember, Member, append, before_and_after, entries, entry, persist, put, read_all
 
 
 def test_a_new_log_is_empty(member: Member) -> None:
@@ -289,28 +280,6 @@ def test_compaction_beyond_damage_ends_it(member: Member) -> None:
     member.log.compact(10, VOTERS)
     assert member.log.damaged() == []
     assert read_all(member.restart().log) == entries(11, 21)
-
-
-def test_rebasing_on_the_state_ends_damage_below_it_and_keeps_damage_above(member: Member) -> None:
-    append(member.log, 1, 21)
-    chain = member.log.chain(10)
-    damage(member, 8, 10, 15)
-    member.log.rebase(SnapshotMetadata(10, 1, VOTERS, chain))
-    for log in before_and_after(member.restart, member):
-        assert log.damaged() == [(15, 16)]
-        assert (log.first_index(), log.chain(10), log.term(10)) == (11, chain, 1)
-    member.log.repair([entry(15)])
-    assert read_all(member.log) == entries(11, 21)
-    with pytest.raises(Compacted):
-        member.log.rebase(SnapshotMetadata(10, 1, VOTERS, chain))
-    with pytest.raises(Unavailable, match="reset"):
-        member.log.rebase(SnapshotMetadata(30, 1, VOTERS, chain))
-
-
-def test_rebasing_on_a_state_of_another_history_damages_what_follows(member: Member) -> None:
-    append(member.log, 1, 21)
-    member.log.rebase(SnapshotMetadata(10, 1, VOTERS, b"x" * 32))
-    assert member.log.damaged() == [(11, 21)]
 
 
 def test_an_unreadable_marker_does_not_make_an_empty_log_of_a_full_one(member: Member) -> None:

@@ -64,6 +64,26 @@ _STARTING: Places = {
         "the leader waits for a quorum before it says where its log ends",
         "a leader that is deposed meanwhile",
     ),
+    "recovery.serve.before_pin": (
+        "replica/member.py",
+        "a damaged member asks for a state, none is held for it yet",
+        "a member that has to ask another one",
+    ),
+    "recovery.state.after_pin": (
+        "replica/state_recovery.py",
+        "a peer holds a state for this member, nothing of it is here",
+        "a peer that lets go of it, or dies, in between",
+    ),
+    "recovery.state.before_switch": (
+        "replica/state_recovery.py",
+        "a peer's state is whole beside the old one, this member is in its term",
+        "a recovery that is begun again, with the chunks that are here",
+    ),
+    "recovery.state.before_log": (
+        "replica/state_recovery.py",
+        "the new state is in use, the damaged log is as it was",
+        "a state beyond a damaged log: what was acknowledged behind it must not be forgotten",
+    ),
     "log.reset.before_write": ("replica/storage.py", "the log is about to begin anew after a snapshot", "a state beyond its log"),
 }
 
@@ -115,8 +135,12 @@ _SNAPSHOTS: Places = {
     "snapshot.offer": ("replica/catch_up.py", "a follower is about to be offered a snapshot", "`skip` loses the offer", "skip"),
     "snapshot.serve.manifest": ("replica/catch_up.py", "a snapshot's manifest is asked for", "a sender that lets go of its pin"),
     "snapshot.serve.chunk": ("replica/catch_up.py", "a chunk is asked for", "a slow or dying sender in the middle of a transfer"),
-    "snapshot.fetch.before_write": ("replica/catch_up.py", "a chunk has come and is not kept", "a transfer that goes on after a restart"),
-    "snapshot.fetch.complete": ("replica/catch_up.py", "all chunks are here", "a transfer that is not begun anew"),
+    "snapshot.fetch.before_write": (
+        "replica/snapshot_fetching.py",
+        "a chunk has come and is not kept",
+        "a transfer that goes on after a restart",
+    ),
+    "snapshot.fetch.complete": ("replica/snapshot_fetching.py", "all chunks are here", "a transfer that is not begun anew"),
     "snapshot.install.prepared": (
         "replica/member.py",
         "the new state is filled and flushed beside the old one",

@@ -1,0 +1,129 @@
+"""A damaged log whose entries nobody has any more: a peer's state takes their place, and nothing is voted or acknowledged before."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from quorate_node.machine.interface import Refused, SnapshotSink
+from quorate_node.machine.kv import KeyValueMachine
+from quorate_node.protocol.message import SnapshotMetadata
+from quorate_node.replica.storage import Storage
+from quorate_node.store import StoreSettings, open_store
+from quorate_node.store.interface import StateStore
+from tests.unit.replica.damaged import left_behind, whole, write
+from tests.unit.replica.test_cluster import get
+
+
+async def test_entries_that_everybody_has_compacted_are_replaced_by_a_peers_state() -> None:
+    async with left_behind() as (cluster, hurt):
+        hurt.disk.damage_record(hurt.disk_last_index() - 4)
+        await hurt.start()
+        await whole(cluster, hurt)
+        assert hurt.storage.log.first_index() > hurt.service.status().applied_index - 70
+        assert await get(hurt, b"k59") == b"v60"
+        assert hurt.telemetry.snapshots_installed.value == 1
+
+
+async def test_a_peer_that_is_alone_gives_a_state_too_because_all_that_it_has_applied_was_committed() -> None:
+    """Else two of three, one of them damaged, could never lead again."""
+    async with left_behind() as (cluster, hurt):
+        hurt.disk.damage_record(hurt.disk_last_index() - 4)
+        await cluster.nodes[0].crash()
+        await hurt.start()
+        await cluster.until(lambda: hurt.replica.member is not None)
+        await cluster.until(lambda: any(node.service.is_leader() for node in cluster.nodes[1:]))
+        assert await get(hurt, b"k59") == b"v60"
+
+
+async def test_a_lost_end_waits_for_a_confirmed_leader_even_when_a_state_is_there() -> None:
+    """What was in the lost batch may have been acknowledged, and may lie behind what the one peer that answers has applied."""
+    async with left_behind() as (cluster, hurt):
+        hurt.disk.damage_marker()
+        away = cluster.followers()[0]
+        cluster.network.cut.add(away.url)
+        await hurt.start()
+        await asyncio.sleep(1.0)
+        assert hurt.replica.member is None and hurt.service.status().role == "repairing"
+        assert hurt.storage.log.damaged() != []
+        cluster.network.cut.clear()
+        await whole(cluster, hurt)
+
+
+async def test_a_member_whose_state_is_beyond_its_lost_end_does_not_take_part_with_it() -> None:
+    """As after a crash between the new state and the log: the log begins after the state, and its end is still in doubt."""
+    async with left_behind() as (cluster, hurt):
+        hurt.disk.damage_marker()
+        away = cluster.followers()[0]
+        cluster.network.cut.add(away.url)
+        await hurt.start()
+        await cluster.until(lambda: hurt.storage.log.first_index() > 60)
+        await hurt.crash()
+        await hurt.start()
+        await asyncio.sleep(0.5)
+        assert hurt.replica.member is None and hurt.storage.log.damaged() != []
+        cluster.network.cut.clear()
+        await whole(cluster, hurt)
+
+
+async def test_the_term_of_a_state_is_entered_before_the_state_is_used() -> None:
+    """A member of an older term, with what a newer one committed, could confirm an old leader's entries in their place."""
+    async with left_behind() as (cluster, hurt):
+        hurt.disk.damage_record(hurt.disk_last_index() - 4)
+        before = hurt.disk.durable["hard_state"].term
+        leader = cluster.leader()
+        await leader.crash()
+        await leader.start()
+        await cluster.until(lambda: any(not node.replica.stopping and node.service.is_leader() for node in cluster.nodes[:2]))
+        await write(cluster, 60)
+        term = cluster.leader().service.status().term
+        assert term > before
+        used: list[tuple[int, int]] = []
+
+        async def swap_state(metadata: SnapshotMetadata) -> None:
+            used.append((hurt.disk.durable["hard_state"].term, metadata.term))
+            await swap(metadata)
+
+        await hurt.start()
+        swap, hurt.storage.swap_state = hurt.storage.swap_state, swap_state  # type: ignore[method-assign]
+        await whole(cluster, hurt)
+        assert used == [(term, term)]
+
+
+async def test_a_damaged_witness_takes_where_a_peer_is_in_place_of_a_state() -> None:
+    async with left_behind(witness=True) as (cluster, hurt):
+        hurt.disk.damage_record(hurt.disk_last_index() - 4)
+        await hurt.start()
+        await cluster.until(lambda: hurt.replica.member is not None)
+        assert hurt.storage.log.damaged() == []
+        assert hurt.storage.log.first_index() > 60
+
+
+class Sink:
+    """A snapshot with nothing in it."""
+
+    def __init__(self, damaged: bool) -> None:
+        self._damaged = damaged
+
+    async def install(self, store: StateStore) -> None:
+        if self._damaged:
+            raise Refused("InvalidArgument", "a chunk was damaged on this disk")
+
+
+def sink(*, damaged: bool) -> SnapshotSink:
+    return Sink(damaged)  # type: ignore[return-value]
+
+
+async def test_a_snapshot_that_cannot_be_installed_leaves_room_for_the_next(tmp_path: Path) -> None:
+    def open_machine(state: StateStore, cluster_id: int) -> KeyValueMachine:
+        return KeyValueMachine.open(state, cluster_id=cluster_id)
+
+    stores = open_store(tmp_path / "data", StoreSettings(reserve_bytes=1, headroom_bytes=0))
+    storage = Storage(stores, open_machine, False, "m1")
+    with pytest.raises(Refused):
+        await storage.prepare_state(sink(damaged=True), None)
+    assert (await storage.prepare_state(sink(damaged=False), None)).index == 0
+    await storage.drop_prepared_state()
+    await storage.close(flush=False)
