@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 import sys
 from collections import Counter
+from pathlib import Path
 
 import msgspec
 
 from quorate_node.simulator.arguments import Arguments, parse
+from quorate_node.simulator.case import Case
+from quorate_node.simulator.report import write
 from quorate_node.simulator.run import Result, run_case, run_seeds
 from quorate_node.simulator.shrink import Shrinker
 
@@ -49,9 +52,17 @@ def _run(given: Arguments) -> int:
     if not given.json:
         shown = ", ".join(f"{name} {count}" for name, count in sorted(counters.items()))
         _say(f"{seeds} seeds, {operations} operations, {virtual_s:.0f} s of virtual time in {cpu_s:.0f} s of processor time\n{shown}")
+    if given.output is not None and (failed is not None or given.seeds == 1):
+        _report(failed.case if failed is not None else given.case, given.output, "")
     if failed is not None and given.shrink_seconds:
         _shrink(failed, given)
     return int(failed is not None)
+
+
+def _report(case: Case, folder: Path, suffix: str) -> None:
+    name = f"seed-{case.options.seed}{suffix}"
+    write(case, folder, name)
+    _progress(f"pictures, log and history: {folder / name}.*")
 
 
 def _shrink(failed: Result, given: Arguments) -> None:
@@ -61,6 +72,8 @@ def _shrink(failed: Result, given: Arguments) -> None:
         _say(msgspec.json.encode(smallest).decode())
     else:
         _say(f"\n{shrinker.summary()}\n\n{smallest.failure()}")
+    if given.output is not None:
+        _report(smallest.case, given.output, "-shrunk")
 
 
 def _say(text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
@@ -25,6 +26,7 @@ class Arguments(msgspec.Struct, frozen=True):
     json: bool
     trace: bool
     options: bool
+    output: Path | None
     shrink_seconds: float
     """0: a failure is left as it is."""
 
@@ -47,6 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, default=1, help="how many, from the first one on (default 1)")
     parser.add_argument("--commands", type=int, help="operations of all clients together; else what the seed draws")
     parser.add_argument("-o", "--format", choices=("text", "json"), default="text", help="json: one object a line")
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="leave pictures, logs and histories of a failing seed, or of the one seed, there"
+    )
     parser.add_argument("--trace", action="store_true", help="print every event of the one seed, and the members' own log")
     parser.add_argument("--options", action="store_true", help="print what the seed draws, and run nothing")
     parser.add_argument("--no-shrink", action="store_true", help="leave a failing seed as it is")
@@ -89,4 +94,13 @@ def parse(arguments: list[str] | None) -> Arguments:
     shrink_seconds = given.shrink_seconds if given.shrink_seconds is not None else SHRINK_S * whole
     if given.no_shrink or given.trace:
         shrink_seconds = 0.0
-    return Arguments(case, given.seeds, given.commands, given.format == "json", given.trace, given.options, shrink_seconds)
+    return Arguments(
+        case=case,
+        seeds=given.seeds,
+        commands=given.commands,
+        json=given.format == "json",
+        trace=given.trace,
+        options=given.options,
+        output=given.output,
+        shrink_seconds=shrink_seconds,
+    )

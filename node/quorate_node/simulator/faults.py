@@ -13,6 +13,7 @@ from quorate_node.simulator.host import Host
 from quorate_node.simulator.loop import VirtualLoop
 from quorate_node.simulator.network import Network
 from quorate_node.simulator.options import Options
+from quorate_node.simulator.process import Process
 from quorate_node.simulator.reductions import Reductions
 from quorate_node.simulator.streams import Timetable, stream
 from quorate_node.simulator.trace import Trace
@@ -164,8 +165,12 @@ class Faults:
         process = host.life.process
         self._trace.event("pause", host.name)
         self._loop.pause(process)
-        self._loop.after(self._random.randrange(self._options.faults.pause_ms_max * MS), self._loop.world, self._loop.resume, process)
+        self._loop.after(self._random.randrange(self._options.faults.pause_ms_max * MS), self._loop.world, self._resume, host.name, process)
         return True
+
+    def _resume(self, name: str, process: Process) -> None:
+        self._trace.event("resume", name)
+        self._loop.resume(process)
 
     def _upset_clock(self) -> bool:
         host = self._random.choice(self._hosts)
@@ -201,8 +206,12 @@ class Faults:
             self._network.block(others, side)
         self._counters["partition symmetric" if both else "partition one-way"] += 1
         self._trace.event("partition", side, others, both)
-        self._loop.after(random.randrange(self._options.faults.partition_ms_max * MS), self._loop.world, self._network.heal)
+        self._loop.after(random.randrange(self._options.faults.partition_ms_max * MS), self._loop.world, self._heal)
         return True
+
+    def _heal(self) -> None:
+        self._trace.event("heal")
+        self._network.heal()
 
     def _clog(self) -> bool:
         until_ns = self._loop.now_ns + self._random.randrange(self._options.faults.partition_ms_max * MS)

@@ -9,6 +9,7 @@ import msgspec
 
 from quorate_node.simulator.case import Case
 from quorate_node.simulator.checkers.verdict import PROPERTIES, judge
+from quorate_node.simulator.diagram.recording import Recording
 from quorate_node.simulator.options import Options, draw
 from quorate_node.simulator.world import Outcome, World
 
@@ -24,6 +25,8 @@ class Result(msgspec.Struct, frozen=True):
     judged: int
     """Observations that verdicts rest on."""
     cpu_s: float
+    violated: tuple[str, ...] = ()
+    """All properties that do not hold, that of `outcome` among them."""
 
     @property
     def ok(self) -> bool:
@@ -43,21 +46,25 @@ class Result(msgspec.Struct, frozen=True):
         return f"{shown}\nagain: {self.case.line()}\n"
 
 
-def run_case(case: Case, show: Callable[[str], None] | None = None) -> tuple[Result, World]:
-    """`show` is given every event in words. The world is as the run has left it, to be looked into."""
+def run_case(
+    case: Case, show: Callable[[str], None] | None = None, recording: Recording | None = None
+) -> tuple[Result, World]:
+    """`show` is given every event in words, `recording` all that a picture needs.
+    The world is as the run has left it, to be looked into."""
     began_s = time.process_time()
-    world = World(case.world, show, case.reductions)
+    world = World(case.world, show, case.reductions, recording)
     outcome = world.run()
     judged = 0
+    violated: tuple[str, ...] = (outcome.broken,) if outcome.broken else ()
     if not outcome.broken:
         names = [name for name in PROPERTIES if name != "linearizable-by-search" or outcome.operations <= SEARCHED_OPERATIONS_MAX]
         report = judge(world.history, names)
         judged = sum(finding.judged for finding in report.findings)
         if report.violated:
-            first = report.violated[0]
+            violated = tuple(finding.property for finding in report.violated)
             evidence = "\n\n".join(f"{finding.property}: {finding.counterexample}" for finding in report.violated)
-            outcome = msgspec.structs.replace(outcome, broken=first.property, evidence=evidence)
-    return Result(outcome, case, judged, time.process_time() - began_s), world
+            outcome = msgspec.structs.replace(outcome, broken=violated[0], evidence=evidence)
+    return Result(outcome, case, judged, time.process_time() - began_s, violated), world
 
 
 def run_seed(

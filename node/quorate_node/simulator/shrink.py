@@ -75,9 +75,9 @@ class Shrinker:
         self._run = run
         self._known: dict[Case, bool] = {}
         self._began = self.best = run(failing.case)
-        broken = self.best.result.outcome.broken
-        if broken != self._property:
-            raise ValueError(f"the run does not repeat: {self._property} was broken, now it is {broken or 'nothing'}")
+        if self._property not in self.best.result.violated:
+            broken = self.best.result.outcome.broken or "nothing"
+            raise ValueError(f"the run does not repeat: {self._property} was broken, now it is {broken}")
 
     def shrink(self) -> Ran:
         """The smallest that was found in the time."""
@@ -110,7 +110,7 @@ class Shrinker:
             raise _Spent
         self.runs += 1
         ran = self._run(case)
-        failed = self._known[case] = ran.result.outcome.broken == self._property
+        failed = self._known[case] = self._property in ran.result.violated
         if failed:
             self.best = ran
         return failed

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from hashlib import blake2b
 
+from quorate_node.simulator.diagram.recording import Recording
+
 
 class Trace:
     """Two runs of a seed on one commit have the same hash, in any process: else something depends on what no seed decides."""
 
-    def __init__(self, show: Callable[[str], None] | None = None) -> None:
+    def __init__(self, show: Callable[[str], None] | None = None, recording: Recording | None = None) -> None:
         self._hash = blake2b(digest_size=16)
         self._parts: list[bytes] = []
         self.step = self._parts.append
         """One callback of one process at one time, packed. Called for every one of them, so nothing is looked at here."""
         self._show = show
+        self.recording = recording
+        """Where a picture of the run is wanted."""
         self.now_ns: Callable[[], int] = lambda: 0
 
     def event(self, what: str, *details: object) -> None:
@@ -23,6 +27,8 @@ class Trace:
         self._parts.append(text.encode())
         if self._show is not None:
             self._show(f"{self.now_ns() / 1e9:12.6f} {text}")
+        if self.recording is not None:
+            self.recording.event(self.now_ns(), what, details)
 
     def flush(self) -> None:
         """Hash what has come. The loop calls it now and then."""

@@ -185,13 +185,17 @@ class SimulatedTransport:
         frame = _codec.messages(batch)
         sender = batch[0].sender
         pair = self.url, link.url
-        self._network.carry(pair, target.process, target._on_frame, sender, frame)
+        recording = self._network.trace.recording
+        flight = recording.sent(self._loop.now_ns, self.url, link.url, batch) if recording is not None else 0
+        self._network.carry(pair, target.process, target._on_frame, sender, frame, flight)
         if self._network.doubled(pair):
-            self._network.carry(pair, target.process, target._on_frame, sender, frame)
+            self._network.carry(pair, target.process, target._on_frame, sender, frame, flight)
 
-    def _on_frame(self, sender: int, frame: bytes) -> None:
+    def _on_frame(self, sender: int, frame: bytes, flight: int) -> None:
         if self._closed:
             return
+        if self._network.trace.recording is not None:
+            self._network.trace.recording.received(self._loop.now_ns, flight)
         messages = decode_messages(_codec.open(frame)[1], sender, self._member_id())
         if len(messages) == 1:
             message = messages[0]

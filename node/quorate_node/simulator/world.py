@@ -14,6 +14,7 @@ import msgspec
 
 from quorate_node.simulator import run_files
 from quorate_node.simulator.caller import Caller
+from quorate_node.simulator.diagram.recording import Recording
 from quorate_node.simulator.faults import Faults
 from quorate_node.simulator.governor import Governor
 from quorate_node.simulator.history import History, Rules
@@ -51,13 +52,19 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 class World:
-    def __init__(self, options: Options, show: Callable[[str], None] | None = None, reductions: Reductions = WHOLE) -> None:
+    def __init__(
+        self,
+        options: Options,
+        show: Callable[[str], None] | None = None,
+        reductions: Reductions = WHOLE,
+        recording: Recording | None = None,
+    ) -> None:
         self.options = options
         self.reductions = reductions
         self.chaos_end_ns = 0
         """When faults and clients ended; 0: not yet."""
         self.history = History(rules=Rules(clock_drift_ppm_max=options.clock_drift_ppm_max, clocks_jump=options.clocks_jump))
-        self.trace = Trace(show)
+        self.trace = Trace(show, recording)
         self.counters: Counter[str] = Counter()
         self.loop = VirtualLoop(  # type: ignore[abstract]
             Random(f"executor {options.seed}"), self.trace, cpu_ns=options.cpu_ns, executor_ns_max=options.disk.executor_us_max * 1_000

@@ -23,6 +23,11 @@ OPTIONS = msgspec.structs.replace(
 )
 
 
+def told(ran: Ran, *violated: str) -> Ran:
+    outcome = Outcome(3, violated[0], "", "", 0.0, 0, 0, {})
+    return msgspec.structs.replace(ran, result=msgspec.structs.replace(ran.result, outcome=outcome, violated=tuple(filter(None, violated))))
+
+
 def runs(blame: Callable[[Case, Ran], bool], end_ms: int = 9_000) -> Callable[[Case], Ran]:
     """A simulator in which everything happens, and the property breaks where `blame` says so."""
 
@@ -44,7 +49,7 @@ def runs(blame: Callable[[Case, Ran], bool], end_ms: int = 9_000) -> Callable[[C
             0 if (reductions.until_ms or end_ms) < 8_000 else reductions.chaos_ms or 8_000,
         )
         broken = "linearizable" if blame(case, ran) else ""
-        return msgspec.structs.replace(ran, result=msgspec.structs.replace(ran.result, outcome=Outcome(3, broken, "", "", 0.0, 0, 0, {})))
+        return told(ran, broken)
 
     return run
 
@@ -80,10 +85,20 @@ def test_another_property_that_breaks_is_another_bug() -> None:
 
     def other(case: Case) -> Ran:
         ran = run(case)
-        outcome = ran.result.outcome if ran.result.outcome.broken else msgspec.structs.replace(ran.result.outcome, broken="convergence")
-        return msgspec.structs.replace(ran, result=msgspec.structs.replace(ran.result, outcome=outcome))
+        return ran if ran.result.violated else told(ran, "convergence")
 
     assert shrunk(other)[0].faults == ("kill.7",)
+
+
+def test_the_property_may_be_one_of_several_that_break() -> None:
+    run = runs(lambda _, ran: "kill.7" in ran.faults)
+
+    def several(case: Case) -> Ran:
+        ran = run(case)
+        fewer = ran.result.violated and len(ran.faults) < 10
+        return told(ran, "convergence", *ran.result.violated) if fewer else ran
+
+    assert shrunk(several)[0].faults == ("kill.7",)
 
 
 def test_when_the_time_is_over_the_best_so_far_is_kept() -> None:
