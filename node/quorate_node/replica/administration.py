@@ -265,6 +265,12 @@ class Administration:
                 best, best_rank = member_id, rank
         return best
 
+    def is_anybody_faster(self) -> bool:
+        """Whether the best successor has on disk what this leader has not: else its disk is as slow, and leading is no better there."""
+        best, progress = self.best_successor(), self._engine.raft.status().progress
+        own = progress.get(self._engine.raft.id)
+        return best != 0 and (own is None or progress[best].match > own.match)
+
     async def _transfer(self, call: AdministrationCall) -> int:
         engine = self._engine
         target = call.member_id or self.best_successor()

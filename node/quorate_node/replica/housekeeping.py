@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 
 INTERVAL_S = 0.1
 BACKGROUND_SLICE_S = 0.003
+HAND_OVER_REST_STALLS = 10
+"""After a change of leaders, and after an attempt, a stalled disk hands over only this many `disk_stall_ms` later: where the machine under
+all members is slow, leadership would go round, each change costing more than the stall."""
 
 
 class Diverged(Exception):
@@ -71,6 +74,9 @@ class Housekeeping:
         self._tasks: list[asyncio.Task[None]] = []
         self._expiring = False
         self._handing_over = False
+        self._leader = 0
+        """The last that was known."""
+        self._rest_until_s = 0.0
         self.alarms: dict[str, str] = {}
         self.divergences = 0
         """Times that the comparison of state hashes found a difference."""
@@ -112,12 +118,23 @@ class Housekeeping:
         engine.reads.retry_lost()
         engine.wake()
         self._work_in_background(now_s + BACKGROUND_SLICE_S)
-        stalled_s = engine.writer.stalled_s()
-        if stalled_s * 1000 > self._settings.disk_stall_ms:
-            self.alarms["DiskStalled"] = f"a log write has been under way for {stalled_s:.1f} s"
-            await self._hand_over("the disk stalls")
-        else:
+        await self._check_stall(now_s)
+
+    async def _check_stall(self, now_s: float) -> None:
+        """A leader whose disk stalls answers nobody: it hands over, if another has on disk what this one has not."""
+        leader, rest_s = self._engine.soft_state.leader, HAND_OVER_REST_STALLS * self._settings.disk_stall_ms / 1000
+        if leader and leader != self._leader:
+            if self._leader:
+                self._rest_until_s = now_s + rest_s
+            self._leader = leader
+        stalled_s = self._engine.writer.stalled_s()
+        if stalled_s * 1000 <= self._settings.disk_stall_ms:
             self.alarms.pop("DiskStalled", None)
+            return
+        self.alarms["DiskStalled"] = f"a log write has been under way for {stalled_s:.1f} s"
+        if now_s >= self._rest_until_s and self._administration.is_anybody_faster():
+            self._rest_until_s = now_s + rest_s
+            await self._hand_over("the disk stalls")
 
     def _work_in_background(self, until_s: float) -> None:
         """Compacted history goes piece by piece, in a share of the loop's time that nobody notices."""
@@ -130,7 +147,7 @@ class Housekeeping:
                 return
 
     async def _hand_over(self, reason: str) -> None:
-        if self._engine.soft_state.role != Role.LEADER or self._handing_over or not self._administration.best_successor():
+        if self._engine.soft_state.role != Role.LEADER or self._handing_over:
             return
         self._handing_over = True
         logger.warning("handing leadership over: %s", reason)

@@ -67,7 +67,8 @@ class ReplicaSettings:
     scrub_interval_ms: int = 10_000
     scrub_entries: int = 2_000
     disk_stall_ms: int = 1_000
-    """A write under way for longer makes a leader hand over: hard disks and networks answer within this, sick ones do not."""
+    """A write under way for longer makes a leader hand over to a member that has on disk what it has not, once in ten such times at most:
+    hard disks and networks answer within this, sick ones do not."""
     space_check_ms: int = 500
     shutdown_drain_ms: int = 5_000
     bootstrap_retry_ms: int = 200

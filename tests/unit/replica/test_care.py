@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any, cast
 from unittest.mock import Mock
 
@@ -55,6 +59,58 @@ async def test_a_leader_whose_disk_stalls_hands_over() -> None:
         await pending
         for node in cluster.nodes:
             assert await get(node, b"k") == b"v"
+
+
+@contextmanager
+def slowed_down(cluster: LocalCluster, writes_s: Callable[[], float]) -> Iterator[None]:
+    """Every write of every member's log takes so long: all of them are on one machine, and its disk has too much to do."""
+    logs: list[Any] = [node.storage.log for node in cluster.nodes]
+    sound = [log.write for log in logs]
+
+    def slow(write: Callable[[Any], None], batches: Any) -> None:
+        time.sleep(writes_s())
+        write(batches)
+
+    for log, write in zip(logs, sound, strict=True):
+        log.write = partial(slow, write)
+    yield
+    for log, write in zip(logs, sound, strict=True):
+        log.write = write
+
+
+async def terms_under_load(cluster: LocalCluster, seconds: float) -> tuple[int, int]:
+    """(changes of the term, writes that succeeded) while one client writes."""
+    before, succeeded = cluster.leader().service.status().term, 0
+    until_s = asyncio.get_running_loop().time() + seconds
+    while asyncio.get_running_loop().time() < until_s:
+        try:
+            leader = next(node for node in cluster.nodes if node.service.is_leader())
+            await leader.service.execute(put(b"k%d" % succeeded, b"v"))
+            succeeded += 1
+        except (ServiceError, StopIteration):
+            await asyncio.sleep(0.01)
+    return max(node.service.status().term for node in cluster.nodes) - before, succeeded
+
+
+async def test_where_all_disks_are_slow_leadership_stays() -> None:
+    """Nobody has on disk what the leader has not: leading would be no better elsewhere, and the change costs more than it brings."""
+    async with LocalCluster(3, disk_stall_ms=50) as cluster:
+        await cluster.formed()
+        with slowed_down(cluster, lambda: 0.3):
+            changes, succeeded = await terms_under_load(cluster, 3.0)
+    assert changes <= 1, f"{changes} leaders in 3 s"
+    assert succeeded >= 3
+
+
+async def test_where_now_this_disk_and_now_that_is_slow_leadership_does_not_go_round() -> None:
+    """Another is always faster at the moment. A leader that has just come stays a while all the same."""
+    generator = random.Random(7)
+    async with LocalCluster(3, disk_stall_ms=150) as cluster:
+        await cluster.formed()
+        with slowed_down(cluster, lambda: generator.choice((0.0, 0.25))):
+            changes, succeeded = await terms_under_load(cluster, 4.0)
+    assert changes <= 4, f"{changes} leaders in 4 s"
+    assert succeeded >= 10
 
 
 async def test_a_leader_without_space_refuses_writes_serves_reads_and_recovers() -> None:
