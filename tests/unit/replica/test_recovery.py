@@ -122,8 +122,9 @@ async def test_a_snapshot_that_cannot_be_installed_leaves_room_for_the_next(tmp_
 
     stores = open_store(tmp_path / "data", StoreSettings(reserve_bytes=1, headroom_bytes=0))
     storage = Storage(stores, open_machine, False, "m1")
-    with pytest.raises(Refused):
+    with pytest.raises(Refused) as failed:
         await storage.prepare_state(sink(damaged=True), None)
     assert (await storage.prepare_state(sink(damaged=False), None)).index == 0
+    assert failed.tb is not None, "while somebody still holds the frames that knew of the first: nothing but closing it lets it go"
     await storage.drop_prepared_state()
     await storage.close(flush=False)
