@@ -26,7 +26,7 @@ from quorate_node.protocol.message import SnapshotMetadata
 from quorate_node.protocol.ready import Persist
 from quorate_node.replica.witness import WitnessMachine
 from quorate_node.store import Identity, Stores
-from quorate_node.store.errors import Backpressure
+from quorate_node.store.errors import Backpressure, Damaged
 from quorate_node.store.interface import StateStore
 from quorate_node.store.kernel_synced_log import KernelSyncedLog
 
@@ -121,14 +121,27 @@ class Storage:
     # --- state -------------------------------------------------------------------------------------------------
 
     async def open_machine(self) -> KeyValueMachine | WitnessMachine:
-        """The machine over the state in use. A crash between a snapshot's state and its log leaves the log behind: it starts anew
-        after the state. So does one that lost its end, which may have been behind the state: that stays to be repaired."""
+        """The machine over the state in use."""
         machine = self._machine = self._over(self._stores.state)
-        if machine.applied_index > self.log.last_index():
-            await self.rebase_log(applied_point(machine))
+        await self._follow(applied_point(machine))
         if self._application is not None and isinstance(machine, KeyValueMachine):
             await self._application.start(machine.applied_index, machine.state.application)
         return machine
+
+    async def _follow(self, applied: SnapshotMetadata) -> None:
+        """A crash between a snapshot's state and its log leaves a log that ends before the state, or tells another history where the state
+        is, of which nothing was committed: it starts anew after the state. What is damaged stays so, to be repaired."""
+        log = self.log
+        if applied.index > log.last_index():
+            await self.rebase_log(applied)
+        elif log.first_index() <= applied.index and not log.damaged():
+            try:
+                continued = log.chain(applied.index) == applied.chain
+            except Damaged:
+                return  # It is known to be damaged now, and repaired like all that is.
+            if not continued:
+                logger.warning("the log tells another history than the state at %d: it begins anew after the state", applied.index)
+                await self.reset_log(applied)
 
     def _over(self, state: StateStore) -> KeyValueMachine | WitnessMachine:
         return WitnessMachine(state) if self.witness else self._open_machine(state, self.cluster_id)

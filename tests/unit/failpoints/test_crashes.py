@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from quorate_node.failpoints import Failpoints
@@ -49,3 +51,30 @@ async def test_a_recovery_by_a_peers_state_that_dies_at_any_step_is_begun_again(
         await hurt.start()
         await whole(cluster, hurt)
         assert await get(hurt, b"k59") == b"v60"
+
+
+async def test_a_deposed_leader_that_dies_between_a_snapshots_state_and_its_log_gives_up_its_own_longer_log(failpoints: Failpoints) -> None:
+    """Its log ends behind the state, but tells another history: nothing of it was committed from where the two part."""
+    settings = {"compact_every_entries": 20, "log_keep_entries": 5, "compact_check_ms": 20, "batch_commands_max": 1}
+    async with LocalCluster(3, pipeline_entries_max=1_000, **settings) as cluster:
+        await cluster.formed()
+        deposed = cluster.leader()
+        cluster.network.cut.add(deposed.url)
+        lost = [asyncio.ensure_future(deposed.service.execute(put(b"lost", b"%d" % number))) for number in range(200)]
+        await cluster.until(lambda: deposed.disk_last_index() > 200)
+        others = [node for node in cluster.nodes if node is not deposed]
+        await cluster.until(lambda: any(node.service.is_leader() for node in others))
+        leader = next(node for node in others if node.service.is_leader())
+        for number in range(60):
+            await leader.service.execute(put(b"k%d" % number, b"v"))
+        await cluster.until(lambda: leader.storage.log.first_index() > 40)
+        failpoints.configure("snapshot.install.after_switch_before_log", "1*error(StoreFailed)")
+        cluster.network.cut.clear()
+        await cluster.until(lambda: deposed.replica.stopped_because is not None)
+        await asyncio.gather(*lost, return_exceptions=True)
+        await deposed.crash()
+        await deposed.start()
+        await cluster.formed()
+        await whole(cluster, deposed)
+        assert await get(deposed, b"lost") is None
+        assert await get(deposed, b"k59") == b"v"
