@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import tempfile
 from pathlib import Path
@@ -15,9 +16,14 @@ def _place() -> Path:
     return MEMORY_FILES if MEMORY_FILES.is_dir() else Path(tempfile.gettempdir())
 
 
-def make() -> Path:
-    """A new folder of this process."""
-    return Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=_place()))
+def choose() -> Path:
+    """A folder of this process that nobody has used. Not made yet: most runs have no use for it."""
+    return _place() / f"{PREFIX}{os.getpid()}-{secrets.token_hex(8)}"
+
+
+def remove(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def remove_of(pid: int) -> None:

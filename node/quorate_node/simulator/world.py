@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -33,7 +32,7 @@ from quorate_node.simulator.workload import clients_of
 FORMING_S = 60.0
 CHAOS_S_MAX = 60.0
 STEPS_MAX = 20_000_000
-LOOK_S = 0.02
+LOOK_S = 0.1
 WHOLE = Reductions()
 
 
@@ -75,7 +74,7 @@ class World:
         self.network.sent = self.invariants.sent
         self.recorder = Recorder(self.loop, self.history, self.trace, self.counters)
         self.caller = Caller(self.loop, options.network, options.seed)
-        self._files = run_files.make()
+        self._files = run_files.choose()
         self.hosts = [self._host(number) for number in range(1, options.members + options.spares + 1)]
         if options.witness and options.members >= 3:
             self.hosts[1].become(witness=True)
@@ -111,7 +110,7 @@ class World:
         except (TooManySteps, NothingLeft) as error:
             broken = Broken("the simulation goes on", f"{error}\n{self.describe()}")
         finally:
-            shutil.rmtree(self._files, ignore_errors=True)
+            run_files.remove(self._files)
         self.recorder.close()
         self.history.watches = [watcher.finished() for watcher in self.watchers]
         return Outcome(
@@ -173,8 +172,7 @@ class World:
         until_s = self.loop.time() + CHAOS_S_MAX
         if self.reductions.chaos_ms is not None:
             until_s = min(until_s, self.reductions.chaos_ms / 1_000)
-        while self._more() and self.loop.time() < until_s and not all(task.done() for task in tasks):
-            self.look()
+        while self._more() and self.loop.time() < until_s and not all(task.done() for task in tasks):  # noqa: ASYNC110 - three conditions
             await asyncio.sleep(LOOK_S)
         self.faults.over = True
         for task in (*tasks, *others[:2]):
@@ -191,12 +189,6 @@ class World:
 
     def _own(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         return self.loop.spawn(self.loop.world, work)
-
-    def look(self) -> None:
-        """What is watched from outside, now and then."""
-        for host in self.hosts:
-            if host.life is not None:
-                host.life.watch_leadership()
 
     def _end(self) -> None:
         for task in self._watching:

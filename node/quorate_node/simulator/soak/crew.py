@@ -13,8 +13,10 @@ from pathlib import Path
 import msgspec
 
 from quorate_node.simulator import run_files
+from quorate_node.simulator.case import Case
+from quorate_node.simulator.options import draw
 from quorate_node.simulator.soak.state import Sums
-from quorate_node.simulator.soak.worker import Report, again, serve
+from quorate_node.simulator.soak.worker import Report, serve
 
 SEEDS_PER_WORKER = 500
 """Then it is replaced: what leaks, leaks only so much."""
@@ -150,4 +152,4 @@ class Crew:
 
 
 def _lost(seed: int, name: str, evidence: str) -> Report:
-    return Report(seed, name, evidence, again(seed), Sums(seeds=1))
+    return Report(seed, name, evidence, Case(draw(seed)).line(), Sums(seeds=1))

@@ -14,7 +14,9 @@ from pathlib import Path
 
 import msgspec
 
-from quorate_node.simulator.run import run_seed
+from quorate_node.simulator.case import Case
+from quorate_node.simulator.options import draw
+from quorate_node.simulator.run import run_case
 from quorate_node.simulator.soak.state import Sums
 
 MIB = 1 << 20
@@ -35,10 +37,6 @@ class Report(msgspec.Struct, frozen=True):
     @property
     def ok(self) -> bool:
         return not self.broken
-
-
-def again(seed: int) -> str:
-    return f"python -m quorate_node.simulator --seed {seed} --trace"
 
 
 def serve(connection: Connection, memory_mib: int, stacks: Path) -> None:
@@ -62,14 +60,15 @@ def serve(connection: Connection, memory_mib: int, stacks: Path) -> None:
 
 
 def run(seed: int) -> Report:
+    case = Case(draw(seed))
     try:
-        result = run_seed(seed)
+        result, _ = run_case(case)
     except Exception as error:  # noqa: BLE001 - a simulator that fails is a finding as well
         evidence = "".join(traceback.format_exception(error))
-        return Report(seed, "the simulator does not fail", evidence, again(seed), Sums(seeds=1), _resident_bytes_max())
+        return Report(seed, "the simulator does not fail", evidence, case.line(), Sums(seeds=1), _resident_bytes_max())
     outcome = result.outcome
     sums = Sums(1, outcome.virtual_s, result.cpu_s, outcome.steps, outcome.operations, result.judged)
-    return Report(seed, outcome.broken, outcome.evidence, again(seed), sums, _resident_bytes_max())
+    return Report(seed, outcome.broken, outcome.evidence, case.line(), sums, _resident_bytes_max())
 
 
 def _bound_memory(memory_mib: int) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from quorate_node.simulator.case import Case
 from quorate_node.simulator.soak import worker
 from quorate_node.simulator.soak.crew import ENDS, SURVIVES, Crew
 from quorate_node.simulator.soak.worker import Report
@@ -26,7 +27,7 @@ def test_a_seed_that_hangs_one_that_kills_its_process_and_one_that_breaks_cost_o
     assert "where_it_hangs" in reports[HANGS].evidence, "it says where"
     assert reports[DIES].broken == SURVIVES
     assert "-9" in reports[DIES].evidence
-    assert f"--seed {DIES} " in reports[DIES].again
+    assert f"--seed {DIES}" in reports[DIES].again
     assert list(tmp_path.iterdir()) == [], "nothing is left of the workers"
 
 
@@ -37,10 +38,10 @@ def test_no_seed_begins_after_the_word_to_stop(tmp_path: Path) -> None:
 
 
 def test_a_simulator_that_fails_is_a_failed_seed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(seed: int) -> None:
-        raise ZeroDivisionError(seed)
+    def fails(case: Case) -> None:
+        raise ZeroDivisionError(case.options.seed)
 
-    monkeypatch.setattr(worker, "run_seed", fails)
+    monkeypatch.setattr(worker, "run_case", fails)
     report = worker.run(4)
     assert report.broken == "the simulator does not fail"
     assert "ZeroDivisionError: 4" in report.evidence
