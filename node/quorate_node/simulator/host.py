@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -32,6 +33,7 @@ from quorate_node.store.settings import StoreSettings
 from quorate_node.telemetry.telemetry import Telemetry
 
 BOOTSTRAP_WORD = "simulated"
+LOOK_S = 0.01
 HANG_UP_NS = 5_000_000
 """An answer on its way may still come before the client sees the connection end."""
 
@@ -85,6 +87,9 @@ class Life:
 
     async def run(self) -> None:
         await self.replica.start()
+        while self.replica.member is None and not self.replica.stopped.is_set():  # noqa: ASYNC110 - until it has joined, or repaired its log
+            await asyncio.sleep(LOOK_S)
+        self._watch_leadership()
         await self.replica.stopped.wait()
         await self.stop()
 
@@ -97,10 +102,9 @@ class Life:
             reason = reason or error
         self.host.process_ended(self, self.replica.stopped_because or reason)
 
-    def watch_leadership(self) -> None:
-        """As soon as there is a member at work."""
+    def _watch_leadership(self) -> None:
         member = self.replica.member
-        if member is not None and member.leader_changed is None:
+        if member is not None:
             member.leader_changed = self._on_leader_changed
             self._on_leader_changed(member.engine.soft_state)
 

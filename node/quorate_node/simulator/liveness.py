@@ -96,7 +96,6 @@ class Liveness:
         for client in world.clients:
             client.use_only(self._core)
             while not isinstance(await client.command(Put(key_of(client.number), client.requests.value())), PutResult):
-                world.look()
                 if world.loop.time() > until_s:
                     text = f"client {client.number} could not write within {PROGRESS_S:g} s of quiet:\n{world.describe()}"
                     world.invariants.violated("progress", text)
@@ -108,7 +107,6 @@ class Liveness:
         world = self._world
         until_s = world.loop.time() + CONVERGENCE_S
         while True:
-            world.look()
             if self._equal():
                 break
             if world.loop.time() > until_s:

@@ -151,8 +151,8 @@ def _figure(value: object) -> str:
 def draw(seed: int, commands: int | None = None) -> Options:
     """`commands` overrides how much the clients do; the rest stays what the seed says."""
     random = Random(f"options {seed}")
-    election_timeout_ms = random.choice((100, 200, 500, 1000))
-    heartbeat_ms = random.choice((20, 50, 90))
+    election_heartbeats = random.choice((5, 10, 10, 20))
+    heartbeat_ms = random.choice((20, 50, 100))
     calm = random.random() < 0.1
     drawn_commands = random.choice((100, 300, 600))
     return Options(
@@ -178,9 +178,9 @@ def draw(seed: int, commands: int | None = None) -> Options:
         transfers=_sometimes(random, 0.4, 1.0),
         compactions=_sometimes(random, 0.5, 0.05),
         leases=random.random() < 0.5,
-        tick_ms=random.choice((5, 10, 20)),
+        tick_ms=heartbeat_ms // random.choice((1, 2, 5)),
         heartbeat_ms=heartbeat_ms,
-        election_timeout_ms=election_timeout_ms,
+        election_timeout_ms=heartbeat_ms * election_heartbeats,
         read_lease_ms=random.choice((0, 60, 100)),
         pre_vote=random.random() < 0.9,
         check_quorum=random.random() < 0.9,
