@@ -94,6 +94,11 @@ class Failpoints:
             held = plan.gate.held if plan is not None else 0
             return State(plan.text if plan is not None else "off", self.hits.get(name, 0), self._fired.get(name, 0), held)
 
+    def fired(self) -> dict[str, int]:
+        """Name -> how often an action was due there."""
+        with self._lock:
+            return dict(self._fired)
+
     # --- reaching ----------------------------------------------------------------------------------------------
 
     def hit(self, name: str) -> bool:

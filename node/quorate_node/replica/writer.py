@@ -80,6 +80,12 @@ class LogWriter:
     def _finished(self, outcome: BaseException | None) -> None:
         if self._closed:
             return
+        try:
+            self._take(outcome)
+        except Exception as error:  # noqa: BLE001 - it stops the member: its writer would be busy for ever with a batch that is written
+            self._on_failed(error)
+
+    def _take(self, outcome: BaseException | None) -> None:
         if isinstance(outcome, NoSpace):
             # Nothing of the batch was acknowledged: keep it, and try again when there may be room.
             self.no_space = True

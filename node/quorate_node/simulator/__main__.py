@@ -9,11 +9,15 @@ from pathlib import Path
 
 import msgspec
 
-from quorate_node.simulator.arguments import Arguments, parse
-from quorate_node.simulator.case import Case
-from quorate_node.simulator.report import write
-from quorate_node.simulator.run import Result, run_case, run_seeds
-from quorate_node.simulator.shrink import Shrinker
+from quorate_node.failpoints import instrument
+
+instrument()  # Before any other room is imported: what is imported earlier has no failpoints.
+
+from quorate_node.simulator.arguments import Arguments, parse  # noqa: E402
+from quorate_node.simulator.case import Case  # noqa: E402
+from quorate_node.simulator.report import write  # noqa: E402
+from quorate_node.simulator.run import Result, run_case, run_seeds  # noqa: E402
+from quorate_node.simulator.shrink import Shrinker  # noqa: E402
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -20,6 +20,7 @@ from quorate_node.replica.service import Consistency, ServiceError
 from quorate_node.simulator.host import Host, Life
 from quorate_node.simulator.loop import VirtualLoop
 from quorate_node.simulator.options import NetworkOptions
+from quorate_node.simulator.places import on_purpose
 from quorate_node.simulator.streams import stream
 
 REQUEST_TIMEOUT_S = 3.0
@@ -96,7 +97,11 @@ class Caller:
             error = Unanswered(refused.error) if unknown else Rejected(refused.error)
         except Refused as refused:
             error = Rejected(refused.error)
-        if not self._lost(random):
+        except Exception as failure:
+            if not on_purpose(failure):
+                raise
+            error = Unanswered("Internal")  # As the API answers what it does not know.
+        if life.process.alive and not self._lost(random):
             self._loop.after(self._delay_ns(random), self._loop.world, _tell, answer, value, error)
 
 

@@ -13,6 +13,7 @@ from quorate_node.simulator.host import Host
 from quorate_node.simulator.loop import VirtualLoop
 from quorate_node.simulator.network import Network
 from quorate_node.simulator.options import Options
+from quorate_node.simulator.places import arm, places
 from quorate_node.simulator.process import Process
 from quorate_node.simulator.reductions import Reductions
 from quorate_node.simulator.streams import Timetable, stream
@@ -61,7 +62,9 @@ class Faults:
             (self._damage_record, "damage", rates.damage),
             (self._wipe, "wipe", rates.wipe),
             (self._upset_clock, "clock", rates.clock),
+            (self._set_failpoint, "failpoint", rates.failpoint),
         ]
+        self._places = places()
 
     async def run(self) -> None:
         seed, began_s = self._options.seed, self._loop.time()
@@ -181,6 +184,15 @@ class Faults:
         else:
             host.clock.set_drift(self._loop.now_ns, self._random.randint(-drift, drift))
         self._trace.event("clock", host.name)
+        return True
+
+    def _set_failpoint(self) -> bool:
+        """It may never be reached, or by this machine's next process only."""
+        host = self._some(self._hosts)
+        if host is None or host.failpoints is None:
+            return False
+        name = self._random.choice(self._places)
+        self._trace.event("armed", host.name, name, arm(host.failpoints, name, self._random, self._options.faults))
         return True
 
     # -- network --------------------------------------------------------------------------------------------------------

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextvars import Context
 from pathlib import Path
 
+from quorate_node.failpoints import Failpoints, Panic, use_here
 from quorate_node.machine.kv import KeyValueMachine
 from quorate_node.protocol.raft import RaftConfig
 from quorate_node.protocol.ready import Persist, Role, SoftState
@@ -23,6 +25,7 @@ from quorate_node.simulator.loop import VirtualLoop
 from quorate_node.simulator.machine import open_machine
 from quorate_node.simulator.network import Network
 from quorate_node.simulator.options import Options
+from quorate_node.simulator.places import SimulatedEffects, on_purpose
 from quorate_node.simulator.process import Process
 from quorate_node.simulator.streams import stream
 from quorate_node.simulator.trace import Trace
@@ -70,7 +73,7 @@ class Life:
         return open_machine(state, cluster_id, self.host.invariants, self.host.name, self.boot, self.host.options)
 
     def _now_ms(self) -> int:
-        return self.process.clock.local(self.host.loop.now_ns) // 1_000_000
+        return self.host.loop.shown_ns(self.process) // 1_000_000
 
     def _open_log_sync(self, log: LogStore, synced: SyncedCallback) -> LogSync:
         host = self.host
@@ -98,7 +101,9 @@ class Life:
         reason = self.replica.stopped_because
         try:
             await self.replica.stop()
-        except StoreError as error:
+        except Exception as error:
+            if not isinstance(error, StoreError) and not on_purpose(error):
+                raise
             reason = reason or error
         self.host.process_ended(self, self.replica.stopped_because or reason)
 
@@ -154,6 +159,11 @@ class Host:
         self.telemetry = Telemetry()
         self.life: Life | None = None
         self.lives = 0
+        self.failpoints: Failpoints | None = None
+        """None where the seed has none. Set places stay set from one process to the next."""
+        if options.faults.failpoint:
+            effects = SimulatedEffects(loop, trace, self.name, self._panicked)
+            self.failpoints = Failpoints(effects, stream(options.seed, "failpoints", number))
         self.ended: Callable[[Host, BaseException | None], None] = _nobody_restarts
         self._listed = listed
         self.priority = random.choice((0, 0, 1, 2)) if options.priorities else 0
@@ -233,11 +243,21 @@ class Host:
         """A new process on what the last one has left. No fault here loses term and vote."""
         assert self.life is None, f"{self.name} runs already"
         self.lives += 1
-        process = self.loop.process(f"{self.name}.{self.lives}", self.clock)
+        process = self._starting = self.loop.process(f"{self.name}.{self.lives}", self.clock)
+        if self.failpoints is not None:
+            process.context.run(use_here, self.failpoints)
         try:
             self.life = process.context.run(Life, self, process, self.lives)
         except HardStateLost as lost:
             self.invariants.violated("term and vote are durable", f"{self.name}: {lost}")
+            return
+        except Panic:
+            return
+        except Exception as error:
+            if not on_purpose(error):
+                raise
+            self._did_not_start(process, power=False)
+            self.ended(self, error)
             return
         self.trace.event("start", self.name, self.lives, self.life.stores.log.last_index())
         self.loop.spawn(process, self.life.run(), f"{self.name} life")
@@ -247,7 +267,7 @@ class Host:
         if self.life is not life:
             return
         self.trace.event("ended", self.name, type(reason).__name__ if reason is not None else "as asked")
-        if reason is not None and not isinstance(reason, StoreError):
+        if reason is not None and not isinstance(reason, StoreError) and not on_purpose(reason):
             self.invariants.violated("members do not fail", f"{self.name} stopped: {type(reason).__name__}: {reason}")
         self._die(life, flushed=True, power=False, seen=True)
         self.ended(self, reason)
@@ -258,6 +278,25 @@ class Host:
         assert life is not None, f"{self.name} does not run"
         flushed = stream(self.options.seed, "flushed", self.process_name).random() < 0.5
         self._die(life, flushed=flushed, power=power, seen=self.options.network.deaths_seen and not power)
+
+    def _panicked(self, place: str) -> None:
+        """It dies at a failpoint, and its supervisor starts the next process."""
+        random = stream(self.options.seed, "panic", self.process_name)
+        power = random.random() < 0.5
+        self.trace.event("dies at", self.name, place, power)
+        self.counters["died at a failpoint"] += 1
+        if self.life is None:
+            self._did_not_start(self._starting, power=power)
+        else:
+            self.kill(power=power)
+        self.ended(self, None)
+
+    def _did_not_start(self, process: Process, *, power: bool) -> None:
+        self.loop.kill(process)
+        if power:
+            self.disk.lose_power(stream(self.options.seed, "death", self.process_name))
+        else:
+            self.disk.crash(self.disk.pending())
 
     def _die(self, life: Life, *, flushed: bool, power: bool, seen: bool) -> None:
         random = stream(self.options.seed, "death", self.process_name)
@@ -272,7 +311,8 @@ class Host:
             self.counters["unsynced writes kept"] += kept
             self.trace.event("power lost", self.name, kept, lost)
         else:
-            self.disk.process_died(life.stores.state, flushed)
+            # In a context of its own: what a dead process' database still does passes no failpoint of the member.
+            Context().run(self.disk.process_died, life.stores.state, flushed)
 
     def wipe(self) -> None:
         """Its volume is lost: it comes back empty, as a new member."""

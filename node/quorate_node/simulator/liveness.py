@@ -74,6 +74,10 @@ class Liveness:
         network.faulty = world.caller.faulty = False
         network.heal()
         for host in world.hosts:
+            if host.failpoints is not None:
+                for name, hits in sorted(host.failpoints.fired().items()):
+                    world.counters[f"failpoint {name}"] += hits
+                host.failpoints.close()
             host.disk.full = host.disk.sync_fails = False
             host.disk.stalled_until_ns = 0
         for host in world.started():

@@ -52,6 +52,11 @@ class FaultOptions(msgspec.Struct, frozen=True):
     down_ms_max: int
     pause_ms_max: int
     partition_ms_max: int
+    failpoint: float = 0.0
+    failpoint_panic_percent: int = 0
+    failpoint_error_percent: int = 0
+    """Of the places that are set, at how many a member dies, and at how many it meets an error. At the others it is late."""
+    failpoint_sleep_ms_max: int = 1
 
 
 class LoadOptions(msgspec.Struct, frozen=True):
@@ -155,7 +160,7 @@ def draw(seed: int, commands: int | None = None) -> Options:
     heartbeat_ms = random.choice((20, 50, 100))
     calm = random.random() < 0.1
     drawn_commands = random.choice((100, 300, 600))
-    return Options(
+    options = Options(
         seed=seed,
         members=random.choice((1, 3, 3, 3, 5, 5, 7)),
         spares=random.choice((0, 0, 1, 2)),
@@ -203,6 +208,25 @@ def draw(seed: int, commands: int | None = None) -> Options:
         watch_buffer_events_max=random.choice((1, 4, 4_096)),
         range_chunk_keys=random.choice((2, 1_000)),
     )
+    return options if calm else _with_later_faults(options, Random(f"later options {seed}"))
+
+
+def _with_later_faults(options: Options, random: Random) -> Options:
+    """Kinds that were added later are drawn for themselves, so that the seeds without them stay what they were."""
+    panic = random.choice((20, 50, 100))
+    faults = msgspec.structs.replace(
+        options.faults,
+        failpoint=_sometimes(random, 0.35, 4.0),
+        failpoint_panic_percent=panic,
+        failpoint_error_percent=random.choice((0, 50, 100)) * (100 - panic) // 100,
+        failpoint_sleep_ms_max=random.choice((20, 200, 1_000)),
+    )
+    return msgspec.structs.replace(options, faults=faults)
+
+
+def without_later_faults(options: Options) -> Options:
+    """As the seed was before there were any: to see again what it found then."""
+    return msgspec.structs.replace(options, faults=msgspec.structs.replace(options.faults, failpoint=0.0))
 
 
 def _sometimes(random: Random, probability: float, high: float) -> float:
@@ -267,10 +291,7 @@ def _faults(random: Random, calm: bool) -> FaultOptions:
 
 def quiet(options: Options) -> Options:
     """The same world without any fault: for tests, and to see what a fault adds."""
-    none = msgspec.structs.replace(
-        options.faults, **{name: 0.0 for name in FaultOptions.__struct_fields__ if not name.endswith("_max")}
-    )
+    rates = {field.name: 0.0 for field in msgspec.structs.fields(FaultOptions) if field.type is float}
+    none = msgspec.structs.replace(options.faults, **rates)
     network = msgspec.structs.replace(options.network, loss=0.0, duplication=0.0, straggling=0.0)
-    return msgspec.structs.replace(
-        options, faults=none, network=network, membership_changes=0.0, transfers=0.0, clocks_jump=False
-    )
+    return msgspec.structs.replace(options, faults=none, network=network, membership_changes=0.0, transfers=0.0, clocks_jump=False)

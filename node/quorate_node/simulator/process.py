@@ -14,7 +14,7 @@ current_process: ContextVar[Process] = ContextVar("current_process")
 
 
 class Process:
-    """Killed, nothing of it runs any more, no `finally` either: power is gone. Paused, all that is due waits until it is resumed."""
+    """Killed, nothing of it runs any more, no `finally` either: power is gone. Paused or held up, what is due waits until it goes on."""
 
     def __init__(self, number: int, name: str, clock: Clock) -> None:
         self.number = number
@@ -22,6 +22,10 @@ class Process:
         self.clock = clock
         self.alive = True
         self.paused = False
+        self.held = 0
+        """How many of its calls that do not return yet it waits for."""
+        self.ahead_ns = 0
+        """Within a callback that was held up: how far its own time is ahead of everybody's, and so of what it does from there on."""
         self.deferred: list[Handle] = []
         """What came due while it was paused, in order."""
         self.tasks: dict[int, asyncio.Task[Any]] = {}

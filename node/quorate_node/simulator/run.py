@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
+from quorate_node.failpoints import FailpointMisuse
+from quorate_node.failpoints.loader import instrumented
 from quorate_node.simulator.case import Case
 from quorate_node.simulator.checkers.verdict import PROPERTIES, judge
 from quorate_node.simulator.diagram.recording import Recording
@@ -46,11 +48,13 @@ class Result(msgspec.Struct, frozen=True):
         return f"{shown}\nagain: {self.case.line()}\n"
 
 
-def run_case(
-    case: Case, show: Callable[[str], None] | None = None, recording: Recording | None = None
-) -> tuple[Result, World]:
+def run_case(case: Case, show: Callable[[str], None] | None = None, recording: Recording | None = None) -> tuple[Result, World]:
     """`show` is given every event in words, `recording` all that a picture needs.
-    The world is as the run has left it, to be looked into."""
+    The world is as the run has left it, to be looked into. Raises `FailpointMisuse`."""
+    if case.world.faults.failpoint and not instrumented():
+        raise FailpointMisuse(
+            f"seed {case.world.seed} has failpoints, and this process none: call failpoints.instrument() before other rooms are imported"
+        )
     began_s = time.process_time()
     world = World(case.world, show, case.reductions, recording)
     outcome = world.run()
@@ -67,9 +71,7 @@ def run_case(
     return Result(outcome, case, judged, time.process_time() - began_s, violated), world
 
 
-def run_seed(
-    seed: int, commands: int | None = None, show: Callable[[str], None] | None = None, options: Options | None = None
-) -> Result:
+def run_seed(seed: int, commands: int | None = None, show: Callable[[str], None] | None = None, options: Options | None = None) -> Result:
     """`options` in place of those that the seed draws."""
     return run_case(Case(options if options is not None else draw(seed, commands)), show)[0]
 

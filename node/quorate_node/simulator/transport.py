@@ -82,11 +82,16 @@ class SimulatedTransport:
         link.attempt += 1
         attempt = link.attempt
         target = self._network.listening.get(link.url)
-        if target is not None:
-            self._network.carry((self.url, link.url), target.process, target._welcome, self, self.receiver.identity(), link, attempt)
-            self._loop.after(HANDSHAKE_NS, self.process, self._no_answer, link, attempt)
-        else:
+        try:
+            # failpoint: transport.dial
+            if target is None:
+                raise ConnectionRefusedError(link.url)
+        except OSError:
             self._retry(link, attempt)
+            return
+        self._network.carry((self.url, link.url), target.process, target._welcome, self, self.receiver.identity(), link, attempt)
+        self._loop.after(HANDSHAKE_NS, self.process, self._no_answer, link, attempt)
+        # failpoint: transport.handshake.after_hello
 
     def _no_answer(self, link: _Link, attempt: int) -> None:
         if link.attempt == attempt and link.up_to is None:
@@ -104,6 +109,7 @@ class SimulatedTransport:
             return
         ours = self.receiver.identity()
         text = self._judge(theirs, ours) if ours.member_id else "this member belongs to no cluster yet"
+        # failpoint: transport.handshake.before_answer
         self._network.carry((self.url, dialler.url), dialler.process, dialler._welcomed, self, ours, text, link, attempt)
 
     def _welcomed(self, target: SimulatedTransport, theirs: Identity, refusal: str | None, link: _Link, attempt: int) -> None:
@@ -147,6 +153,7 @@ class SimulatedTransport:
                 restarted = other.url in self._network.listening
                 reason = LostReason.CLOSED if not died else LostReason.DIED if seen and not restarted else LostReason.TIMEOUT
                 self._network.counters[f"connection {reason.name.lower()}"] += 1
+                # failpoint: transport.death.before_report
                 self._lost(link, reason)
                 self._retry(link, link.attempt)
 
@@ -166,6 +173,8 @@ class SimulatedTransport:
     # -- messages -------------------------------------------------------------------------------------------------------
 
     def send(self, messages: Sequence[Message]) -> None:
+        if not self.process.alive:
+            return  # It died in the middle of this very callback.
         batches: dict[int, list[Message]] = {}
         for message in messages:
             self._network.sent(message)
@@ -184,6 +193,7 @@ class SimulatedTransport:
     def _send_frame(self, target: SimulatedTransport, link: _Link, batch: list[Message]) -> None:
         frame = _codec.messages(batch)
         sender = batch[0].sender
+        # failpoint: transport.send, or return
         pair = self.url, link.url
         recording = self._network.trace.recording
         flight = recording.sent(self._loop.now_ns, self.url, link.url, batch) if recording is not None else 0
@@ -194,6 +204,7 @@ class SimulatedTransport:
     def _on_frame(self, sender: int, frame: bytes, flight: int) -> None:
         if self._closed:
             return
+        # failpoint: transport.receive, or return
         if self._network.trace.recording is not None:
             self._network.trace.recording.received(self._loop.now_ns, flight)
         messages = decode_messages(_codec.open(frame)[1], sender, self._member_id())
@@ -228,6 +239,7 @@ class SimulatedTransport:
         if target is None or (self.url, url) in self._network.blocked:
             await asyncio.sleep(0)
             raise PeerFailure(f"{url} does not answer", sent=False)
+        # failpoint: transport.call.before_send, awaited
         return await self._ask(target, 0, kind, payload, timeout_s)
 
     async def _ask(self, target: SimulatedTransport, member_id: int, kind: RequestKind, payload: bytes, timeout_s: float) -> bytes:
@@ -238,6 +250,7 @@ class SimulatedTransport:
         self._answers[number], self._asked[number] = answer, target
         self._network.carry((self.url, target.url), target.process, target._on_request, self, member_id, frame)
         try:
+            # failpoint: transport.request.after_send, awaited
             async with asyncio.timeout(timeout_s):
                 response = await answer
         except TimeoutError as error:
@@ -261,7 +274,8 @@ class SimulatedTransport:
             self._network.counters[f"request failed {type(error).__name__}"] += 1
             self._network.trace.event("request failed", self.url, request.kind, repr(error))
             response = Response(request.id, "Internal", f"{type(error).__name__} while answering", b"")
-        if not self._closed:
+        # failpoint: transport.request.before_answer, awaited, or return
+        if not self._closed and self.process.alive:
             self._network.carry((self.url, asker.url), asker.process, asker._on_response, _codec.response(response))
 
     def _on_response(self, frame: bytes) -> None:

@@ -117,9 +117,11 @@ class Client:
         return self._sessions.current if self._sessions is not None else None
 
     def use_only(self, hosts: Sequence[Host]) -> None:
-        """From now on nothing fails at these: the client asks them alone, and waits for their answers."""
+        """From now on nothing fails at these: the client asks them alone, and waits for their answers. Any of them: to stay with one
+        that was removed and does not know it would be no fault of the others."""
         self._hosts = lambda: hosts
         self._patience_s = ANSWER_TIMEOUT_S
+        self._home = False
 
     def _host(self) -> Host:
         hosts = self._hosts()

@@ -23,8 +23,10 @@ from quorate_node.simulator.liveness import Liveness
 from quorate_node.simulator.loop import NothingLeft, TooManySteps, VirtualLoop
 from quorate_node.simulator.network import Network
 from quorate_node.simulator.options import Options
+from quorate_node.simulator.places import arm, on_purpose, starting_places
 from quorate_node.simulator.recorder import Recorder
 from quorate_node.simulator.reductions import Reductions
+from quorate_node.simulator.streams import stream
 from quorate_node.simulator.trace import Trace
 from quorate_node.simulator.watcher import Watcher
 from quorate_node.simulator.workload import clients_of
@@ -69,6 +71,7 @@ class World:
             Random(f"executor {options.seed}"), self.trace, cpu_ns=options.cpu_ns, executor_ns_max=options.disk.executor_us_max * 1_000
         )
         self.trace.now_ns = lambda: self.loop.now_ns
+        self.loop.expected = on_purpose
         self.invariants = Invariants(self.history, self.trace, self.trace.now_ns, self.counters)
         self.network = Network(self.loop, options.seed, options.network, self.trace, self.counters)
         self.network.sent = self.invariants.sent
@@ -148,6 +151,7 @@ class World:
 
     async def _form(self) -> None:
         for host in self.hosts[: self.options.members]:
+            self._arm(host)
             host.start()
         until_s = self.loop.time() + FORMING_S
         while not self._formed():
@@ -155,6 +159,13 @@ class World:
                 self.invariants.violated("a cluster is formed", f"not within {FORMING_S:g} s without any fault:\n{self.describe()}")
             await asyncio.sleep(LOOK_S)
         self.trace.event("formed")
+
+    def _arm(self, host: Host) -> None:
+        """In half of those that have failpoints something happens while the cluster is formed."""
+        random = stream(self.options.seed, "armed", host.name)
+        if host.failpoints is not None and random.random() < 0.5:
+            place = random.choice(starting_places())
+            self.trace.event("armed", host.name, place, arm(host.failpoints, place, random, self.options.faults))
 
     def _formed(self) -> bool:
         for host in self.hosts[: self.options.members]:

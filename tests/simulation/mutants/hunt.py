@@ -77,10 +77,9 @@ def run_seeds(root: Path, world: str, seeds: Sequence[int], seconds_max: float) 
     """
     path = os.pathsep.join(str(root / name) for name in SOURCES)
     command = [sys.executable, "-m", "tests.simulation.mutants.search", str(root), world, str(seconds_max), *map(str, seeds)]
+    environment = _environment() | {"PYTHONPATH": path, "QUORATE_FAILPOINTS": ""}
     try:
-        done = subprocess.run(
-            command, cwd=REPOSITORY, env=_environment() | {"PYTHONPATH": path}, capture_output=True, text=True, timeout=seconds_max + HANG_S
-        )
+        done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=seconds_max + HANG_S)
     except subprocess.TimeoutExpired as late:
         return _lines((late.stdout or b"").decode())
     if done.returncode != 0:

@@ -1,4 +1,5 @@
-"""Members that die between two steps of their lives, in one process: what they do when they are started again."""
+"""Members that die, or meet an error, between two steps of their lives, in one process: what they do then, or when they are started
+again."""
 
 from __future__ import annotations
 
@@ -6,7 +7,8 @@ import asyncio
 
 import pytest
 
-from quorate_node.failpoints import Failpoints
+from quorate_node.failpoints import FailpointError, Failpoints
+from quorate_node.replica.service import ServiceError
 from tests.unit.replica.damaged import left_behind, whole
 from tests.unit.replica.network import LocalCluster, Node
 from tests.unit.replica.test_cluster import get, put
@@ -78,3 +80,15 @@ async def test_a_deposed_leader_that_dies_between_a_snapshots_state_and_its_log_
         await whole(cluster, deposed)
         assert await get(deposed, b"lost") is None
         assert await get(deposed, b"k59") == b"v"
+
+
+async def test_an_error_in_the_report_of_a_written_batch_stops_the_member(failpoints: Failpoints) -> None:
+    """Its writer would be busy with it for ever, and the member alive and dumb."""
+    async with LocalCluster(1) as cluster:
+        await cluster.formed()
+        replica = cluster.nodes[0].replica
+        failpoints.configure("writer.after_sync_before_report", "1*error")
+        with pytest.raises(ServiceError):
+            await cluster.nodes[0].service.execute(put(b"key", b"value"))
+        await cluster.until(lambda: replica.stopped_because is not None)
+        assert isinstance(replica.stopped_because, FailpointError)

@@ -145,3 +145,25 @@ def test_an_error_of_a_callback_is_kept() -> None:
 
     _, loop = run(main)
     assert isinstance(loop.failures[0]["exception"], ZeroDivisionError)
+
+
+def test_a_process_that_is_held_up_does_the_rest_so_much_later() -> None:
+    async def main(loop: VirtualLoop) -> list[tuple[str, float]]:
+        seen: list[tuple[str, float]] = []
+        process = loop.process("p", Clock())
+
+        def note(what: str) -> None:
+            seen.append((what, loop.now_ns / 1e9))
+
+        async def life() -> None:
+            asyncio.get_running_loop().call_later(0.5, note, "due meanwhile")
+            loop.hold_up(process, 2_000_000_000)
+            assert asyncio.get_running_loop().time() == 2.0, "its own clock has gone on"
+            loop.after(1_000_000, loop.world, note, "sent after it")
+            await asyncio.sleep(1)
+            note("slept on")
+
+        await asyncio.wait([loop.spawn(process, life())])
+        return seen
+
+    assert run(main)[0] == [("due meanwhile", 2.0), ("sent after it", 2.001), ("slept on", 3.0)]
