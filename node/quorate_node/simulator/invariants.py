@@ -5,6 +5,7 @@ The properties are those of Raft's figure 3 (Ongaro and Ousterhout 2014), and th
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -40,6 +41,9 @@ class Invariants:
         self._created: dict[tuple[int, int], tuple[Entry, bytes]] = {}
         """(index, term): the first entry that was stored there, and its leaf."""
         self._leaders: dict[int, int] = {}
+        self._newest_led = 0
+        self._committed_in: list[int] = []
+        """Of each committed entry, in order: the newest term that can have committed it."""
         self._votes: dict[tuple[int, int], int] = {}
         self._promised: dict[int, tuple[int, int]] = {}
         self._digests: dict[int, tuple[bytes, str]] = {}
@@ -97,12 +101,13 @@ class Invariants:
         """Election safety and leader completeness. `term_at(index)`: of the new leader's own log, [first, last]."""
         self.history.led.append(Led(self._now_ns(), member, member_id, term))
         self.counters["led"] += 1
+        self._newest_led = max(self._newest_led, term)
         known = self._leaders.setdefault(term, member_id)
         if known != member_id:
             self.violated("election safety", f"members {known} and {member_id} both lead term {term}")
-        highest = self.highest_index
-        entry = self.committed.get(highest)
-        if entry is None or entry.term >= term:
+        # Only what leaders of earlier terms committed, be it older: one that learns late of its election promises nothing about the rest.
+        highest = self.highest_index - len(self._committed_in) + bisect_left(self._committed_in, term)
+        if highest not in self.committed:
             return
         if last < highest:
             self.violated("leader completeness", f"{member} leads term {term} with a log up to {last}; {highest} was committed before")
@@ -136,6 +141,7 @@ class Invariants:
             if self.committed and entry.index != self.highest_index + 1:
                 self.violated("committed is durable", f"{member} applies {entry.index}, {self.highest_index + 1} was never applied")
             self.committed[entry.index] = entry
+            self._committed_in.append(max(entry.term, self._newest_led, self._committed_in[-1] if self._committed_in else 0))
             self._results[entry.index] = list(answers)
             self.highest_index = entry.index
             shown: tuple[Result, ...] = tuple(answers)  # type: ignore[arg-type]

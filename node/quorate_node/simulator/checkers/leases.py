@@ -11,6 +11,7 @@ from quorate_node.simulator.checkers import wording
 from quorate_node.simulator.checkers.evidence import Evidence
 from quorate_node.simulator.checkers.finding import Violated
 from quorate_node.simulator.checkers.objects import leases_of
+from quorate_node.simulator.checkers.outcomes import may_have_happened
 from quorate_node.simulator.history import NEVER_NS, Consistency, LeaseLookup, Operation, Outcome
 
 
@@ -90,7 +91,7 @@ def _revocations(operations: list[Operation]) -> dict[int, int]:
     """Lease -> when somebody first asked for its end."""
     found: dict[int, int] = {}
     for operation in operations:
-        if isinstance(operation.request, LeaseRevoke) and operation.outcome is not Outcome.FAILED:
+        if isinstance(operation.request, LeaseRevoke) and may_have_happened(operation) is not Outcome.FAILED:
             lease = operation.request.lease
             found[lease] = min(found.get(lease, NEVER_NS), operation.invoked_ns)
     return found
@@ -153,7 +154,7 @@ def _maybe_renewed(operations: list[Operation]) -> set[int]:
     """Leases that a request of unknown outcome may yet renew."""
     found: set[int] = set()
     for operation in operations:
-        if operation.outcome is Outcome.UNKNOWN:
+        if may_have_happened(operation) is Outcome.UNKNOWN:
             if isinstance(operation.request, LeaseKeepAlive):
                 found.update(operation.request.leases)
             elif isinstance(operation.request, LeaseGrant):

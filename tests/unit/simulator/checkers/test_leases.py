@@ -78,6 +78,19 @@ def test_clocks_may_drift_by_their_bound() -> None:
 def test_a_revocation_or_a_delete_is_no_early_end() -> None:
     assert never_early(Evidence(history(*WRITTEN, revoke(2.5, 3), read(None, 4, 4.1, 3), changes=ENDED))) == 1
     assert never_early(Evidence(history(*WRITTEN, revoke(2.5, None), look_up(4, 4.1, -1)))) == 1
+
+
+@pytest.mark.parametrize(("attempts", "may_have"), [(1, False), (2, True)])
+def test_a_revocation_that_an_expired_session_refused_in_the_end_may_have_happened_before(attempts: int, may_have: bool) -> None:
+    refused = operation(
+        LeaseRevoke(7), 2.5, 6, Failure("SessionExpired", "", 9), 9, outcome=Outcome.FAILED, error="SessionExpired", attempts=attempts
+    )
+    judged = Evidence(history(*WRITTEN, refused, look_up(4, 4.1, -1)))
+    if may_have:
+        assert never_early(judged) == 1
+    else:
+        with pytest.raises(Violated, match="lease 7 ended early"):
+            never_early(judged)
     assert never_early(Evidence(history(*WRITTEN, delete(2.5, 3, 3), read(None, 4, 4.1, 3), changes=ENDED))) == 0
     assert never_early(Evidence(history(*WRITTEN, delete(2.5, None, 0), read(None, 4, 4.1, 3), changes=ENDED))) == 0
 
