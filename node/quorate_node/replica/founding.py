@@ -9,12 +9,12 @@ import msgspec
 
 from quorate_node.protocol.entry import Entry, EntryType
 from quorate_node.protocol.membership import ChangeKind, Configuration, MemberRecord, MembershipChange, SingleChange
-from quorate_node.protocol.message import SnapshotMetadata
 from quorate_node.protocol.ready import HardState, Persist
 from quorate_node.replica.administration import new_member_id
 from quorate_node.replica.service import ServiceError
 from quorate_node.replica.settings import ReplicaSettings
 from quorate_node.replica.storage import Storage
+from quorate_node.store.log_record import EMPTY_ANCHOR
 
 FIRST_TERM = 1
 CLUSTER_ID_BITS = 63
@@ -33,7 +33,7 @@ class _Founder:
         self.entry = Entry(1, FIRST_TERM, EntryType.MEMBERSHIP, msgspec.msgpack.encode(change))
 
     async def begin_log(self, storage: Storage) -> None:
-        await storage.reset_log(SnapshotMetadata(0, 0, Configuration()))
+        await storage.reset_log(EMPTY_ANCHOR)
         # failpoint: bootstrap.after_reset_before_entry, awaited
         await storage.write_log(Persist(HardState(FIRST_TERM, 0, 1), [self.entry], None, True))
 

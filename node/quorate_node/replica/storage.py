@@ -136,7 +136,8 @@ class Storage:
             await self.rebase_log(applied)
         elif log.first_index() <= applied.index and not log.damaged():
             try:
-                continued = log.chain(applied.index) == applied.chain
+                # By log matching an index and a term name one history. The chains do not: founders once began theirs elsewhere.
+                continued = log.term(applied.index) == applied.term
             except Damaged:
                 return  # It is known to be damaged now, and repaired like all that is.
             if not continued:

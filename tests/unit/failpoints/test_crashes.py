@@ -92,3 +92,21 @@ async def test_an_error_in_the_report_of_a_written_batch_stops_the_member(failpo
             await cluster.nodes[0].service.execute(put(b"key", b"value"))
         await cluster.until(lambda: replica.stopped_because is not None)
         assert isinstance(replica.stopped_because, FailpointError)
+
+
+async def test_a_founder_that_was_killed_keeps_its_log_where_its_state_was_flushed_in_the_middle() -> None:
+    """The log's chain and the state's begin at the same place: told apart, the log would be given up with all that it had acknowledged."""
+    async with LocalCluster(1) as cluster:
+        await cluster.formed()
+        node = cluster.nodes[0]
+        await node.service.execute(put(b"key", b"flushed"))
+        await node.storage.flush_state()
+        machine = node.service.machine
+        assert node.storage.log.chain(machine.applied_index) == machine.chain
+        await node.service.execute(put(b"key", b"acknowledged"))
+        last, term = node.disk_last_index(), node.storage.log.term(node.disk_last_index())
+        await node.crash()
+        await node.start()
+        await cluster.formed()
+        assert (node.storage.log.first_index(), node.storage.log.term(last)) == (1, term)
+        assert await get(node, b"key") == b"acknowledged"
