@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from quorate_node.simulator.case import Case
+from quorate_node.simulator.options import draw
 from quorate_node.simulator.soak import worker
 from quorate_node.simulator.soak.crew import ENDS, SURVIVES, Crew
 from quorate_node.simulator.soak.worker import Report
@@ -47,8 +48,9 @@ def test_a_simulator_that_fails_is_a_failed_seed(monkeypatch: pytest.MonkeyPatch
     assert "ZeroDivisionError: 4" in report.evidence
 
 
-def test_a_true_worker_runs_true_seeds(tmp_path: Path) -> None:
+def test_a_true_worker_runs_true_seeds_failpoints_included(tmp_path: Path) -> None:
+    without, with_them = (next(seed for seed in range(100) if bool(draw(seed).faults.failpoint) is wanted) for wanted in (False, True))
     reports: list[Report] = []
-    Crew(1, 300.0, 2_048, tmp_path).run(iter([10]), reports.append, lambda: False)
-    assert [(report.seed, report.broken) for report in reports] == [(10, "")]
+    Crew(1, 300.0, 2_048, tmp_path).run(iter([without, with_them]), reports.append, lambda: False)
+    assert [(report.seed, report.broken) for report in reports] == [(without, ""), (with_them, "")]
     assert reports[0].sums.virtual_s > 0 < reports[0].sums.judged
