@@ -208,6 +208,29 @@ async def test_a_snapshot_restores_into_a_new_cluster_that_others_can_join() -> 
             assert node.service.cluster_id != source.cluster_id
 
 
+async def test_all_logs_have_the_chain_that_the_states_have_the_founders_too() -> None:
+    """By it entries are repaired, and a log that begins after a state is held against what follows."""
+    async with LocalCluster(2) as cluster:
+        await cluster.formed()
+        await cluster.leader().service.execute(put(b"key", b"value"))
+        await cluster.until(lambda: len({node.service.status().applied_index for node in cluster.nodes}) == 1)
+        machines = [node.service.machine for node in cluster.nodes]
+        for log in [node.storage.log for node in cluster.nodes]:
+            assert {log.chain(machine.applied_index) for machine in machines} == {machine.chain for machine in machines}
+
+
+async def test_a_founder_that_comes_back_with_a_flushed_state_has_its_log_still() -> None:
+    async with LocalCluster(2) as cluster:
+        await cluster.formed()
+        founder = cluster.nodes[0]
+        await founder.service.execute(put(b"key", b"value"))
+        await founder.stop()
+        last = founder.disk_last_index()
+        await founder.start()
+        await cluster.formed()
+        assert founder.storage.log.first_index() == 1 and founder.disk_last_index() >= last
+
+
 async def test_a_damaged_old_entry_is_repaired_from_peers_before_the_member_takes_part() -> None:
     async with LocalCluster(3) as cluster:
         await cluster.formed()
