@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.simulation.mutants import table
 from tests.simulation.mutants.hunt import hunt, load_found, make_base, run_seeds
 from tests.simulation.mutants.mutant import REPOSITORY, Malformed, Mutant, all_mutants, apply, load
 from tests.simulation.mutants.report import explained
@@ -47,6 +48,11 @@ def test_what_is_remembered_is_there() -> None:
     assert set(found) <= set(names(MUTANTS)), "found.json remembers a mutant that is not there"
     assert explained() <= set(names(MUTANTS)) - set(found), "survivors.md gives a reason for one that is found, or that is not there"
     assert {remembered.world for remembered in found.values()} <= set(WORLDS)
+
+
+def test_the_documentation_tells_what_is_remembered() -> None:
+    page = table.PAGE.read_text(encoding="utf-8")
+    assert table.written(page, table.table(MUTANTS, load_found())) == page, "python -m tests.simulation.mutants writes the table"
 
 
 @pytest.mark.timeout(300)

@@ -9,7 +9,7 @@ from functools import partial
 
 from quorate_node.machine.interface import Machine
 from quorate_node.protocol.ready import Role
-from quorate_node.simulator.host import Host
+from quorate_node.simulator.host import Host, Life
 from quorate_node.simulator.loop import VirtualLoop
 from quorate_node.simulator.network import Network
 from quorate_node.simulator.options import Options
@@ -21,6 +21,8 @@ from quorate_node.simulator.trace import Trace
 from quorate_node.store.log_record import decode_anchor, decode_record
 
 MS = 1_000_000
+STEPS_MAX = 100
+"""Within so many steps of its own a process is killed or paused, where that is not at once: it takes some dozens for one request."""
 
 
 class Faults:
@@ -121,10 +123,19 @@ class Faults:
         host = self._some(self._up())
         if host is None:
             return False
-        self._trace.event("kill", host.name)
-        host.kill(power=False)
-        self._down_for(host)
+        self._interrupt(host, partial(self._killed, host, host.life))
         return True
+
+    def _killed(self, host: Host, life: Life | None) -> None:
+        if host.life is life and not self.over:
+            self._trace.event("kill", host.name)
+            host.kill(power=False)
+            self._down_for(host)
+
+    def _interrupt(self, host: Host, interruption: Callable[[], None]) -> None:
+        """Where time passes, or between any two steps of what it does at one moment."""
+        assert host.life is not None
+        self._loop.interrupt(host.life.process, self._random.choice((0, self._random.randint(1, STEPS_MAX))), interruption)
 
     def _power_loss(self) -> bool:
         host = self._some(self._up())
@@ -166,10 +177,15 @@ class Faults:
         if host is None or host.life is None:
             return False
         process = host.life.process
-        self._trace.event("pause", host.name)
-        self._loop.pause(process)
-        self._loop.after(self._random.randrange(self._options.faults.pause_ms_max * MS), self._loop.world, self._resume, host.name, process)
+        pause_ns = self._random.randrange(self._options.faults.pause_ms_max * MS)
+        self._interrupt(host, partial(self._stand_still, host.name, process, pause_ns))
         return True
+
+    def _stand_still(self, name: str, process: Process, pause_ns: int) -> None:
+        if not self.over:
+            self._trace.event("pause", name)
+            self._loop.pause(process)
+            self._loop.after(pause_ns, self._loop.world, self._resume, name, process)
 
     def _resume(self, name: str, process: Process) -> None:
         self._trace.event("resume", name)

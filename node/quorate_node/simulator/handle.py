@@ -15,6 +15,8 @@ class Handle(asyncio.TimerHandle):
     """`asyncio.TimerHandle` to whoever holds it. The loop looks at `cancelled_` and calls by itself: no call in between."""
 
     __slots__ = ("_due_ns", "arguments", "callback", "cancelled_", "context", "process")
+    order_after_a_pause = 0
+    """What was ready comes first, then what arrived, then timers: as in a loop that wakes up."""
 
     def __init__(
         self, due_ns: int, process: Process, callback: Callable[..., object], arguments: tuple[Any, ...], context: Context
@@ -51,3 +53,15 @@ class Handle(asyncio.TimerHandle):
 
 def _nothing() -> None:
     """In place of a callback that was let go."""
+
+
+class Arrival(Handle):
+    """What comes from outside of the process: a message, the end of what another thread or a disk does."""
+
+    __slots__ = ()
+    order_after_a_pause = 1
+
+
+class Timer(Handle):
+    __slots__ = ()
+    order_after_a_pause = 2

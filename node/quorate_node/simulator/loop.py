@@ -13,12 +13,13 @@ from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, copy_context
 from heapq import heappop, heappush
 from math import ceil
+from operator import attrgetter
 from random import Random
 from struct import Struct
 from typing import Any, TypeVar
 
 from quorate_node.simulator.clock import Clock
-from quorate_node.simulator.handle import Handle
+from quorate_node.simulator.handle import Arrival, Handle, Timer
 from quorate_node.simulator.process import Process, current_process
 from quorate_node.simulator.streams import stream
 from quorate_node.simulator.trace import Trace
@@ -114,7 +115,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         process.ahead_ns += delay_ns
         process.held += 1
         self._ahead.append(process)
-        self._call_at(self.now_ns + process.ahead_ns, self.world, self._let_go, (process,), self.world.context)
+        self._call_at(self.now_ns + process.ahead_ns, Arrival, self.world, self._let_go, (process,), self.world.context)
 
     def _let_go(self, process: Process) -> None:
         process.held -= 1
@@ -122,8 +123,15 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     def _go_on(self, process: Process) -> None:
         if not process.paused and not process.held:
-            self._ready.extend(process.deferred)
+            self._ready.extend(sorted(process.deferred, key=attrgetter("order_after_a_pause")))
             process.deferred.clear()
+
+    def interrupt(self, process: Process, steps: int, interruption: Callable[[], None]) -> None:
+        """Between two steps of its own, so many from now: at places where no time passes, too. 0: now."""
+        if steps:
+            process.steps_left, process.interruption = steps, interruption
+        else:
+            interruption()
 
     # -- time -----------------------------------------------------------------------------------------------------------
 
@@ -154,7 +162,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             context = copy_context()
         process, now_ns = context[current_process], self.now_ns
         due_ns = process.clock.virtual(self.shown_ns(process) + ceil(delay * SECOND_NS))
-        return self._call_at(max(now_ns, due_ns), process, callback, args, context)
+        return self._call_at(max(now_ns, due_ns), Timer, process, callback, args, context)
 
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
@@ -162,19 +170,25 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         if context is None:
             context = copy_context()
         process = context[current_process]
-        return self._call_at(max(process.clock.virtual(ceil(when * SECOND_NS)), self.now_ns), process, callback, args, context)
+        return self._call_at(max(process.clock.virtual(ceil(when * SECOND_NS)), self.now_ns), Timer, process, callback, args, context)
 
     def after(self, delay_ns: int, process: Process, callback: Callable[..., object], *args: Any) -> asyncio.TimerHandle:
         """In virtual time, for `process`: a delivery of the network, the end of a disk's operation."""
         due_ns = self.now_ns + delay_ns
         if self._ahead:
             due_ns += current_process.get().ahead_ns
-        return self._call_at(due_ns, process, callback, args, process.context)
+        return self._call_at(due_ns, Arrival, process, callback, args, process.context)
 
     def _call_at(
-        self, due_ns: int, process: Process, callback: Callable[..., object], args: tuple[Any, ...], context: Context
+        self,
+        due_ns: int,
+        kind: type[Handle],
+        process: Process,
+        callback: Callable[..., object],
+        args: tuple[Any, ...],
+        context: Context,
     ) -> asyncio.TimerHandle:
-        handle = Handle(due_ns, process, callback, args, context)
+        handle = kind(due_ns, process, callback, args, context)
         self._numbers += 1
         heappush(self._timers, (due_ns, self._numbers, handle))
         return handle
@@ -243,6 +257,10 @@ class VirtualLoop(asyncio.AbstractEventLoop):
                 for held_up in self._ahead:
                     held_up.ahead_ns = 0
                 self._ahead.clear()
+            if process.steps_left:
+                process.steps_left -= 1
+                if not process.steps_left:
+                    process.interruption()
 
     def _bury(self) -> None:
         """End what never ended: the `finally` of its coroutines runs here, where nothing that it schedules is ever run."""

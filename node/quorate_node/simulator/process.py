@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextvars import Context, ContextVar
 from typing import Any
 
@@ -28,6 +29,9 @@ class Process:
         """Within a callback that was held up: how far its own time is ahead of everybody's, and so of what it does from there on."""
         self.deferred: list[Handle] = []
         """What came due while it was paused, in order."""
+        self.steps_left = 0
+        """> 0: `interruption` comes after so many more steps of its own."""
+        self.interruption: Callable[[], None] = _nothing
         self.tasks: dict[int, asyncio.Task[Any]] = {}
         """Every task not yet done. Kept after its death too, so that no destructor runs its code."""
         self.context = Context()
@@ -35,3 +39,7 @@ class Process:
 
     def __repr__(self) -> str:
         return f"<Process {self.name}#{self.number}{'' if self.alive else ' dead'}{' paused' if self.paused else ''}>"
+
+
+def _nothing() -> None:
+    """Nobody interrupts it."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from tests.simulation.mutants import table
 from tests.simulation.mutants.hunt import Hunted, Remembered, hunt, load_found, make_base, run_seeds, save_found
 from tests.simulation.mutants.mutant import Malformed, Mutant, all_mutants
 from tests.simulation.mutants.report import line, make_report, text
@@ -96,6 +97,7 @@ def _remember(hunted: list[Hunted]) -> None:
         if one.found and not one.remembered:
             found[one.name] = Remembered(one.seed, one.world, one.property, one.seconds, one.seeds)
     save_found(found)
+    table.write(all_mutants(), found)
 
 
 def _say(words: str) -> None:

@@ -15,7 +15,18 @@ from quorate_node.simulator.options import Options, draw, quiet
 _FAST = {"tick_ms": 10, "heartbeat_ms": 50, "election_timeout_ms": 200, "pre_vote": True, "check_quorum": True}
 
 
-def _world(options: Options, *, faults: dict[str, Any] | None = None, network: dict[str, Any] | None = None, **changes: Any) -> Options:
+_READERS = {"writes": 0.4, "several": 0.1, "past": 0.0, "lease_reads": 0.5, "lanes": 1, "patience_ms": 500}
+"""Clients that look at what others have just written, and do not wait long for whoever cannot answer."""
+
+
+def _world(
+    options: Options,
+    *,
+    faults: dict[str, Any] | None = None,
+    network: dict[str, Any] | None = None,
+    load: dict[str, Any] | None = None,
+    **changes: Any,
+) -> Options:
     """A small cluster under load, without any fault but those named."""
     calm = quiet(options)
     defaults: dict[str, Any] = {
@@ -38,6 +49,7 @@ def _world(options: Options, *, faults: dict[str, Any] | None = None, network: d
         calm,
         faults=msgspec.structs.replace(calm.faults, **(faults or {})),
         network=msgspec.structs.replace(calm.network, **(network or {})),
+        load=msgspec.structs.replace(calm.load, **(load or {})),
         **(defaults | changes),
     )
 
@@ -82,34 +94,87 @@ def _elections(options: Options) -> Options:
 def _cut_off(options: Options) -> Options:
     """Leaders go on without their followers, and clients stay with them."""
     faults = {"partition": 2.0, "partition_ms_max": 2_000, "kill": 0.1, "down_ms_max": 300}
-    return _world(options, faults=faults, clients=6, keys=1, commands=150, read_lease_ms=100)
+    return _world(options, faults=faults, load=_READERS, clients=6, keys=1, commands=200, read_lease_ms=100)
 
 
 def _believing(options: Options) -> Options:
     """As `cut-off`, and a leader does not ask whether it still has a quorum: that would hide a lease that lasts too long."""
-    return msgspec.structs.replace(_cut_off(options), check_quorum=False, think_ms_max=50, commands=250)
+    return msgspec.structs.replace(_cut_off(options), check_quorum=False, think_ms_max=20, clients=10, commands=500)
+
+
+def _one_sided(options: Options) -> Options:
+    """As `believing`, where one member hears both others, which do not hear each other, and promises last as long as they may."""
+    return msgspec.structs.replace(
+        _believing(options),
+        network=msgspec.structs.replace(quiet(options).network, delay_us_min=10, delay_us_mean=100),
+        heartbeat_ms=90,
+        read_lease_ms=200,
+        think_ms_max=5,
+        commands=800,
+    )
+
+
+def _one_sided_restarts(options: Options) -> Options:
+    """As `one-sided`, and members that made promises start anew."""
+    options = _one_sided(options)
+    return msgspec.structs.replace(options, faults=msgspec.structs.replace(options.faults, kill=3.0, down_ms_max=50))
 
 
 def _slow_cut_off(options: Options) -> Options:
-    """As `cut-off`, with messages that stay long on their way."""
+    """As `believing`, with messages that stay long on their way, and arrive when those who sent them follow another."""
     return msgspec.structs.replace(
         _believing(options),
-        network=msgspec.structs.replace(quiet(options).network, delay_us_mean=30_000, straggling=0.05, in_order=False),
+        network=msgspec.structs.replace(quiet(options).network, delay_us_min=100, delay_us_mean=4_000, straggling=0.5, in_order=False),
         commit_eagerly=True,
+        read_lease_ms=200,
+        think_ms_max=10,
+        commands=800,
+    )
+
+
+def _new_leaders(options: Options) -> Options:
+    """Leaders die, their followers hear late what is committed, and what the next one writes takes long to be durable."""
+    return _world(
+        options,
+        faults={"kill": 2.0, "down_ms_max": 100},
+        network={"delay_us_min": 10, "delay_us_mean": 100, "deaths_seen": True},
+        load=_READERS,
+        disk=msgspec.structs.replace(options.disk, sync_us_mean=20_000),
+        clients=10,
+        keys=1,
+        commands=500,
+        think_ms_max=5,
+        announce_commit_ms=50,
+        commit_eagerly=False,
+        read_lease_ms=100,
     )
 
 
 def _pauses(options: Options) -> Options:
     """Processes stand still for longer than a lease lasts."""
-    faults = {"pause": 1.5, "pause_ms_max": 1_500}
-    return _world(options, faults=faults, clients=8, keys=1, commands=200, think_ms_max=100, read_lease_ms=100, check_quorum=False)
+    faults = {"pause": 3.0, "pause_ms_max": 1_500}
+    load = _READERS | {"patience_ms": 4_000, "lease_reads": 0.7}
+    return _world(
+        options, faults=faults, load=load, clients=10, keys=1, commands=500, think_ms_max=20, read_lease_ms=100, check_quorum=False
+    )
 
 
 def _transfers(options: Options) -> Options:
     """Leadership moves often, by request and by force."""
     faults = {"partition": 0.7, "partition_ms_max": 1_000, "kill": 0.3, "down_ms_max": 300}
+    network = {"loss": 0.3, "delay_us_min": 10, "delay_us_mean": 100}
     return _world(
-        options, faults=faults, transfers=3.0, clients=8, keys=1, commands=200, think_ms_max=100, read_lease_ms=100, check_quorum=False
+        options,
+        faults=faults,
+        network=network,
+        load=_READERS,
+        transfers=5.0,
+        clients=10,
+        keys=1,
+        commands=600,
+        think_ms_max=5,
+        read_lease_ms=200,
+        check_quorum=False,
     )
 
 
@@ -149,6 +214,37 @@ def _figure_8(options: Options) -> Options:
     )
 
 
+def _slow_figure_8(options: Options) -> Options:
+    """As `figure-8`, and what was written waits long for its sync: a whole end of a log may be in memory alone when it is replaced."""
+    options = _figure_8(options)
+    return msgspec.structs.replace(
+        options,
+        disk=msgspec.structs.replace(options.disk, sync_us_mean=50_000),
+        faults=msgspec.structs.replace(options.faults, disk_stall=3.0, pause_ms_max=1_500, kill=0.3),
+        think_ms_max=20,
+        commands=300,
+    )
+
+
+def _lagging(options: Options) -> Options:
+    """Followers are left behind while they still write what they were sent before."""
+    return _world(
+        options,
+        faults={"clog": 2.0, "partition": 0.5, "partition_ms_max": 500},
+        network={"loss": 0.1, "straggling": 0.05, "duplication": 0.1, "in_order": False},
+        disk=msgspec.structs.replace(options.disk, sync_us_mean=20_000),
+        log_keep_entries=1,
+        compact_every_entries=10,
+        append_bytes_max=0,
+        inflight_messages_max=4,
+        pipeline_entries_max=64,
+        batch_commands_max=1,
+        clients=8,
+        think_ms_max=5,
+        commands=400,
+    )
+
+
 def _snapshots(options: Options) -> Options:
     """Whoever was away needs a snapshot; messages come twice and late."""
     return _world(
@@ -182,19 +278,46 @@ def _snapshot_changes(options: Options) -> Options:
 
 def _leases(options: Options) -> Options:
     """Leases are granted, renewed and run out while leaders are killed."""
-    return _world(options, faults={"kill": 1.0, "down_ms_max": 300}, leases=True, commands=250, think_ms_max=200)
+    load = {"leasing": 0.6, "lanes": 1}
+    return _world(options, faults={"kill": 1.0, "down_ms_max": 300}, load=load, leases=True, commands=250, think_ms_max=200)
+
+
+def _restarts(options: Options) -> Options:
+    """Members are stopped as they should be, in the middle of work that takes long."""
+    return _world(
+        options,
+        faults={"restart": 2.0, "down_ms_max": 200, "partition": 0.5, "partition_ms_max": 2_000},
+        disk=msgspec.structs.replace(options.disk, sync_us_mean=20_000),
+        clients=8,
+        think_ms_max=20,
+        commands=300,
+        check_quorum=False,
+    )
+
+
+def _alone(options: Options) -> Options:
+    """One member, killed in the middle of its work."""
+    return _world(options, faults={"kill": 3.0, "down_ms_max": 50}, load=_READERS, members=1, think_ms_max=10, keys=2, commands=300)
 
 
 def _retries(options: Options) -> Options:
     """Answers are lost, and commands sent again."""
     faults = {"partition": 0.7, "partition_ms_max": 500, "kill": 0.5, "down_ms_max": 200}
-    return _world(options, faults=faults, network={"loss": 0.15}, sessions=0.5, commands=150, keys=1)
+    load = {"repeats": 0.2, "patience_ms": 200, "writes": 0.7}
+    return _world(options, faults=faults, network={"loss": 0.15}, load=load, sessions=0.5, commands=200, keys=1)
 
 
 def _compactions(options: Options) -> Options:
     """Slow watches, small buffers, and history that goes away under them."""
     return _world(
-        options, faults={"kill": 0.2, "down_ms_max": 200}, compactions=0.1, watchers=3, watch_buffer_events_max=1, keys=5, commands=150
+        options,
+        faults={"kill": 0.2, "down_ms_max": 200},
+        load={"writes": 0.7, "past": 0.5, "progress_ms": 20, "nested": 0.1},
+        compactions=0.1,
+        watchers=5,
+        watch_buffer_events_max=1,
+        keys=5,
+        commands=200,
     )
 
 
@@ -231,15 +354,22 @@ WORLDS: dict[str, Callable[[Options], Options]] = {
     "elections": _elections,
     "cut-off": _cut_off,
     "believing": _believing,
+    "one-sided": _one_sided,
+    "one-sided-restarts": _one_sided_restarts,
     "slow-cut-off": _slow_cut_off,
+    "new-leaders": _new_leaders,
     "pauses": _pauses,
     "transfers": _transfers,
     "reordered": _reordered,
     "figure-8": _figure_8,
+    "slow-figure-8": _slow_figure_8,
+    "lagging": _lagging,
     "snapshots": _snapshots,
     "changes": _changes,
     "snapshot-changes": _snapshot_changes,
     "leases": _leases,
+    "restarts": _restarts,
+    "alone": _alone,
     "retries": _retries,
     "compactions": _compactions,
     "compaction-crashes": _compaction_crashes,

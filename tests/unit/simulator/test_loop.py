@@ -167,3 +167,47 @@ def test_a_process_that_is_held_up_does_the_rest_so_much_later() -> None:
         return seen
 
     assert run(main)[0] == [("due meanwhile", 2.0), ("sent after it", 2.001), ("slept on", 3.0)]
+
+
+def test_a_process_is_interrupted_between_two_steps_of_one_moment() -> None:
+    async def main(loop: VirtualLoop) -> tuple[list[int], list[int]]:
+        seen: list[int] = []
+
+        async def life() -> None:
+            for number in range(5):
+                seen.append(number)
+                await asyncio.sleep(0)
+
+        process = loop.process("p", Clock())
+        loop.interrupt(process, 3, lambda: loop.pause(process))
+        loop.spawn(process, life())
+        await asyncio.sleep(1)
+        before = list(seen)
+        loop.resume(process)
+        await asyncio.sleep(1)
+        return before, seen
+
+    (before, after), _ = run(main)
+    assert (before, after) == ([0, 1, 2], [0, 1, 2, 3, 4])
+
+
+def test_what_arrived_during_a_pause_comes_before_the_timers_that_fell_due() -> None:
+    async def main(loop: VirtualLoop) -> list[str]:
+        seen: list[str] = []
+        process = loop.process("p", Clock())
+
+        async def life() -> None:
+            await asyncio.sleep(1)
+            seen.append("timer")
+
+        loop.spawn(process, life())
+        loop.after(2_000_000_000, process, seen.append, "message")
+        await asyncio.sleep(0.5)
+        loop.pause(process)
+        await asyncio.sleep(3)
+        assert seen == []
+        loop.resume(process)
+        await asyncio.sleep(0.1)
+        return seen
+
+    assert run(main)[0] == ["message", "timer"]
