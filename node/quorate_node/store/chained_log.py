@@ -59,6 +59,8 @@ class ChainedLog(StoredView):
 
         self._backend.open(on_damage)
         position = open_position(self._backend, self._slot, self._settings.log_verify_on_open_entries)
+        if self._backend.rebuild(position.anchor.index + 1, position.marker.last_index + 1):
+            position = open_position(self._backend, self._slot, self._settings.log_verify_on_open_entries)
         if position.marker.hard_state_sequence > self._slot.sequence:
             raise HardStateLost(
                 f"the log was written after save {position.marker.hard_state_sequence} of term and vote, but only save "

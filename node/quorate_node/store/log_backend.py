@@ -53,6 +53,11 @@ class LogBackend(Protocol):
         """Open what is there; `on_damage` is called before anything of a damaged log is rewritten."""
         ...
 
+    def rebuild(self, low: int, high: int) -> bool:
+        """Once open: when something was found that the backend cannot go on with, although its records are for the chain to judge, have
+        all that can be read of [low, high) anew, and return True. Raises `StoreFailed`."""
+        ...
+
     def empty(self) -> bool:
         """True when there is no record and no anchor."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,10 +13,13 @@ from rocksdict import ColumnFamily, Rdict, ReadOptions, WriteBatch
 from quorate_node.store.errors import Backpressure, NoSpace, StoreFailed
 from quorate_node.store.log_backend import Evidence, LogBatch
 from quorate_node.store.rocksdb_log_open import open_log_database
+from quorate_node.store.rocksdb_log_rebuild import build, discard, exchange, finish_exchange, is_noted, note_unreadable
 from quorate_node.store.rocksdb_options import LOG_FAMILY_META, close_all, files_bytes, is_damage, is_full_disk, is_stall, write_options
 from quorate_node.store.settings import StoreSettings
 from quorate_node.store.space import SpaceGauge
 from quorate_node.store.wal_scan import inspect_files
+
+logger = logging.getLogger(__name__)
 
 _KEY = Struct(">Q")
 INDEX_MAX = (1 << 63) - 1
@@ -35,9 +39,12 @@ class RocksLogBackend:
         self._settings = settings
         self._space = space
         self._opened = False
+        self._unreadable = False
+        """A block could not be read: of such a database nothing may be merged, see `rebuild`."""
         self._write_options = write_options(disable_wal=False)
 
     def inspect(self) -> Evidence:
+        finish_exchange(self._path)
         return inspect_files(self._path)
 
     def open(self, on_damage: Callable[[], None]) -> None:
@@ -50,6 +57,36 @@ class RocksLogBackend:
         self._meta: Rdict = self._database.get_column_family(LOG_FAMILY_META)
         self._meta_handle: ColumnFamily = self._database.get_column_family_handle(LOG_FAMILY_META)
         self._opened = True
+        self._unreadable = is_noted(self._path)
+
+    def rebuild(self, low: int, high: int) -> bool:
+        if not self._unreadable:
+            return False
+        logger.warning("some of the log database cannot be read: all else of it, from index %d to %d, goes into a new one", low, high - 1)
+        records = ((_KEY.pack(index), record) for index, record in self.read(low, high) if record is not None)
+        meta = [(key, value) for key in (_ANCHOR_KEY, _MARKER_KEY) if (value := self._read(self._meta, key)) is not None]
+        try:
+            self._space.require()
+            build(self._path, self._settings, records, meta)
+        except Exception as error:
+            if not isinstance(error, NoSpace) and not is_full_disk(error):
+                raise StoreFailed(f"the log could not be rebuilt: {error}") from error
+            logger.error("the log is not rebuilt, which is tried again at the next start: %s", error)
+            discard(self._path)
+            return False
+        self.close()
+        exchange(self._path)
+        self.open(_nothing_to_say)
+        return True
+
+    def _found_unreadable(self) -> None:
+        """The next opening rebuilds, whether or not it meets the same block."""
+        if not self._unreadable:
+            self._unreadable = True
+            try:
+                note_unreadable(self._path)
+            except OSError as error:
+                logger.warning("it could not be noted that some of the log database cannot be read: %s", error)
 
     def commit(self, batch: LogBatch) -> None:
         self._space.require()
@@ -87,6 +124,8 @@ class RocksLogBackend:
                 return False
             if is_full_disk(error):
                 raise NoSpace(f"the disk is full: {error}; nothing of the batch is acknowledged") from error
+            if is_damage(error):
+                self._found_unreadable()  # RocksDB met it while it merged files, and takes no more writes.
             raise StoreFailed(f"the log could not be written: {error}") from error
         return True
 
@@ -124,22 +163,34 @@ class RocksLogBackend:
                 return
             except Exception as error:
                 if is_damage(error):
+                    self._found_unreadable()
                     return
                 raise StoreFailed(f"the log could not be read: {error}") from error
             assert isinstance(key, bytes) and isinstance(record, bytes), "raw mode"
             yield key, record
 
     def _read_one(self, index: int) -> bytes | None:
-        return _read(self._database, _KEY.pack(index))
+        return self._read(self._database, _KEY.pack(index))
+
+    def _read(self, family: Rdict, key: bytes) -> bytes | None:
+        try:
+            value = family.get(key)
+        except Exception as error:
+            if is_damage(error):
+                self._found_unreadable()
+                return None
+            raise StoreFailed(f"the log could not be read: {error}") from error
+        assert value is None or isinstance(value, bytes), "raw mode"
+        return value
 
     def empty(self) -> bool:
         return self.anchor() is None and next(self._run(0, INDEX_MAX), None) is None
 
     def anchor(self) -> bytes | None:
-        return _read(self._meta, _ANCHOR_KEY)
+        return self._read(self._meta, _ANCHOR_KEY)
 
     def marker(self) -> bytes | None:
-        return _read(self._meta, _MARKER_KEY)
+        return self._read(self._meta, _MARKER_KEY)
 
     def settle(self) -> None:
         """Nothing to do: what `commit` returned from is on the disk."""
@@ -165,12 +216,5 @@ class RocksLogBackend:
         del self._meta, self._meta_handle, self._database
 
 
-def _read(family: Rdict, key: bytes) -> bytes | None:
-    try:
-        value = family.get(key)
-    except Exception as error:
-        if is_damage(error):
-            return None
-        raise StoreFailed(f"the log could not be read: {error}") from error
-    assert value is None or isinstance(value, bytes), "raw mode"
-    return value
+def _nothing_to_say() -> None:
+    """What is opened again was told of before."""

@@ -35,6 +35,7 @@ ROCKSDB_STORE = """
     log.rocksdb.before_sync log.rocksdb.before_write record.write.before_directory_sync record.write.before_rename
     record.write.before_sync state.switch.before_pointer
 """
+ROCKSDB_REBUILT = "log.rebuild.between_renames"
 FILE_STORE = """
     log.begin.after_write log.begin.before log.file.after_write log.file.before_roll log.file.before_write log.synced.before_report
     segment.prepare.before_allocate segment.prepare.before_directory_sync segment.prepare.before_rename
@@ -45,7 +46,7 @@ REAL_MEMBERS = "api.bootstrap.before_answer api.snapshot.before_piece " + " ".jo
 
 SCENARIOS = (
     FOUNDED, AT_WORK, CARED_FOR, COMPACTED, SNAPSHOT, STOPPED, RESTORED, REPAIRED, FETCHED_ANEW, REBASED, STATE_FETCHED, WITNESSED,
-    ROCKSDB_STORE, FILE_STORE, REAL_MEMBERS,
+    ROCKSDB_STORE, ROCKSDB_REBUILT, FILE_STORE, REAL_MEMBERS,
 )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from quorate_node.transport.interface import PeerFailure
 from tests.unit.replica.damaged import left_behind
 from tests.unit.replica.network import LocalCluster, Node
 from tests.unit.replica.test_cluster import get, put
+from tests.unit.store.spoiled import in_files, spoil
 from tests.unit.store.support import VOTERS, Member, append, entries, entry, file_backend, persist
 from tests.unit.store.support import put as write
 
@@ -191,6 +192,12 @@ def test_stores_in_rocksdb(failpoints: Failpoints, tmp_path: Path) -> None:
     member.stores.switch_state(member.stores.build_state())
     member.stores.close()
     assert_reached(failpoints, reached.ROCKSDB_STORE)
+
+
+def test_a_log_in_rocksdb_with_a_block_that_cannot_be_read(failpoints: Failpoints, tmp_path: Path) -> None:
+    spoil(in_files(tmp_path), 20)
+    Member("rocksdb", tmp_path).stores.close()
+    assert_reached(failpoints, reached.ROCKSDB_REBUILT)
 
 
 def test_stores_with_a_log_in_files(failpoints: Failpoints, tmp_path: Path) -> None:

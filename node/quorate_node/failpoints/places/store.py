@@ -119,6 +119,11 @@ PLACES: Places = {
         "a batch is in RocksDB's write-ahead file, not synced",
         "`error(EIO)` is a failed sync; `panic` leaves an unsynced tail",
     ),
+    "log.rebuild.between_renames": (
+        "store/rocksdb_log_rebuild.py",
+        "a log database with unreadable blocks is out of the way, the one made from it has not its name yet",
+        "a start that finds no log where it should be, and one beside it",
+    ),
     "snapshot.chunk.before_rename": (
         "machine/snapshot/sink.py",
         "a received chunk is durable under its other name",
