@@ -59,8 +59,9 @@ coverage: $(STAMP)
 test-conformance: $(STAMP) ## Replay other implementations' vectors and golden traces (QUORATE_VECTORS names their folder)
 	$(PYTEST) -q -n $(WORKERS) tests/conformance $(ARGS)
 
-test-simulation: $(STAMP) ## The real replica code in virtual time, with faults
-	$(PYTEST) -n $(WORKERS) tests/simulation $(ARGS)
+# `make test` runs 20 of the seeds; QUORATE_SEEDS=1000:1100 runs others here.
+test-simulation: $(STAMP) ## The real replica code in virtual time, with faults: 500 seeds and all other tests of the simulator
+	QUORATE_SEEDS=$${QUORATE_SEEDS:-0:500} $(PYTEST) -q -n $(WORKERS) tests/simulation $(ARGS)
 
 # One process a core: make simulate SEED=0 SEEDS=10000 & make simulate SEED=10000 SEEDS=10000. ARGS="--no-shrink" leaves a failure as it is.
 simulate: $(STAMP) ## SEEDS seeds of the simulator (default 1000) from SEED (default 0) on, until one fails, which is shrunk; ARGS="-o json", or --trace with SEEDS=1
