@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import queue
 import threading
@@ -13,6 +14,8 @@ from quorate_node.protocol.ready import Persist
 from quorate_node.store.errors import StoreError
 from quorate_node.store.interface import LogStore
 from quorate_node.store.kernel_sync import open_kernel_sync
+
+logger = logging.getLogger(__name__)
 
 SyncedCallback = Callable[[BaseException | None], None]
 CLOSE_WAIT_S = 10.0
@@ -95,9 +98,11 @@ class DiskLogSync:
         self._jobs.put(None)
         until_s = self._loop.time() + CLOSE_WAIT_S
         if self._kernel_sync is not None:
-            # The log stays locked until its sync is over: closing it before would wait for ever.
+            # The log stays locked until its sync is over, and is told of that even later: who closes the log waits for it.
             while self._kernel_sync.busy and self._loop.time() < until_s:  # noqa: ASYNC110 - a wait once in a life
                 await asyncio.sleep(CLOSE_POLL_S)
+            if self._kernel_sync.busy:
+                logger.warning("the disk has not ended a sync for %.0f s: the log is closed when it has", CLOSE_WAIT_S)
             self._kernel_sync.close()
         await self._loop.run_in_executor(None, self._thread.join, CLOSE_WAIT_S)
 

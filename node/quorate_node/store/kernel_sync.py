@@ -62,6 +62,7 @@ class KernelSync:
         self._requests = (ctypes.POINTER(_Request) * 1)(ctypes.pointer(self._request))
         self._completions = (_Completion * _QUEUE)()
         self._done: Callable[[int], None] | None = None
+        self._closing = False
         loop.add_reader(self._event, self._on_event)
 
     def sync(self, descriptor: int, done: Callable[[int], None]) -> bool:
@@ -87,6 +88,8 @@ class KernelSync:
             return
         result = self._result()
         done, self._done = self._done, None
+        if self._closing:
+            self.close()
         done(-result)
 
     def _result(self) -> int:
@@ -100,7 +103,11 @@ class KernelSync:
         return int(completion.result)
 
     def close(self) -> None:
-        """Waits for a sync that is under way: its descriptor must not be closed before."""
+        """When a sync is under way, once that is over: until then its descriptor must stay open, and to wait for it here, as the kernel
+        would when its context goes, holds up the loop for as long as the disk stalls."""
+        if self._done is not None:
+            self._closing = True
+            return
         self._loop.remove_reader(self._event)
         self._call(self._destroy, self._context)
         os.close(self._event)

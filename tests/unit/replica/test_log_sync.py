@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -17,6 +18,7 @@ from quorate_node.replica import log_sync
 from quorate_node.replica.log_sync import DiskLogSync
 from quorate_node.store import Stores, StoreSettings, open_store
 from quorate_node.store.errors import StoreFailed
+from quorate_node.store.interface import LogStore
 from quorate_node.store.kernel_sync import KernelSync
 from quorate_node.store.settings import LogKind
 
@@ -93,3 +95,40 @@ async def test_a_sync_that_fails_where_the_kernel_refused_the_request_is_an_erro
     monkeypatch.undo()
     assert stores.log.last_index() == 2
     stores.close()
+
+
+async def test_a_disk_that_stalls_while_the_member_stops_holds_nobody_else_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop goes on, and the log is closed as soon as the disk has answered."""
+    begun: list[KernelSync] = []
+
+    def stalled(self: KernelSync, _descriptor: int, done: Callable[[int], None]) -> bool:
+        self._done = done
+        begun.append(self)
+        return True
+
+    monkeypatch.setattr(KernelSync, "sync", stalled)
+    monkeypatch.setattr(KernelSync, "_result", lambda _self: 0)
+    monkeypatch.setattr(log_sync, "CLOSE_WAIT_S", 0.05)
+    stores = open_store(tmp_path, SETTINGS)
+    write_one(stores.log, 1)
+    told: list[BaseException | None] = []
+    sync = DiskLogSync(stores.log, told.append)
+    sync.write([Persist(None, [Entry(2, 1, 0, b"2")], None, True)])
+    if not begun:
+        pytest.skip("the kernel or its sandbox has no asynchronous I/O here")
+    async with asyncio.timeout(5.0):
+        await sync.close()
+    closing = asyncio.get_running_loop().run_in_executor(None, stores.close)
+    await asyncio.sleep(0.05)
+    assert not closing.done(), "what is under way is not abandoned: its file stays open"
+    os.eventfd_write(begun[0]._event, 1)
+    async with asyncio.timeout(5.0):
+        await closing
+    assert told == [] and not begun[0].busy
+    assert found_again(tmp_path) == [b"1", b"2"]
+
+
+def write_one(log: LogStore, index: int) -> None:
+    batches = [Persist(HardState(1, 0, 0), [Entry(index, 1, 0, b"%d" % index)], None, True)]
+    log.write(batches)
+    log.written(batches)
