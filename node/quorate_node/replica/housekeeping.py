@@ -204,7 +204,8 @@ class Housekeeping:
         """Let the log go below what the *flushed* state holds, less what members slightly behind need (DESIGN decision 7)."""
         engine, settings = self._engine, self._settings
         log = engine.log
-        # While a snapshot is installed the state is ahead of the log, which begins after it in a moment.
+        if engine.halted:
+            return  # While a snapshot is installed the state, and its members, are ahead of the log, which begins after it in a moment.
         applied = min(engine.machine.applied_index, log.last_index())
         if applied - log.first_index() < settings.compact_every_entries and log.size_bytes() < settings.compact_every_bytes:
             return

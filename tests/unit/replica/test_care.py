@@ -170,6 +170,23 @@ async def test_compaction_leaves_a_log_alone_whose_place_a_snapshot_takes(monkey
         assert behind.replica.stopped_because is None
 
 
+async def test_a_log_is_not_compacted_while_a_snapshot_takes_its_place() -> None:
+    """The machine has the snapshot's members already: the old log would be said to begin with them."""
+    async with LocalCluster(1, compact_every_entries=20, log_keep_entries=5, compact_check_ms=3_600_000) as cluster:
+        await cluster.formed()
+        node = cluster.leader()
+        for number in range(40):
+            await node.service.execute(put(b"k%d" % number, b"v"))
+        member = node.replica.member
+        assert member is not None
+        member.engine._paused = True
+        await member.housekeeping._compact()
+        assert node.storage.log.snapshot().index == 0
+        member.engine._paused = False
+        await member.housekeeping._compact()
+        assert node.storage.log.snapshot().index > 0
+
+
 async def test_compaction_lets_a_log_be_that_begins_later_already() -> None:
     """The state's flush takes a while, in which a snapshot may be installed: then there is nothing to compact any more."""
     async with LocalCluster(1, compact_every_entries=20, log_keep_entries=5, compact_check_ms=3_600_000) as cluster:
