@@ -186,7 +186,7 @@ class KeyValueMachine:
         if self.purge.step(self.compacted_revision):
             return True
         if self._quiet_since == self.applied_index:
-            self._committed.store.write_out()
+            return self._committed.store.write_out_some()
         self._quiet_since = self.applied_index
         return False
 

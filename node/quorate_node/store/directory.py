@@ -151,7 +151,7 @@ class DataDirectory:
     def _refuse_strangers(self) -> None:
         """Without `format`, only what an interrupted first opening leaves may be there."""
         first_state = self.state_path(1).name
-        known = {"lock", "boot", "hard-state", "lost+found", "records", "log", "segments", "staging", first_state, f"{first_state}.flush"}
+        known = {"lock", "boot", "hard-state", "lost+found", "records", "log", "segments", "staging", first_state}
         strangers = sorted(entry.name for entry in self.path.iterdir() if entry.name not in known)
         if strangers:
             raise DirectoryDamaged(

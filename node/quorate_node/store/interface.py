@@ -165,6 +165,10 @@ class StateStore(StateReader, Protocol):
         """Hand on to the database what is held back in memory, where the store does that. Raises as `write`, then all is kept."""
         ...
 
+    def write_out_some(self) -> bool:
+        """A bounded part of that; True while there is more. Raises as `write`."""
+        ...
+
     def snapshot(self) -> StateSnapshot: ...
 
     def flush(self) -> None:
@@ -187,3 +191,24 @@ class StateStore(StateReader, Protocol):
     def size_bytes(self) -> int: ...
 
     def close(self) -> None: ...
+
+
+class StateDatabase(StateStore, Protocol):
+    """A store that takes a large write by parts. It is never flushed between two of them: after a crash there are all or none."""
+
+    def write_part(self, batch: StateBatch) -> None:
+        """As `write`, but more follows before the database is in a state that the machine was in: `settle` says so."""
+        ...
+
+    def settle(self) -> None:
+        """The last part is in. Raises as `write`; then call it again."""
+        ...
+
+    def rotate(self) -> None:
+        """Any thread, not in the midst of a write. What is written so far will be flushed, and what comes later will not be with it.
+        Raises as `write`."""
+        ...
+
+    def finish_flush(self) -> None:
+        """Any thread. Wait until what was turned over by `rotate` is durable. Raises `NoSpace`, `StoreFailed`."""
+        ...

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from quorate_node.store.interface import StateSnapshot
-
-Writes = Mapping[bytes, bytes | None]
+from quorate_node.store.state_batch import Writes
 
 
 def lay_over(

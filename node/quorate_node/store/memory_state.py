@@ -90,7 +90,7 @@ class MemoryStateSnapshot(_Reader):
 
 
 class MemoryStateStore(_Reader):
-    """Implements `interface.StateStore` over a `MemoryDisk`, under the name of its generation."""
+    """Implements `interface.StateDatabase` over a `MemoryDisk`, under the name of its generation."""
 
     def __init__(self, disk: MemoryDisk, generation: str) -> None:
         flushed = disk.state.get(generation, {})
@@ -99,6 +99,7 @@ class MemoryStateStore(_Reader):
         self._power_cycle = disk.power_cycles
         self._generation = generation
         self._unflushed_bytes = 0
+        self._partial = False
         self.stalled = False
         """True: every write raises `Backpressure`, as RocksDB does when its flushes do not keep up."""
         self.closed = False
@@ -123,8 +124,18 @@ class MemoryStateStore(_Reader):
                     family.put(key, value)
                 self._unflushed_bytes += len(key) + len(value or b"")
 
+    def write_part(self, batch: StateBatch) -> None:
+        self.write(batch)
+        self._partial = True
+
+    def settle(self) -> None:
+        self._partial = False
+
     def write_out(self) -> None:
         """Nothing is held back here."""
+
+    def write_out_some(self) -> bool:
+        return False
 
     def snapshot(self) -> MemoryStateSnapshot:
         return MemoryStateSnapshot({name: family.share() for name, family in self._families.items()})
@@ -133,8 +144,15 @@ class MemoryStateStore(_Reader):
         if self._disk.power_cycles != self._power_cycle:
             raise StoreFailed("the simulated machine lost power: this store is dead")
         # failpoint: state.flush.before
+        assert not self._partial, "a flush in the midst of a write would leave a state that the machine never was in"
         self._disk.state[self._generation] = {name: family.share() for name, family in self._families.items()}
         self._unflushed_bytes = 0
+
+    def rotate(self) -> None:
+        self.flush()
+
+    def finish_flush(self) -> None:
+        """What was turned over is flushed."""
 
     def unflushed_bytes(self) -> int:
         return self._unflushed_bytes
@@ -144,6 +162,7 @@ class MemoryStateStore(_Reader):
         flushed = self._disk.state.get(self._generation, {})
         self._families.update({name: flushed[name].share() if name in flushed else SortedFamily([], {}) for name in STATE_FAMILIES})
         self._unflushed_bytes = 0
+        self._partial = False
 
     def size_bytes(self) -> int:
         return sum(len(key) + len(value) for family in self._families.values() for key, value in family.values.items())
@@ -152,5 +171,5 @@ class MemoryStateStore(_Reader):
         """As RocksDB does: what was written is flushed."""
         if not self.closed:
             self.closed = True
-            if self._disk.power_cycles == self._power_cycle:
+            if self._disk.power_cycles == self._power_cycle and not self._partial:
                 self.flush()

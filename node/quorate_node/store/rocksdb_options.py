@@ -10,6 +10,7 @@ from pathlib import Path
 from rocksdict import BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, Options, Rdict, WriteOptions
 
 from quorate_node.store.interface import STATE_FAMILIES
+from quorate_node.store.rocksdb_rotation import CONTROL_FAMILY, STATE_MEMTABLE_BYTES, set_control_options
 from quorate_node.store.settings import MIB, StoreSettings
 
 logger = logging.getLogger(__name__)
@@ -86,11 +87,12 @@ def state_options(settings: StoreSettings) -> tuple[Options, dict[str, Options],
         built = _base(settings)
         # Written without a write-ahead log: families flushed apart would be at different applied indexes after power loss.
         built.set_atomic_flush(True)
-        built.set_db_write_buffer_size(settings.state_memtables_total_bytes)
-        built.set_write_buffer_size(settings.state_memtable_bytes)
+        built.set_write_buffer_size(STATE_MEMTABLE_BYTES)
+        # As RocksDB would choose by the true size: memory is counted by these blocks.
+        built.set_arena_block_size(min(MIB, settings.state_memtable_bytes // 8))
         built.set_max_write_buffer_number(settings.state_memtables_max)
         # A new key is looked for in every memtable: the filter spares it the walk down a list of a hundred thousand.
-        built.set_memtable_prefix_bloom_ratio(MEMTABLE_BLOOM_SHARE)
+        built.set_memtable_prefix_bloom_ratio(MEMTABLE_BLOOM_SHARE * settings.state_memtable_bytes / STATE_MEMTABLE_BYTES)
         built.set_memtable_whole_key_filtering(True)
         # What lives long is compressed once, at the bottom; what a compaction will soon rewrite is not worth it.
         built.set_compression_type(DBCompressionType.none())
@@ -113,7 +115,7 @@ def state_options(settings: StoreSettings) -> tuple[Options, dict[str, Options],
         built.set_block_based_table_factory(table)
         return built
 
-    return options(), {name: options() for name in STATE_FAMILIES}, cache
+    return options(), {CONTROL_FAMILY: set_control_options(options()), **{name: options() for name in STATE_FAMILIES}}, cache
 
 
 def close_all(databases: Iterable[Rdict]) -> None:

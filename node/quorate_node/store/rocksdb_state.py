@@ -7,26 +7,30 @@ from __future__ import annotations
 
 import gc
 import logging
-import shutil
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rocksdict import Checkpoint, Rdict, RdictIter, ReadOptions, WriteBatch
+from rocksdict import Rdict, RdictIter, ReadOptions, WriteBatch
 
 from quorate_node.store.errors import Backpressure, NoSpace, StoreError, StoreFailed
 from quorate_node.store.interface import STATE_FAMILIES
 from quorate_node.store.rocksdb_options import close_all, files_bytes, is_damage, is_full_disk, is_stall, state_options, write_options
+from quorate_node.store.rocksdb_rotation import Rotation
 from quorate_node.store.rocksdb_snapshot import RocksStateSnapshot, check_status
 from quorate_node.store.settings import StoreSettings
 from quorate_node.store.state_batch import StateBatch
 
 logger = logging.getLogger(__name__)
 
-FLUSH_SUFFIX = ".flush"
-"""Beside the database while a flush is under way; a crash may leave it, opening removes it."""
+FLUSH_POLL_S = 0.002
+FLUSH_POLLS_MAX = 15_000
+"""Half a minute: a disk that is slower is taken for broken."""
+POLLS_PER_LOOK = 50
 
 
 def scan_live(family: Rdict, keys_only: bool, start: bytes, end: bytes | None, backwards: bool) -> Iterator[Any]:
@@ -65,7 +69,7 @@ def _check_end(iterator: RdictIter, start: bytes, last: bytes | None, backwards:
 
 
 class RocksStateStore:
-    """Implements `interface.StateStore` over the database in `path`. Before `reopen` let go of getters and iterators."""
+    """Implements `interface.StateDatabase` over the database in `path`. Before `reopen` let go of getters and iterators."""
 
     def __init__(self, path: Path, settings: StoreSettings) -> None:
         self._path = path
@@ -78,7 +82,6 @@ class RocksStateStore:
         self._open()
 
     def _open(self) -> None:
-        shutil.rmtree(self._flush_path(), ignore_errors=True)
         options, families, self._cache = state_options(self._settings)
         try:
             self._database = Rdict(str(self._path), options, column_families=families)
@@ -88,6 +91,13 @@ class RocksStateStore:
         self._stopped = self._database.property_int_value
         self._families: dict[str, Rdict] = {name: self._database.get_column_family(name) for name in STATE_FAMILIES}
         self._handles = {name: self._database.get_column_family_handle(name) for name in STATE_FAMILIES}
+        self._rotation = Rotation(self._database, self._families, self._settings, self._write_options)
+        self._partial = False
+        if self._rotation.is_partial():
+            self._close_database()
+            raise StoreFailed(
+                "the state was flushed in the midst of a write: start this member with an empty data directory, as a new member"
+            )
 
     def family(self, name: str) -> str:
         if name not in self._handles:
@@ -109,13 +119,41 @@ class RocksStateStore:
         return StateBatch()
 
     def write(self, batch: StateBatch) -> None:
+        self._write(self._encoded(batch))
+        self._rotate_when_due()
+
+    def write_part(self, batch: StateBatch) -> None:
+        encoded = self._encoded(batch)
+        if not self._partial:
+            self._rotation.mark_partial(encoded)
+        self._write(encoded)
+        self._partial = True
+
+    def settle(self) -> None:
+        if self._partial:
+            self._carry_out(self._rotation.mark_whole, "written")
+            self._partial = False
+        self._rotate_when_due()
+
+    def _write(self, encoded: WriteBatch) -> None:
         # failpoint: state.write.before
         if self._stopped("rocksdb.is-write-stopped") or self._stopped("rocksdb.actual-delayed-write-rate"):
             raise Backpressure("the state would stall: its flushes or compactions do not keep up; try again in a moment")
+        self._carry_out(partial(self._database.write, encoded, self._write_options), "written")
+
+    def _rotate_when_due(self) -> None:
+        """What is written is written: when this is refused, a later write finds it due again."""
         try:
-            self._database.write(self._encoded(batch), self._write_options)
+            if self._rotation.is_due():
+                self._carry_out(self._rotation.rotate, "flushed")
+        except StoreError as error:
+            logger.debug("the memtables are not turned over yet: %s", error)
+
+    def _carry_out(self, call: Callable[[], object], what: str) -> None:
+        try:
+            call()
         except Exception as error:
-            raise self._translated(error, "written") from error
+            raise self._translated(error, what) from error
 
     def _encoded(self, batch: StateBatch) -> WriteBatch:
         """RocksDB's own batch: family after family, each in key order, which its memtables take in less than half the time (each insert
@@ -137,27 +175,45 @@ class RocksStateStore:
     def write_out(self) -> None:
         """Nothing is held back here."""
 
+    def write_out_some(self) -> bool:
+        return False
+
     def snapshot(self) -> RocksStateSnapshot:
         snapshot = RocksStateSnapshot(self._families)
         self._snapshots.add(snapshot)
         return snapshot
 
     def flush(self) -> None:
-        """All families in one atomic step.
+        try:
+            self.rotate()
+        except Backpressure:
+            # Flushes that are under way make room.
+            self.finish_flush()
+            self.rotate()
+        self.finish_flush()
 
-        RocksDB's `flush` (and rocksdict's) flushes the one family it is called on, atomic flush or not; after power loss that
-        family would be ahead of the others. A checkpoint is the call that flushes all of them in one step: take one and drop it.
-        """
+    def rotate(self) -> None:
+        assert not self._partial, "a flush in the midst of a write would leave a state that the machine never was in"
+        # failpoint: state.flush.before
+        self._carry_out(self._rotation.rotate, "flushed")
+
+    def finish_flush(self) -> None:
         with self._flush_lock:
-            # failpoint: state.flush.before
-            path = self._flush_path()
-            shutil.rmtree(path, ignore_errors=True)
-            try:
-                Checkpoint(self._database).create_checkpoint(str(path))
-            except Exception as error:
-                raise self._translated(error, "flushed") from error
-            finally:
-                shutil.rmtree(path, ignore_errors=True)
+            for polls in range(1, FLUSH_POLLS_MAX):
+                if self._rotation.is_flushed():
+                    return
+                time.sleep(FLUSH_POLL_S)
+                if polls % POLLS_PER_LOOK == 0:
+                    # A flush that failed is seen by the next write alone.
+                    self._look_for_errors()
+            limit_s = FLUSH_POLLS_MAX * FLUSH_POLL_S
+            raise StoreFailed(f"the state is not flushed after {limit_s:.0f} s: look at the disk of the data directory")
+
+    def _look_for_errors(self) -> None:
+        try:
+            self._carry_out(self._rotation.touch, "flushed")
+        except Backpressure as waiting:
+            logger.debug("waiting for a flush: %s", waiting)
 
     def unflushed_bytes(self) -> int:
         """What a crash would lose and a restart apply again, about; bounded by `state_memtables_total_bytes` and what is being flushed."""
@@ -181,6 +237,8 @@ class RocksStateStore:
         if not self._opened:
             return
         try:
+            if self._partial:
+                raise StoreFailed("it was closed in the midst of a write")
             # Not left to RocksDB: it flushes on closing only when nobody holds a handle any more.
             self.flush()
         except (NoSpace, StoreFailed) as error:
@@ -195,12 +253,9 @@ class RocksStateStore:
         self._handles = {}
         if self._opened:
             self._opened = False
-            close_all([*self._families.values(), self._database])
+            close_all([*self._rotation.close(), *self._families.values(), self._database])
             self._families = {}
-            del self._stopped, self._database
-
-    def _flush_path(self) -> Path:
-        return self._path.with_name(self._path.name + FLUSH_SUFFIX)
+            del self._stopped, self._database, self._rotation
 
     def _translated(self, error: Exception, what: str) -> StoreError:
         if is_stall(error):

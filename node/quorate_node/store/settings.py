@@ -39,13 +39,13 @@ class StoreSettings:
     """Log databases beyond salvage that are kept aside for a person to look at; older ones are deleted."""
 
     state_memtable_bytes: int = 24 * MIB
-    """One memtable of one family of the state."""
+    """One memtable of one family of the state; it is turned over when a large write has made it that large."""
     state_memtables_max: int = 3
     state_memtables_total_bytes: int = 64 * MIB
-    """Active memtables of all families together: beyond it RocksDB flushes all families at once. Also what a restart must apply again."""
+    """Active memtables of all families together: beyond it all families are flushed at once. Also what a restart must apply again."""
     state_buffer_writes_max: int = 8_192
-    """Puts and deletes held back in memory until they go into the state in one batch, in key order. A larger batch costs less a record,
-    and blocks the event loop for longer (about 1 us a record)."""
+    """Puts and deletes held back in memory until they go into the state as one write, in key order. A larger one costs less a record and
+    is colder in the processor's caches. It goes out by parts while up to half as many come in."""
     state_buffer_bytes_max: int = 8 * MIB
     """And so many bytes of keys and values. What is held back, a restart applies again, beside what RocksDB has not flushed."""
     state_level0_files: int = 10

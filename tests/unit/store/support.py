@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +15,10 @@ from quorate_node.protocol.membership import Configuration
 from quorate_node.protocol.message import SnapshotMetadata
 from quorate_node.protocol.ready import HardState, Persist
 from quorate_node.store import Identity, MemoryDisk, StoreKind, Stores, StoreSettings, open_store
+from quorate_node.store.buffered_state import BufferedStateStore
 from quorate_node.store.chained_log import ChainedLog
 from quorate_node.store.file_log import FileLogBackend
+from quorate_node.store.rocksdb_state import RocksStateStore
 from quorate_node.store.settings import KIB
 
 SHARED_MEMORY = Path("/dev/shm")
@@ -79,12 +82,25 @@ class Member:
         if self.kind == "file":
             # A file that is renamed while the directory is copied is no crash, only a copy that fails.
             file_backend(self.log).pool.wait()
+        if isinstance(self.stores.state, BufferedStateStore) and isinstance(self.stores.state.database, RocksStateStore):
+            # Nor is one of which a compaction takes files away meanwhile.
+            settle_files(self.stores.state.database)
         copy = self.path / "copy"
         shutil.copytree(self.path / "data", copy)
         self.stores.close()
         shutil.rmtree(self.path / "data")
         copy.rename(self.path / "data")
         return self.open()
+
+
+def settle_files(state: RocksStateStore) -> None:
+    """Until RocksDB has no work under way that makes or removes files."""
+    work = ("num-running-flushes", "mem-table-flush-pending", "num-running-compactions", "compaction-pending", "num-immutable-mem-table")
+    families = [*state._families.values(), *state._rotation.close()]
+    until_s = time.monotonic() + 10.0
+    while any(family.property_int_value(f"rocksdb.{name}") for family in families for name in work):
+        assert time.monotonic() < until_s, "RocksDB works on and on"
+        time.sleep(0.005)
 
 
 def file_backend(log: ChainedLog) -> FileLogBackend:

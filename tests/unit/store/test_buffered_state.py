@@ -10,12 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from quorate_node.store.buffered_state import BufferedStateStore
+from quorate_node.store import buffered_state
+from quorate_node.store.buffered_state import PART_WRITES_MAX, BufferedStateStore
 from quorate_node.store.errors import Backpressure, StoreFailed
 from quorate_node.store.interface import StateStore
 from quorate_node.store.memory_disk import MemoryDisk
 from quorate_node.store.memory_state import MemoryStateStore
 from quorate_node.store.settings import StoreSettings
+from quorate_node.store.state_batch import parts
 from tests.unit.store.support import MakeMember, Member
 
 LIMITS = StoreSettings(state_buffer_writes_max=4, state_buffer_bytes_max=1_000)
@@ -80,13 +82,16 @@ def test_a_refusal_keeps_all_that_is_held_and_takes_nothing_new() -> None:
     state, database = buffered()
     put(state, a=b"1", b=b"1", c=b"1", d=b"1")
     database.stalled = True
+    put(state, a=b"2", e=b"2", f=b"2", g=b"2")
     for _ in range(3):
         with pytest.raises(Backpressure):
-            put(state, a=b"2", e=b"2")
-    assert state.getter("current")([b"a", b"e"]) == [b"1", None]
+            put(state, a=b"3", h=b"3")
+    assert state.getter("current")([b"a", b"b", b"e", b"h"]) == [b"2", b"1", b"2", None]
     database.stalled = False
-    put(state, a=b"2", e=b"2")
-    assert dict(state.items("current", b"")) == {b"a": b"2", b"b": b"1", b"c": b"1", b"d": b"1", b"e": b"2"}
+    put(state, a=b"3", h=b"3")
+    assert dict(state.items("current", b"")) == {
+        b"a": b"3", b"b": b"1", b"c": b"1", b"d": b"1", b"e": b"2", b"f": b"2", b"g": b"2", b"h": b"3"
+    }  # fmt: skip
 
 
 def test_reads_go_on_while_the_database_takes_nothing() -> None:
@@ -110,25 +115,24 @@ def test_reads_go_on_while_the_database_takes_nothing() -> None:
     snapshot.close()
 
 
-def test_a_flush_writes_out_first_and_makes_room_where_it_must() -> None:
+def test_a_flush_writes_out_first_and_waits_where_it_must(monkeypatch: pytest.MonkeyPatch) -> None:
     state, database = buffered(AMPLE)
     put(state, "meta", applied=b"7")
     database.stalled = True
-    flushes: list[None] = []
-    flush = database.flush
+    waits: list[float] = []
 
-    def flush_and_go_on() -> None:
-        flush()
-        flushes.append(None)
-        database.stalled = False
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        database.stalled = len(waits) < 3
 
-    database.flush = flush_and_go_on  # type: ignore[method-assign]
+    monkeypatch.setattr(buffered_state.time, "sleep", wait)
     state.flush()
-    assert len(flushes) == 2
+    assert len(waits) == 3
     assert MemoryStateStore(database._disk, "1").getter("meta")(b"applied") == b"7"
 
 
-def test_a_flush_that_cannot_write_out_says_so() -> None:
+def test_a_flush_that_cannot_write_out_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(buffered_state, "FLUSH_WAIT_S", 0.02)
     state, database = buffered(AMPLE)
     put(state, "meta", applied=b"7")
     database.stalled = True
@@ -221,11 +225,110 @@ def test_a_flush_in_another_thread_takes_nothing_from_a_reader(rocksdb: Member) 
         flusher.join()
 
 
+def many(state: StateStore, count: int, value: bytes) -> None:
+    """A batch of `count` records, and the record that says so."""
+    batch = state.batch()
+    for number in range(count):
+        batch.put(b"%05d" % number, value, "current")
+    batch.put(b"applied", value, "meta")
+    state.write(batch)
+
+
+def test_a_large_write_goes_out_by_parts_while_the_next_comes_in() -> None:
+    state, database = buffered(StoreSettings(state_buffer_writes_max=2_000))
+    many(state, 2_000, b"1")
+    assert list(database.items("current", b"")) == []
+    seen = set()
+    for number in range(40):
+        put(state, **{f"x{number:02d}-{each}": b"2" for each in range(25)})
+        seen.add(len(list(database.items("current", b""))))
+        assert len(list(state.getter("current")([b"%05d" % each for each in range(2_000)]))) == 2_000
+        assert state.getter("current")(b"00000") == state.getter("current")(b"01999") == b"1"
+    assert min(seen) > 0 and len(seen) >= 7, f"parts of {PART_WRITES_MAX} records at the most: {sorted(seen)}"
+    assert max(seen) == 2_000, "all of it is there before as many again have come in, and nothing of what came later"
+    assert database.getter("meta")(b"applied") == b"1"
+    assert state.getter("current")(b"x39-24") == b"2"
+
+
+def test_what_is_on_its_way_and_what_is_newer_are_both_read_over_the_database() -> None:
+    state, database = buffered(StoreSettings(state_buffer_writes_max=600))
+    many(state, 600, b"1")
+    put(state, **{"00000": b"2", "zz": b"2"})
+    put(state, **{"00599": None})
+    assert 0 < len(list(database.items("current", b""))) < 600
+    database.stalled = True
+    get = state.getter("current")
+    assert [get(b"00000"), get(b"00001"), get(b"00599"), get(b"zz"), get(b"none")] == [b"2", b"1", None, b"2", None]
+    assert get([b"00599", b"none", b"00000", b"00300"]) == [None, None, b"2", b"1"]
+    expected = {b"%05d" % number: b"1" for number in range(599)} | {b"00000": b"2", b"zz": b"2"}
+    snapshot = state.snapshot()
+    assert dict(state.items("current", b"")) == dict(snapshot.items("current", b"")) == expected
+    database.stalled = False
+    state.write_out()
+    assert dict(database.items("current", b"")) == dict(snapshot.items("current", b"")) == expected
+
+
+def test_in_a_quiet_moment_it_goes_out_part_by_part() -> None:
+    state, database = buffered(AMPLE)
+    many(state, 600, b"1")
+    steps = 1
+    while state.write_out_some():
+        steps += 1
+        assert steps < 10
+    assert steps == 4, "three parts, and the word that they are all"
+    assert len(list(database.items("current", b""))) == 600
+    assert not state.write_out_some()
+
+
+def test_a_part_is_bounded_in_bytes_too() -> None:
+    families = {"current": {b"%d" % number: b"v" * 1_000 for number in range(50)}, "meta": {b"a": None}, "history": {b"h": b"v" * 90_000}}
+    found = list(parts(families, writes_max=100, bytes_max=10_000))
+    assert [len(part) for part in found] == [9, 9, 9, 9, 9, 6, 1]
+    assert found[5].writes["meta"] == {b"a": None}
+    merged: dict[bytes, bytes | None] = {}
+    for part in found:
+        merged.update(part.writes["current"])
+    assert merged == families["current"]
+    assert list(merged) == sorted(merged)
+
+
+def test_a_refusal_in_the_midst_keeps_everything_and_goes_on_where_it_was() -> None:
+    state, database = buffered(StoreSettings(state_buffer_writes_max=600))
+    many(state, 600, b"1")
+    put(state, a=b"2")
+    there = len(list(database.items("current", b"")))
+    database.stalled = True
+    put(state, b=b"2")
+    with pytest.raises(Backpressure):
+        many(state, 600, b"3")
+        many(state, 600, b"4")
+    assert len(list(database.items("current", b""))) == there
+    assert state.getter("current")([b"a", b"b", b"00001"]) == [b"2", b"2", b"3"]
+    database.stalled = False
+    state.flush()
+    assert database.getter("current")([b"a", b"b", b"00001", b"00599"]) == [b"2", b"2", b"3", b"3"]
+
+
+def test_a_crash_in_the_midst_of_a_write_leaves_nothing_of_it(make_member: MakeMember) -> None:
+    member = make_member(replace(StoreSettings(reserve_bytes=1, headroom_bytes=0), state_buffer_writes_max=600))
+    state = member.stores.state
+    many(state, 100, b"1")
+    state.flush()
+    many(state, 900, b"2")
+    put(state, a=b"3")
+    assert isinstance(state, BufferedStateStore)
+    assert state.database.getter("current")(b"00000") == b"2", "a part is in the database"
+    del state
+    after = member.crash().state
+    assert after.getter("meta")(b"applied") == b"1"
+    assert dict(after.items("current", b"")) == {b"%05d" % number: b"1" for number in range(100)}
+
+
 operations = st.lists(
     st.one_of(
         st.tuples(st.just("put"), st.binary(max_size=2), st.binary(max_size=4)),
         st.tuples(st.just("delete"), st.binary(max_size=2), st.just(b"")),
-        st.tuples(st.sampled_from(("write_out", "flush", "stall", "go on", "snapshot")), st.just(b""), st.just(b"")),
+        st.tuples(st.sampled_from(("write_out", "write_out_some", "flush", "stall", "go on", "snapshot")), st.just(b""), st.just(b"")),
     ),
     max_size=40,
 )

@@ -136,7 +136,6 @@ def test_a_first_opening_that_is_interrupted_at_its_last_step_is_begun_again(on_
     """All is there but the file that says so: log, hard state and the first state too."""
     on_disk.stores.close()
     (on_disk.path / "data" / "format").unlink()
-    (on_disk.path / "data" / "state-000001.flush").mkdir()
     append(on_disk.open().log, 1, 3)
     assert read_all(on_disk.restart().log) == entries(1, 3)
 
@@ -157,9 +156,8 @@ def test_leftovers_of_a_crash_are_removed(on_disk: Member) -> None:
     (data / "identity.new").write_bytes(b"half")
     (data / "records" / "peers.new").write_bytes(b"half")
     (data / "state-000002").mkdir()
-    (data / "state-000001.flush").mkdir()
     on_disk.open()
-    assert not {"identity.new", "state-000002", "state-000001.flush"} & {path.name for path in data.iterdir()}
+    assert not {"identity.new", "state-000002"} & {path.name for path in data.iterdir()}
     assert list((data / "records").iterdir()) == []
 
 
