@@ -265,11 +265,11 @@ class Administration:
                 best, best_rank = member_id, rank
         return best
 
-    def is_anybody_faster(self) -> bool:
-        """Whether the best successor has on disk what this leader has not: else its disk is as slow, and leading is no better there."""
+    def faster_successor(self) -> int:
+        """The best successor, if it has on disk what this leader has not: else its disk is as slow. 0: none."""
         best, progress = self.best_successor(), self._engine.raft.status().progress
         own = progress.get(self._engine.raft.id)
-        return best != 0 and (own is None or progress[best].match > own.match)
+        return best if best and (own is None or progress[best].match > own.match) else 0
 
     async def _transfer(self, call: AdministrationCall) -> int:
         engine = self._engine

@@ -18,6 +18,7 @@ from quorate_node.replica.engine import Engine
 from quorate_node.replica.parcel import Parcel
 from quorate_node.replica.service import ServiceError
 from quorate_node.replica.settings import ReplicaSettings
+from quorate_node.replica.stalls import Stalls
 from quorate_node.store.errors import Backpressure, Compacted
 from quorate_node.transport.interface import PeerFailure, PeerRefused, RequestKind, Transport
 
@@ -25,9 +26,6 @@ logger = logging.getLogger(__name__)
 
 INTERVAL_S = 0.1
 BACKGROUND_SLICE_S = 0.003
-HAND_OVER_REST_STALLS = 10
-"""After a change of leaders, and after an attempt, a stalled disk hands over only this many `disk_stall_ms` later: where the machine under
-all members is slow, leadership would go round, each change costing more than the stall."""
 
 
 class Diverged(Exception):
@@ -74,9 +72,7 @@ class Housekeeping:
         self._tasks: list[asyncio.Task[None]] = []
         self._expiring = False
         self._handing_over = False
-        self._leader = 0
-        """The last that was known."""
-        self._rest_until_s = 0.0
+        self._stalls = Stalls(settings.disk_stall_ms / 1000)
         self.alarms: dict[str, str] = {}
         self.divergences = 0
         """Times that the comparison of state hashes found a difference."""
@@ -121,19 +117,20 @@ class Housekeeping:
         await self._check_stall(now_s)
 
     async def _check_stall(self, now_s: float) -> None:
-        """A leader whose disk stalls answers nobody: it hands over, if another has on disk what this one has not."""
-        leader, rest_s = self._engine.soft_state.leader, HAND_OVER_REST_STALLS * self._settings.disk_stall_ms / 1000
-        if leader and leader != self._leader:
-            if self._leader:
-                self._rest_until_s = now_s + rest_s
-            self._leader = leader
-        stalled_s = self._engine.writer.stalled_s()
+        """A leader whose disk stalls answers nobody: it hands over, if that makes it better (`replica.stalls`)."""
+        engine, stalls = self._engine, self._stalls
+        stalls.leads(now_s, engine.soft_state.leader)
+        if engine.soft_state.role == Role.LEADER:
+            progress = engine.raft.status().progress
+            stalls.observe(now_s, engine.raft.last_index, {member: known.match for member, known in progress.items()})
+        stalled_s = engine.writer.stalled_s()
         if stalled_s * 1000 <= self._settings.disk_stall_ms:
             self.alarms.pop("DiskStalled", None)
             return
         self.alarms["DiskStalled"] = f"a log write has been under way for {stalled_s:.1f} s"
-        if now_s >= self._rest_until_s and self._administration.is_anybody_faster():
-            self._rest_until_s = now_s + rest_s
+        successor = self._administration.faster_successor()
+        if successor and stalls.is_sound(now_s, successor) and not stalls.is_resting(now_s):
+            stalls.tried(now_s)
             await self._hand_over("the disk stalls")
 
     def _work_in_background(self, until_s: float) -> None:

@@ -8,6 +8,11 @@ from quorate_node.protocol.raft.progress import Progress, ProgressEvent, Progres
 from quorate_node.protocol.raft.replication import broadcast_heartbeat
 from quorate_node.protocol.ready import EventKind, Role
 
+BARREN_TERMS_USUAL = 2
+"""Terms in a row that nobody led: split votes are seldom more."""
+DOUBLINGS_MAX = 3
+"""Beyond them every further barren term doubles the election timeout, up to eight of them: where a vote takes longer to be written than
+candidates wait, they would outbid each other for ever. A leader that is heard of ends it."""
 STAND_IN_PATIENCE = 4
 """Election timeouts that a member without a vote leaves to the voters before it stands in for them."""
 
@@ -21,7 +26,8 @@ def tick(core: Core) -> None:
 
 def _tick_election(core: Core) -> None:
     core.election_elapsed += 1
-    patience = 1 if core.is_voter() else STAND_IN_PATIENCE
+    barren_terms = max(0, core.term - core.led_term - BARREN_TERMS_USUAL)
+    patience = (1 if core.is_voter() else STAND_IN_PATIENCE) << min(barren_terms, DOUBLINGS_MAX)
     due = core.election_elapsed >= core.randomized_election_ticks * patience
     bound = core.promise.remaining_ms(core.now_ms) > 0
     if core.campaign_countdown > 0 and not bound:

@@ -65,6 +65,8 @@ class Core:
         self.term = 0
         self.vote = 0
         self.leader = 0
+        self.led_term = 0
+        """The newest term whose leader this member heard of, or was; at its start the term that it had."""
         self.role = Role.FOLLOWER
 
         self.election_elapsed = 0
@@ -175,6 +177,7 @@ class Core:
     def become_leader(self) -> None:
         self._change_role(Role.LEADER, self.term)
         self.leader = self.id
+        self.led_term = self.term
         own_progress = self.tracker.progress.get(self.id)
         if own_progress is not None:
             own_progress.lead()

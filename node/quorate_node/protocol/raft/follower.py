@@ -15,6 +15,7 @@ def _follow(core: Core, leader: int) -> None:
     core.campaign_countdown = 0
     core.vetoes_left = 1
     core.leader = leader
+    core.led_term = core.term
 
 
 def handle_append(core: Core, message: Message) -> None:

@@ -48,6 +48,7 @@ class Raft:
         if applied > 0:
             self._resume_at(applied)
         core.become_follower(core.term, 0)
+        core.led_term = core.term
         core.events.clear()
         core.previous_soft_state = core.soft_state()
         core.previous_hard_state = core.hard_state()
