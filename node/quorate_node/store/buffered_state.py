@@ -70,7 +70,7 @@ class BufferedStateStore:
                 self.write_out()
                 self.database.write(batch)
                 return
-            if self._held.upper_bytes >= self._bytes_max or self._held.count() >= self._writes_max:
+            if self._held.upper_bytes >= self._bytes_max or self._held.upper_count >= self._writes_max:
                 self._send_rest()
                 self._set_out()
             self._held.absorb(batch)
@@ -90,10 +90,10 @@ class BufferedStateStore:
                 self._set_out()
             if self._parts is not None:
                 self._send_part()
-            return self._parts is not None or self._held.count() > 0
+            return self._parts is not None or self._held.upper_count > 0
 
     def _set_out(self) -> None:
-        count = self._held.count()
+        count = self._held.upper_count
         if not count:
             return
         self._owed = 0

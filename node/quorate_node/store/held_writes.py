@@ -14,24 +14,26 @@ class HeldWrites:
 
     def __init__(self) -> None:
         self.layers: dict[str, tuple[dict[bytes, bytes | None], Writes]] = {name: ({}, {}) for name in STATE_FAMILIES}
+        self.upper_count = 0
+        """Records of the upper layer."""
         self.upper_bytes = 0
         """Keys and values; what replaced another counts twice."""
         self.lower_bytes = 0
 
-    def count(self) -> int:
-        """Records of the upper layer."""
-        return sum([len(upper) for upper, _ in self.layers.values()])
-
     def absorb(self, batch: StateBatch) -> None:
         for name, writes in batch.writes.items():
             if writes:
-                self.layers[name][0].update(writes)
+                upper = self.layers[name][0]
+                self.upper_count -= len(upper)
+                upper.update(writes)
+                self.upper_count += len(upper)
                 self.upper_bytes += size_bytes_of(writes)
 
     def push_down(self) -> dict[str, Writes]:
         """The upper layer becomes the lower one, which is returned; there must be none."""
         assert not any(lower for _, lower in self.layers.values()), "what is on its way comes before what is newer"
         self.layers = {name: ({}, upper) for name, (upper, _) in self.layers.items()}
+        self.upper_count = 0
         self.upper_bytes, self.lower_bytes = 0, self.upper_bytes
         return {name: lower for name, (_, lower) in self.layers.items()}
 
@@ -42,7 +44,7 @@ class HeldWrites:
 
     def clear(self) -> None:
         self.layers = {name: ({}, {}) for name in STATE_FAMILIES}
-        self.upper_bytes = self.lower_bytes = 0
+        self.upper_count = self.upper_bytes = self.lower_bytes = 0
 
     def holds(self, name: str) -> bool:
         upper, lower = self.layers[name]

@@ -10,17 +10,27 @@ from quorate_node.protocol.ready import Persist, Ready, Role
 
 
 def has_ready(core: Core) -> bool:
-    """Whether `ready` has anything to say. Most frequent reasons first."""
-    log = core.log
+    """Whether `ready` has anything to say. Most frequent reasons first.
+
+    Its questions are not asked by calls: it is asked eight times a write, and they were a tenth of all a lone write's calls.
+    """
+    log, previous = core.log, core.previous_hard_state
+    unstable, committed = log.unstable, log.committed
     return bool(
         core.messages
         or core.messages_after_persist
-        or log.unstable.has_next_entries()
-        or log.has_next_committed(allow_unstable=core.config.apply_unstable_entries)
+        or unstable.offset_in_progress - unstable.offset < len(unstable.entries)
+        or (
+            log.applying < (committed if core.config.apply_unstable_entries else min(committed, unstable.offset - 1))
+            and not log.applying_paused
+            and unstable.snapshot is None
+        )
         or core.read_states
         or core.events
-        or log.unstable.next_snapshot() is not None
-        or _hard_state_changed(core)
+        or (unstable.snapshot is not None and not unstable.snapshot_in_progress)
+        or committed != previous.commit
+        or core.term != previous.term
+        or core.vote != previous.vote
         or _soft_state_changed(core)
     )
 

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 from quorate_node.protocol.raft.inflights import Inflights
 
 
-class ProgressState(Enum):
+class ProgressState(StrEnum):
     """The values are the names that status lines show (and etcd's golden traces compare)."""
 
     PROBE = "StateProbe"
@@ -21,7 +21,7 @@ class ProgressState(Enum):
     """The member needs entries that were compacted: nothing is sent until it has the snapshot."""
 
 
-class ProgressEvent(Enum):
+class ProgressEvent(StrEnum):
     ACKNOWLEDGED = "append acknowledged"
     REJECTED = "append rejected"
     COMPACTED = "needed entries were compacted"

@@ -36,9 +36,6 @@ class Unstable:
         """Entries not yet handed out to be written."""
         return self.entries[self.offset_in_progress - self.offset :]
 
-    def has_next_entries(self) -> bool:
-        return self.offset_in_progress - self.offset < len(self.entries)
-
     def next_snapshot(self) -> SnapshotMetadata | None:
         return None if self.snapshot_in_progress else self.snapshot
 
