@@ -63,6 +63,8 @@ def main() -> None:
         axis.set(title=title, xlabel="members", ylabel=unit, xscale="log", yscale="log")
         axis.set_xticks([result["members"] for result in results], [str(result["members"]) for result in results])
         axis.minorticks_off()
+        if len(curves) > 4:
+            axis.set_ylim(top=axis.get_ylim()[1] * 30)  # Room for the legend, which would cover a curve.
         axis.grid(visible=True, alpha=0.3)
         axis.legend(fontsize=8)
     figure.savefig(Path(__file__).with_name("scale.png"), dpi=110)
