@@ -40,7 +40,7 @@ ATTEMPTS_MAX = 6
 RETRY_S = 0.05
 LANES_APART = 100
 """Numbers of one client's lanes differ by so much."""
-STALENESS_MS = (0, 500)
+STALENESS_MS = (0, 50, 500)
 LEVELS = {Consistency.LINEARIZABLE: Level.LINEARIZABLE, Consistency.LEASE: Level.LEASE, Consistency.STALE: Level.STALE}
 KINDS: dict[type, CommandKind] = {
     Put: CommandKind.PUT,

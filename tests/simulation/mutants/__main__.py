@@ -16,6 +16,7 @@ from tests.simulation.mutants import table
 from tests.simulation.mutants.hunt import Hunted, Remembered, hunt, load_found, make_base, run_seeds, save_found
 from tests.simulation.mutants.mutant import Malformed, Mutant, all_mutants
 from tests.simulation.mutants.report import line, make_report, text
+from tests.simulation.mutants.worlds import WORLDS
 
 MEMORY_FILES = Path("/dev/shm")
 
@@ -27,7 +28,9 @@ def main(arguments: list[str] | None = None) -> int:
     except Malformed as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    remembered = {} if given.anew else load_found()
+    remembered = {} if given.anew or given.world else load_found()
+    if given.world:
+        mutants = [msgspec.structs.replace(mutant, world=given.world) for mutant in mutants]
     with tempfile.TemporaryDirectory(prefix="quorate-mutants-", dir=MEMORY_FILES if MEMORY_FILES.is_dir() else None) as place:
         base = make_base(Path(place) / "base")
         try:
@@ -40,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
             sys.stderr.write(f"{error}\n")
             return 2
         control = [] if given.no_control else _control(base, hunted)
-    if not control:
+    if not control and not given.world:
         _remember(hunted)
     report = make_report(hunted, control)
     _say(text(report) if given.output == "text" else msgspec.json.encode(report).decode())
@@ -54,6 +57,7 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=5.0, help="for each mutant at most, on the wall clock (default 5)")
     parser.add_argument("--jobs", type=int, default=1, help="mutants at a time (default 1)")
     parser.add_argument("--anew", action="store_true", help="forget the seeds that found them before: how many would it take today?")
+    parser.add_argument("--world", choices=WORLDS, metavar="WORLD", help="look in this one instead, such as `drawn`; nothing is remembered")
     parser.add_argument("--no-control", action="store_true", help="do not run the same seeds over the source without a mutant")
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
     given = parser.parse_args(arguments)

@@ -272,6 +272,18 @@ def _changes(options: Options) -> Options:
     )
 
 
+def _hasty_changes(options: Options) -> Options:
+    """As `changes`, one hard upon the other, while every entry takes long to be committed."""
+    options = _changes(options)
+    return msgspec.structs.replace(
+        options,
+        faults=msgspec.structs.replace(options.faults, wipe=2.0, down_ms_max=50),
+        disk=msgspec.structs.replace(options.disk, sync_us_mean=20_000),
+        membership_changes=6.0,
+        commands=400,
+    )
+
+
 def _snapshot_changes(options: Options) -> Options:
     return msgspec.structs.replace(_changes(options), log_keep_entries=1, compact_every_entries=10)
 
@@ -366,6 +378,7 @@ WORLDS: dict[str, Callable[[Options], Options]] = {
     "lagging": _lagging,
     "snapshots": _snapshots,
     "changes": _changes,
+    "hasty-changes": _hasty_changes,
     "snapshot-changes": _snapshot_changes,
     "leases": _leases,
     "restarts": _restarts,
