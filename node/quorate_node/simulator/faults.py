@@ -217,7 +217,7 @@ class Faults:
         random, urls = self._random, [host.url for host in self._hosts]
         if len(urls) < 2:
             return False
-        how = random.choice(("one", "leader", "halves", "bridge"))
+        how = random.choice(self._options.network.partitions)
         leaders = [host.url for host in self._hosts if is_leader(host)]
         if how == "leader" and leaders:
             side = [random.choice(leaders)]

@@ -26,6 +26,8 @@ class NetworkOptions(msgspec.Struct, frozen=True):
     deaths_seen: bool
     """The connections of a killed process end; else it is only silent."""
     frame_messages_max: int
+    partitions: tuple[str, ...] = ("one", "leader", "halves", "bridge")
+    """Of which kinds: one member alone, a leader alone, any two sides, two sides and one that hears both."""
 
 
 class DiskOptions(msgspec.Struct, frozen=True):

@@ -106,10 +106,11 @@ def _one_sided(options: Options) -> Options:
     """As `believing`, where one member hears both others, which do not hear each other, and promises last as long as they may."""
     return msgspec.structs.replace(
         _believing(options),
-        network=msgspec.structs.replace(quiet(options).network, delay_us_min=10, delay_us_mean=100),
+        faults=msgspec.structs.replace(_believing(options).faults, partition=4.0, partition_ms_max=800),
+        network=msgspec.structs.replace(quiet(options).network, delay_us_min=10, delay_us_mean=100, partitions=("bridge",)),
         heartbeat_ms=90,
         read_lease_ms=200,
-        think_ms_max=5,
+        think_ms_max=20,
         commands=800,
     )
 
@@ -117,14 +118,18 @@ def _one_sided(options: Options) -> Options:
 def _one_sided_restarts(options: Options) -> Options:
     """As `one-sided`, and members that made promises start anew."""
     options = _one_sided(options)
-    return msgspec.structs.replace(options, faults=msgspec.structs.replace(options.faults, kill=3.0, down_ms_max=50))
+    return msgspec.structs.replace(options, faults=msgspec.structs.replace(options.faults, kill=6.0, down_ms_max=50))
 
 
 def _slow_cut_off(options: Options) -> Options:
     """As `believing`, with messages that stay long on their way, and arrive when those who sent them follow another."""
+    options = _believing(options)
     return msgspec.structs.replace(
-        _believing(options),
-        network=msgspec.structs.replace(quiet(options).network, delay_us_min=100, delay_us_mean=4_000, straggling=0.5, in_order=False),
+        options,
+        faults=msgspec.structs.replace(options.faults, partition=5.0, partition_ms_max=800),
+        network=msgspec.structs.replace(
+            quiet(options).network, delay_us_min=100, delay_us_mean=4_000, straggling=0.5, in_order=False, partitions=("leader",)
+        ),
         commit_eagerly=True,
         read_lease_ms=200,
         think_ms_max=10,
@@ -151,8 +156,8 @@ def _new_leaders(options: Options) -> Options:
 
 
 def _pauses(options: Options) -> Options:
-    """Processes stand still for longer than a lease lasts."""
-    faults = {"pause": 3.0, "pause_ms_max": 1_500}
+    """Processes stand still for longer than a lease lasts, and hear nothing of what happened meanwhile."""
+    faults = {"pause": 4.0, "pause_ms_max": 1_500, "partition": 3.0, "partition_ms_max": 1_500}
     load = _READERS | {"patience_ms": 4_000, "lease_reads": 0.7}
     return _world(
         options, faults=faults, load=load, clients=10, keys=1, commands=500, think_ms_max=20, read_lease_ms=100, check_quorum=False
@@ -232,7 +237,7 @@ def _lagging(options: Options) -> Options:
         options,
         faults={"clog": 2.0, "partition": 0.5, "partition_ms_max": 500},
         network={"loss": 0.1, "straggling": 0.05, "duplication": 0.1, "in_order": False},
-        disk=msgspec.structs.replace(options.disk, sync_us_mean=20_000),
+        disk=msgspec.structs.replace(options.disk, sync_us_mean=20_000, executor_us_max=50_000),
         log_keep_entries=1,
         compact_every_entries=10,
         append_bytes_max=0,
