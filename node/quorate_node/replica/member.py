@@ -23,7 +23,7 @@ from quorate_node.replica.engine import Engine, Hooks
 from quorate_node.replica.forwarded import answer_forwarded
 from quorate_node.replica.housekeeping import Diverged, Housekeeping
 from quorate_node.replica.log_sync import DiskLogSync, OpenLogSync
-from quorate_node.replica.repair import LogRepair
+from quorate_node.replica.repair import LogRepair, answer_log_range
 from quorate_node.replica.service import ServiceError
 from quorate_node.replica.settings import ReplicaSettings
 from quorate_node.replica.snapshot_fetching import SnapshotDownload, SnapshotFetcher
@@ -326,7 +326,7 @@ class Member:
                 case RequestKind.APPLICATION_SNAPSHOT:
                     return await self.server.application_piece(payload)
                 case RequestKind.LOG_RANGE:
-                    return self.repair.answer(payload)
+                    return answer_log_range(self._storage.log, self._settings, payload)
                 case RequestKind.DIGESTS:
                     return self._answer_digests(payload)
                 case RequestKind.STATUS:

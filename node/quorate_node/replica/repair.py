@@ -25,21 +25,25 @@ class LogRangeRequest(msgspec.Struct, array_like=True, frozen=True):
     high: int
 
 
+def answer_log_range(log: LogStore, settings: ReplicaSettings, payload: bytes) -> bytes:
+    """Serve a peer from this log; never an entry that is damaged here. Raises `PeerRefused`."""
+    try:
+        request = msgspec.msgpack.decode(payload, type=LogRangeRequest)
+    except msgspec.MsgspecError as error:
+        raise PeerRefused("MalformedBody", f"request for a range of the log: {error}") from error
+    try:
+        entries = log.entries(request.low, request.high, settings.apply_bytes_max)
+    except (Compacted, Unavailable, Damaged) as error:
+        raise PeerRefused("NotFound", f"log range [{request.low}, {request.high}) is not here: {error}") from error
+    return msgspec.msgpack.encode(entries)
+
+
 class LogRepair:
     def __init__(self, settings: ReplicaSettings, log: LogStore, transport: Transport, telemetry: Telemetry) -> None:
         self._settings = settings
         self._log = log
         self._transport = transport
         self._telemetry = telemetry
-
-    def answer(self, payload: bytes) -> bytes:
-        """Serve a peer from this log; never an entry that is damaged here."""
-        request = msgspec.msgpack.decode(payload, type=LogRangeRequest)
-        try:
-            entries = self._log.entries(request.low, request.high, self._settings.apply_bytes_max)
-        except (Compacted, Unavailable, Damaged) as error:
-            raise PeerRefused("NotFound", f"log range [{request.low}, {request.high}) is not here: {error}") from error
-        return msgspec.msgpack.encode(entries)
 
     async def damaged(self, ranges: Sequence[tuple[int, int]], peers: Sequence[int]) -> bool:
         """Fetch what is damaged; True when all of it is whole again."""

@@ -22,6 +22,7 @@ from quorate_node.replica.joining import JoinAnswer, Joiner, JoinRequest, ProbeA
 from quorate_node.replica.lone_damage import FLAG, recover_alone, refuse_with_peers
 from quorate_node.replica.member import Environment, Member
 from quorate_node.replica.recovery import recover_log
+from quorate_node.replica.repair import answer_log_range
 from quorate_node.replica.service import ServiceError
 from quorate_node.replica.settings import ReplicaSettings
 from quorate_node.replica.storage import Storage, applied_point
@@ -280,6 +281,9 @@ class Replica:
     async def on_request(self, member_id: int, kind: int, payload: bytes) -> bytes:
         if kind == RequestKind.PROBE:
             return msgspec.msgpack.encode(ProbeAnswer(self.cluster_id, self.member_id, tuple(self._tokens()), dict(self._addresses.known)))
+        if self._repairing and member_id and kind == RequestKind.LOG_RANGE:
+            # What is whole here is so by the chain, and judged again by whoever asks: members with other damage each can help one another.
+            return answer_log_range(self._storage.log, self._settings, payload)
         if self._member is None:
             raise PeerRefused("NotReady", "this member belongs to no cluster yet, or repairs its log")
         if kind == RequestKind.JOIN:

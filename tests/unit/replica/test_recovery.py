@@ -14,6 +14,7 @@ from quorate_node.replica.storage import Storage
 from quorate_node.store import StoreSettings, open_store
 from quorate_node.store.interface import StateStore
 from tests.unit.replica.damaged import left_behind, whole, write
+from tests.unit.replica.network import LocalCluster
 from tests.unit.replica.test_cluster import get
 
 
@@ -99,6 +100,24 @@ async def test_a_damaged_witness_takes_where_a_peer_is_in_place_of_a_state() -> 
         await cluster.until(lambda: hurt.replica.member is not None)
         assert hurt.storage.log.damaged() == []
         assert hurt.storage.log.first_index() > 60
+
+
+async def test_members_that_are_all_damaged_each_elsewhere_repair_one_another() -> None:
+    """None of them is at work, and none may lead, before it is whole."""
+    async with LocalCluster(3, join_retry_ms=50) as cluster:
+        await cluster.formed()
+        await write(cluster, 20)
+        await cluster.until(lambda: len({node.service.status().applied_index for node in cluster.nodes}) == 1)
+        last = cluster.leader().disk_last_index()
+        for number, node in enumerate(cluster.nodes):
+            await node.crash()
+            node.disk.damage_record(last - 12 + 3 * number)
+        for node in cluster.nodes:
+            await node.start()
+        await cluster.formed()
+        for node in cluster.nodes:
+            assert node.storage.log.damaged() == []
+            assert await get(node, b"k19") == b"v20"
 
 
 class Sink:
