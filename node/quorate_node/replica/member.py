@@ -45,6 +45,8 @@ class Environment(NamedTuple):
     """Monotonic, and running while the machine is suspended: read leases are measured by it."""
     random: Random
     open_log_sync: OpenLogSync = DiskLogSync
+    make_raft: Callable[..., Raft] = Raft
+    """A subclass where somebody wants to be told of every step."""
 
 
 class RaftLog:
@@ -86,7 +88,7 @@ class Member:
         self._on_peers = on_peers
         self._failed = failed
         random = environment.random
-        raft = Raft(
+        raft = environment.make_raft(
             raft_config,
             RaftLog(storage.log, machine.configuration),
             random_ticks=random.randint,

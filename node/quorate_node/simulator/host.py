@@ -10,7 +10,7 @@ from pathlib import Path
 
 from quorate_node.failpoints import Failpoints, Panic, use_here
 from quorate_node.machine.kv import KeyValueMachine
-from quorate_node.protocol.raft import RaftConfig
+from quorate_node.protocol.raft import Raft, RaftConfig
 from quorate_node.protocol.ready import Persist, Role, SoftState
 from quorate_node.replica.log_sync import LogSync, SyncedCallback
 from quorate_node.replica.member import Environment
@@ -52,7 +52,7 @@ class Life:
         storage = Storage(self.stores, self._open_machine, host.witness, host.name)
         random = stream(host.options.seed, "member", process.name)
         self.transport = SimulatedTransport(host.network, process, host.url, lambda: storage.member_id)
-        environment = Environment(self._now_ms, random, self._open_log_sync)
+        environment = Environment(self._now_ms, random, self._open_log_sync, host.make_raft)
         self.storage = storage
         self.replica = Replica(
             host.settings,
@@ -135,6 +135,7 @@ class Host:
         counters: Counter[str],
         staging: Path,
         listed: Callable[[], list[str]],
+        make_raft: Callable[..., Raft] = Raft,
     ) -> None:
         self.number = number
         self.name = f"m{number}"
@@ -165,6 +166,7 @@ class Host:
             effects = SimulatedEffects(loop, trace, self.name, self._panicked)
             self.failpoints = Failpoints(effects, stream(options.seed, "failpoints", number))
         self.ended: Callable[[Host, BaseException | None], None] = _nobody_restarts
+        self.make_raft = make_raft
         self._listed = listed
         self.priority = random.choice((0, 0, 1, 2)) if options.priorities else 0
         self.become(witness=False)

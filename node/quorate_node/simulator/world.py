@@ -6,11 +6,13 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from random import Random
 from typing import Any
 
 import msgspec
 
+from quorate_node.protocol.raft import Raft
 from quorate_node.simulator import run_files
 from quorate_node.simulator.caller import Caller
 from quorate_node.simulator.diagram.recording import Recording
@@ -27,6 +29,8 @@ from quorate_node.simulator.places import arm, on_purpose, starting_places
 from quorate_node.simulator.recorder import Recorder
 from quorate_node.simulator.reductions import Reductions
 from quorate_node.simulator.streams import stream
+from quorate_node.simulator.tla.trace_file import TraceFile
+from quorate_node.simulator.tla.traced_raft import TracedRaft
 from quorate_node.simulator.trace import Trace
 from quorate_node.simulator.watcher import Watcher
 from quorate_node.simulator.workload import clients_of
@@ -59,9 +63,11 @@ class World:
         show: Callable[[str], None] | None = None,
         reductions: Reductions = WHOLE,
         recording: Recording | None = None,
+        tla: TraceFile | None = None,
     ) -> None:
         self.options = options
         self.reductions = reductions
+        self._make_raft: Callable[..., Raft] = Raft if tla is None else partial(TracedRaft, file=tla)
         self.chaos_end_ns = 0
         """When faults and clients ended; 0: not yet."""
         self.history = History(rules=Rules(clock_drift_ppm_max=options.clock_drift_ppm_max, clocks_jump=options.clocks_jump))
@@ -94,7 +100,9 @@ class World:
     def _host(self, number: int) -> Host:
         options = self.options
         files = self._files / f"m{number}"
-        return Host(number, self.loop, self.network, options, self.invariants, self.trace, self.counters, files, self._listed)
+        return Host(
+            number, self.loop, self.network, options, self.invariants, self.trace, self.counters, files, self._listed, self._make_raft
+        )
 
     def _listed(self) -> list[str]:
         return [host.url for host in self.hosts if host.lives or host.number <= self.options.members]
