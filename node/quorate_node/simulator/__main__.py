@@ -18,6 +18,7 @@ from quorate_node.simulator.case import Case  # noqa: E402
 from quorate_node.simulator.report import write  # noqa: E402
 from quorate_node.simulator.run import Result, run_case, run_seeds  # noqa: E402
 from quorate_node.simulator.shrink import Shrinker  # noqa: E402
+from quorate_node.simulator.tla.run import write_trace  # noqa: E402
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
         logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s", stream=sys.stdout)
     else:
         logging.disable(logging.CRITICAL)  # Members complain of faults all the time; a trace shows it.
-    return _run(given)
+    return _run(given) if given.tla_trace is None else _trace(given.case, given.tla_trace)
 
 
 def _run(given: Arguments) -> int:
@@ -61,6 +62,13 @@ def _run(given: Arguments) -> int:
     if failed is not None and given.shrink_seconds:
         _shrink(failed, given)
     return int(failed is not None)
+
+
+def _trace(case: Case, path: Path) -> int:
+    traced = write_trace(case, path)
+    _say(traced.result.line())
+    _say(f"{traced.events} events in {path}" + (f"; the trace ends there: {traced.stopped}" if traced.stopped else ""))
+    return int(not traced.result.ok)
 
 
 def _report(case: Case, folder: Path, suffix: str) -> None:

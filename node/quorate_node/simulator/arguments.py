@@ -27,6 +27,7 @@ class Arguments(msgspec.Struct, frozen=True):
     trace: bool
     options: bool
     output: Path | None
+    tla_trace: Path | None
     shrink_seconds: float
     """0: a failure is left as it is."""
 
@@ -57,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-shrink", action="store_true", help="leave a failing seed as it is")
     shrink_help = f"how long to make a failing seed smaller (default {SHRINK_S:g}; not at all where parts are left out already)"
     parser.add_argument("--shrink-seconds", type=float, help=shrink_help)
+    parser.add_argument("--tla-trace", type=Path, metavar="FILE", help="leave the one run there as events for etcd's TLA+ specification")
     group = parser.add_argument_group("to run a part of one seed", "What is not named stays as the seed has it.")
     group.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="one option, such as members=3 or faults.kill=0.5")
     group.add_argument("--without", default="", metavar="NAMES", help=f"switched off: {', '.join(known())}")
@@ -82,7 +84,7 @@ def parse(arguments: list[str] | None) -> Arguments:
             parser.error(f"--{name.replace('_', '-')} is {getattr(given, name)}: it must be at least 1")
     reductions = Reductions(**{name: getattr(given, name) for name in Reductions.__struct_fields__})
     left_out = tuple(given.without.split(",")) if given.without else ()
-    if given.seeds != 1 and (given.trace or given.set or left_out or reductions != Reductions()):
+    if given.seeds != 1 and (given.trace or given.tla_trace or given.set or left_out or reductions != Reductions()):
         parser.error(f"--trace and what is left out are of one seed, --seeds is {given.seeds}: leave one of the two out")
     try:
         options = change(draw(given.seed, given.commands), given.set)
@@ -102,5 +104,6 @@ def parse(arguments: list[str] | None) -> Arguments:
         trace=given.trace,
         options=given.options,
         output=given.output,
+        tla_trace=given.tla_trace,
         shrink_seconds=shrink_seconds,
     )
