@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from errno import EIO
 from pathlib import Path
 from random import Random
 
 from quorate_node.protocol.ready import Persist
 from quorate_node.replica.log_sync import SyncedCallback
+from quorate_node.simulator.file_store import calls, open_file_log
+from quorate_node.simulator.files import SimulatedFiles
 from quorate_node.simulator.loop import VirtualLoop
 from quorate_node.simulator.options import DiskOptions
 from quorate_node.simulator.process import Process
@@ -28,15 +32,20 @@ CLOSE_POLL_S = 0.002
 class SimulatedDisk(MemoryDisk):
     """One machine's disk; it outlives the processes that use it."""
 
-    def __init__(self, staging: Path) -> None:
+    def __init__(self, staging: Path, urandom: Random | None = None) -> None:
+        """With `urandom` the log, term and vote are in files, as in production; else in this disk's own memory."""
         super().__init__()
         self.staging = staging
+        self.files = SimulatedFiles(self, urandom) if urandom is not None else None
         self.stalled_until_ns = 0
         self.at_write: Callable[[], None] | None = None
         """Called once, when the next write has reached the page cache and is not synced."""
 
     def lose_power(self, random: Random) -> tuple[int, int]:
-        """Of the writes under way some prefix had reached the disk. Returns (kept, lost)."""
+        """Of the writes under way some prefix had reached the disk; of files any sectors. Returns (kept, lost)."""
+        if self.files is not None:
+            self.crash()
+            return self.files.lose_power(random)
         pending = self.pending()
         keep = random.randint(0, pending)
         self.crash(keep)
@@ -49,7 +58,16 @@ class SimulatedDisk(MemoryDisk):
         assert isinstance(database, MemoryStateStore)
         if flushed and not database.closed:
             database.flush()
+        self.close_all()
+
+    def close_all(self) -> None:
+        """As a process' end does."""
         self.crash(self.pending())
+        if self.files is not None:
+            self.files.process_died()
+
+    def unsynced(self) -> int:
+        return self.pending() + (self.files.pending() if self.files is not None else 0)
 
     def damage(self, index: int, random: Random) -> str:
         """One stored record goes bad at rest. Returns how."""
@@ -81,10 +99,13 @@ class SimulatedDirectory(MemoryDirectory):
         return self._path
 
 
-def open_stores(disk: SimulatedDisk, settings: StoreSettings) -> Stores:
-    """As `store.open_store` does. Raises `HardStateLost`, `StoreFailed`."""
+def open_stores(disk: SimulatedDisk, settings: StoreSettings, segment_bytes: int, executor: Executor) -> Stores:
+    """As `store.open_store` does. `executor` makes segments, of so many bytes. Raises `HardStateLost`, `StoreFailed`, `NoSpace`."""
     directory = SimulatedDirectory(disk, settings)
-    log = KernelSyncedLog(MemoryLogBackend(disk), MemoryHardState(disk), settings)
+    if disk.files is not None:
+        log = open_file_log(disk.files, settings, segment_bytes, executor)
+    else:
+        log = KernelSyncedLog(MemoryLogBackend(disk), MemoryHardState(disk), settings)
     state = BufferedStateStore(MemoryStateStore(disk, f"state-{disk.state_generation:06d}"), settings)
     return Stores(directory, log, state, settings, disk.state_generation, disk)
 
@@ -118,6 +139,8 @@ class SimulatedLogSync:
         self._tell = synced
         self._busy = False
         self._closed = False
+        self._descriptor: int | None = None
+        """Of a file whose sync is under way."""
 
     def write(self, batches: Sequence[Persist]) -> None:
         assert not self._busy, "one job at a time"
@@ -130,7 +153,9 @@ class SimulatedLogSync:
     def _begin(self, batches: Sequence[Persist]) -> None:
         outcome: Exception | None = None
         try:
-            self._log.write(batches)
+            self._descriptor = self._log.begin(batches) if self._disk.files is not None else None
+            if self._descriptor is None:
+                self._log.write(batches)
         except Exception as error:  # noqa: BLE001 - the writer judges it, as it does production's
             outcome = error
         else:
@@ -143,10 +168,27 @@ class SimulatedLogSync:
 
     def _end(self, batches: Sequence[Persist], outcome: Exception | None) -> None:
         self._busy = False
+        outcome = outcome or self._sync()
         if outcome is None:
             self._observe(batches, True)
         if not self._closed:
             self._tell(outcome)
+
+    def _sync(self) -> Exception | None:
+        """What was begun is synced by the kernel, which then tells."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is None:
+            return None
+        try:
+            error_number = 0
+            try:
+                calls.fdatasync(descriptor)
+            except OSError as error:
+                error_number = error.errno or EIO
+            self._log.synced(error_number)
+        except Exception as error:  # noqa: BLE001 - the writer judges it, as it does production's
+            return error
+        return None
 
     async def close(self) -> None:
         self._closed = True

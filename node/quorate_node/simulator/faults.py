@@ -9,6 +9,8 @@ from functools import partial
 
 from quorate_node.machine.interface import Machine
 from quorate_node.protocol.ready import Role
+from quorate_node.simulator.file_damage import DamagedFiles
+from quorate_node.simulator.file_store import durable_entries
 from quorate_node.simulator.host import Host, Life
 from quorate_node.simulator.loop import VirtualLoop
 from quorate_node.simulator.network import Network
@@ -49,6 +51,7 @@ class Faults:
         self._trace = trace
         self._counters = counters
         self._damage: dict[str, tuple[int, bytes | None]] = {}
+        self._damaged_files = DamagedFiles(trace, counters)
         rates = options.faults
         self._kinds: list[tuple[Callable[[], bool], str, float]] = [
             (self._kill, "kill", rates.kill),
@@ -141,7 +144,11 @@ class Faults:
         host = self._some(self._up())
         if host is None:
             return False
-        if self._random.random() < 0.5:
+        files = host.disk.files
+        if files is not None and self._random.random() < 0.4:
+            files.dies_in = self._random.randint(1, 30)
+            self._trace.event("power goes in a call on a file", host.name, files.dies_in)
+        elif self._random.random() < 0.5:
             self._trace.event("power goes at the next write", host.name)
             within_ns = self._random.randrange(self._options.disk.sync_us_mean * 1_000)
             host.disk.at_write = partial(self._lose_power_later, host, within_ns)
@@ -280,8 +287,12 @@ class Faults:
 
     def _damage_record(self) -> bool:
         host = self._random.choice(self._hosts)
+        if not self._may_harm(host) or host.disk.unsynced():
+            return False
+        if host.disk.files is not None:
+            return self._damaged_files.damage(host, host.disk.files, self._random)
         records = host.disk.durable["records"]
-        if not self._may_harm(host) or host.disk.pending() or not records:
+        if not records:
             return False
         index = self._random.choice(list(records))
         how = host.disk.damage(index, self._random)
@@ -307,6 +318,9 @@ class Faults:
         for host in self._hosts:
             if host.impaired == "wiped":
                 if is_voter(host) and caught_up(host, self._hosts):
+                    host.impaired = ""
+            elif host.impaired.startswith("entry") and host.disk.files is not None:
+                if self._damaged_files.are_mended(host, host.disk.files):
                     host.impaired = ""
             elif host.impaired.startswith("entry"):
                 index, content = self._damage[host.name]
@@ -347,6 +361,14 @@ def caught_up(host: Host, hosts: Sequence[Host]) -> bool:
 
 def durable_log(host: Host) -> tuple[int, int, Callable[[int], int]]:
     """(first, last, term at an index) of what power loss leaves."""
+    if host.disk.files is not None:
+        floor, last, entry_at = durable_entries(host.disk.files, host.store_settings, host.options.log_segment_bytes)
+
+        def term_of(index: int) -> int:
+            entry = entry_at(index)
+            return entry.term if entry is not None else 0
+
+        return floor + 1, last, term_of
     contents = host.disk.durable
     anchor = decode_anchor(contents["anchor"])
     floor = anchor.index if anchor is not None else 0

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextvars import Context
 from pathlib import Path
+from typing import NoReturn
 
 from quorate_node.failpoints import Failpoints, Panic, use_here
 from quorate_node.machine.kv import KeyValueMachine
@@ -20,6 +21,7 @@ from quorate_node.replica.settings import ReplicaSettings
 from quorate_node.replica.storage import Storage
 from quorate_node.simulator.clock import Clock
 from quorate_node.simulator.disk import SimulatedDisk, SimulatedLogSync, open_stores
+from quorate_node.simulator.file_store import SimulatedExecutor, entries_of, use_files_here
 from quorate_node.simulator.invariants import Invariants
 from quorate_node.simulator.loop import VirtualLoop
 from quorate_node.simulator.machine import open_machine
@@ -48,7 +50,11 @@ class Life:
         self.host = host
         self.process = process
         self.boot = boot
-        self.stores = open_stores(host.disk, host.store_settings)
+        executor = SimulatedExecutor(host.loop, process, stream(host.options.seed, "segments", process.name))
+        self.stores = open_stores(host.disk, host.store_settings, host.options.log_segment_bytes, executor)
+        self._ends_at_start = (self.stores.log.first_index(), self.stores.log.last_index())
+        if self.stores.log.damaged():
+            host.in_doubt = True
         storage = Storage(self.stores, self._open_machine, host.witness, host.name)
         random = stream(host.options.seed, "member", process.name)
         self.transport = SimulatedTransport(host.network, process, host.url, lambda: storage.member_id)
@@ -56,7 +62,7 @@ class Life:
         self.storage = storage
         self.replica = Replica(
             host.settings,
-            host.raft_config,
+            self._raft_config,
             storage,
             self.transport,
             environment,
@@ -68,6 +74,16 @@ class Life:
         self.service = ServiceFace(self.replica, host.settings, storage, environment)
         self.open_questions: dict[int, Callable[[], None]] = {}
         """Clients that wait for an answer: told that the connection ended, when it does."""
+
+    def _raft_config(self, member_id: int) -> RaftConfig:
+        """Asked for when the log is whole and the protocol begins. What was left in doubt, or made whole, is told as it is now: nobody saw
+        it being written."""
+        host, log = self.host, self.stores.log
+        if host.in_doubt or self._ends_at_start != (log.first_index(), log.last_index()):
+            host.in_doubt = False
+            floor = log.first_index() - 1
+            host.invariants.found(host.name, member_id, floor, log.term(floor), entries_of(log))
+        return host.raft_config(member_id)
 
     def _open_machine(self, state: StateStore, cluster_id: int) -> KeyValueMachine:
         return open_machine(state, cluster_id, self.host.invariants, self.host.name, self.boot, self.host.options)
@@ -147,8 +163,11 @@ class Host:
         self.invariants = invariants
         self.trace = trace
         self.counters = counters
-        self.disk = SimulatedDisk(staging)
+        self.lives = 0
+        self.disk = self._new_disk(staging)
         self.witness = False
+        self.in_doubt = False
+        """The last process ended in the midst of a write: what is there must be looked at."""
         self.impaired = ""
         """Why this machine's copy may not count: damaged, or wiped. Faults that harm copies hit no second machine meanwhile."""
         random = stream(options.seed, "host", number)
@@ -159,7 +178,6 @@ class Host:
         )
         self.telemetry = Telemetry()
         self.life: Life | None = None
-        self.lives = 0
         self.failpoints: Failpoints | None = None
         """None where the seed has none. Set places stay set from one process to the next."""
         if options.faults.failpoint:
@@ -170,6 +188,14 @@ class Host:
         self._listed = listed
         self.priority = random.choice((0, 0, 1, 2)) if options.priorities else 0
         self.become(witness=False)
+
+    def _new_disk(self, staging: Path) -> SimulatedDisk:
+        if not self.options.log_in_files:
+            return SimulatedDisk(staging)
+        disk = SimulatedDisk(staging, stream(self.options.seed, "urandom", self.number, self.lives))
+        assert disk.files is not None
+        disk.files.die = self._lost_power_in_a_call
+        return disk
 
     def become(self, *, witness: bool) -> None:
         """What its next process is configured to be."""
@@ -248,6 +274,8 @@ class Host:
         process = self._starting = self.loop.process(f"{self.name}.{self.lives}", self.clock)
         if self.failpoints is not None:
             process.context.run(use_here, self.failpoints)
+        if self.disk.files is not None:
+            process.context.run(use_files_here, self.disk.files)
         try:
             self.life = process.context.run(Life, self, process, self.lives)
         except HardStateLost as lost:
@@ -256,7 +284,7 @@ class Host:
         except Panic:
             return
         except Exception as error:
-            if not on_purpose(error):
+            if not isinstance(error, StoreError) and not on_purpose(error):
                 raise
             self._did_not_start(process, power=False)
             self.ended(self, error)
@@ -271,6 +299,7 @@ class Host:
         self.trace.event("ended", self.name, type(reason).__name__ if reason is not None else "as asked")
         if reason is not None and not isinstance(reason, StoreError) and not on_purpose(reason):
             self.invariants.violated("members do not fail", f"{self.name} stopped: {type(reason).__name__}: {reason}")
+        self.in_doubt = self.in_doubt or reason is not None
         self._die(life, flushed=True, power=False, seen=True)
         self.ended(self, reason)
 
@@ -282,11 +311,19 @@ class Host:
         self._die(life, flushed=flushed, power=power, seen=self.options.network.deaths_seen and not power)
 
     def _panicked(self, place: str) -> None:
-        """It dies at a failpoint, and its supervisor starts the next process."""
-        random = stream(self.options.seed, "panic", self.process_name)
-        power = random.random() < 0.5
-        self.trace.event("dies at", self.name, place, power)
+        """It dies at a failpoint."""
         self.counters["died at a failpoint"] += 1
+        self._die_here(place, power=stream(self.options.seed, "panic", self.process_name).random() < 0.5)
+
+    def _lost_power_in_a_call(self) -> NoReturn:
+        self.counters["power lost in a call on a file"] += 1
+        self._die_here("a call on a file", power=True)
+        raise Panic(self.name)
+
+    def _die_here(self, place: str, *, power: bool) -> None:
+        """In the middle of a callback; its supervisor starts the next process."""
+        self.in_doubt = True
+        self.trace.event("dies at", self.name, place, power)
         if self.life is None:
             self._did_not_start(self._starting, power=power)
         else:
@@ -298,7 +335,7 @@ class Host:
         if power:
             self.disk.lose_power(stream(self.options.seed, "death", self.process_name))
         else:
-            self.disk.crash(self.disk.pending())
+            self.disk.close_all()
 
     def _die(self, life: Life, *, flushed: bool, power: bool, seen: bool) -> None:
         random = stream(self.options.seed, "death", self.process_name)
@@ -309,6 +346,7 @@ class Host:
             self.loop.after(random.randrange(HANG_UP_NS), self.loop.world, hang_up)
         if power:
             kept, lost = self.disk.lose_power(random)
+            self.in_doubt = self.in_doubt or kept + lost > 0
             self.counters["unsynced writes dropped"] += lost
             self.counters["unsynced writes kept"] += kept
             self.trace.event("power lost", self.name, kept, lost)
@@ -319,7 +357,7 @@ class Host:
     def wipe(self) -> None:
         """Its volume is lost: it comes back empty, as a new member."""
         assert self.life is None
-        self.disk = SimulatedDisk(self.disk.staging)
+        self.disk = self._new_disk(self.disk.staging)
         self.trace.event("wiped", self.name)
 
     def describe(self) -> str:

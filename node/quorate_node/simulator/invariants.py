@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from quorate.wire.results import Result
 from quorate_node.machine.records import key_value
@@ -79,6 +79,13 @@ class Invariants:
         if (entry.type, entry.data) != (first.type, first.data) and leaf_hash(entry) != leaf:
             self.violated("log matching", f"{member} stores another entry {entry.index} of term {entry.term} than others have")
         return leaf
+
+    def found(self, member: str, member_id: int, floor: int, floor_term: int, entries: Iterable[Entry]) -> None:
+        """What a log holds after an end in the midst of a write, of which nobody knows what was kept: from here on that is the log."""
+        self.history.stored.append(Stored(self._now_ns(), member, member_id, floor, floor_term, b""))
+        for entry in entries:
+            leaf = self._leaf(member, entry)
+            self.history.stored.append(Stored(self._now_ns(), member, member_id, entry.index, entry.term, leaf))
 
     def promised(self, member: str, member_id: int, batches: Sequence[Persist]) -> None:
         """Told when they are durable: what was still under way may be forgotten."""
@@ -186,4 +193,3 @@ class Invariants:
         holders = [name for name, first, last, term_at in logs if first > index or (last >= index and term_at(index) == term)]
         if len(holders) < quorum:
             self.violated("committed is durable", f"entry {entry.index} was applied; of {len(logs)} voters only {holders} hold it on disk")
-

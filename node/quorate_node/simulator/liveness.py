@@ -79,6 +79,8 @@ class Liveness:
                     world.counters[f"failpoint {name}"] += hits
                 host.failpoints.close()
             host.disk.full = host.disk.sync_fails = False
+            if host.disk.files is not None:
+                host.disk.files.dies_in = 0
             host.disk.stalled_until_ns = 0
         for host in world.started():
             if host in self._core:

@@ -71,9 +71,7 @@ class ObservedMachine(KeyValueMachine):
         return CanonicalSnapshotSource(self._committed.store.snapshot(), self.snapshot_header(), limits)
 
 
-def open_machine(
-    state: StateStore, cluster_id: int, invariants: Invariants, member: str, boot: int, options: Options
-) -> ObservedMachine:
+def open_machine(state: StateStore, cluster_id: int, invariants: Invariants, member: str, boot: int, options: Options) -> ObservedMachine:
     limits = MachineLimits(
         range_chunk_keys=options.range_chunk_keys,
         watch_buffer_events_max=options.watch_buffer_events_max,

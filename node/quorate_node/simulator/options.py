@@ -139,6 +139,9 @@ class Options(msgspec.Struct, frozen=True):
     digest_interval: int
     watch_buffer_events_max: int
     range_chunk_keys: int
+    log_in_files: bool = False
+    """The log is the production's, in files of a simulated disk; else one in memory under the same rules."""
+    log_segment_bytes: int = 65_536
 
     def text(self) -> str:
         """For people: a line a group, rates that are zero left out."""
@@ -223,12 +226,14 @@ def _with_later_faults(options: Options, random: Random) -> Options:
         failpoint_error_percent=random.choice((0, 50, 100)) * (100 - panic) // 100,
         failpoint_sleep_ms_max=random.choice((20, 200, 1_000)),
     )
-    return msgspec.structs.replace(options, faults=faults)
+    return msgspec.structs.replace(
+        options, faults=faults, log_in_files=random.random() < 0.3, log_segment_bytes=random.choice((8_192, 65_536, 262_144))
+    )
 
 
 def without_later_faults(options: Options) -> Options:
     """As the seed was before there were any: to see again what it found then."""
-    return msgspec.structs.replace(options, faults=msgspec.structs.replace(options.faults, failpoint=0.0))
+    return msgspec.structs.replace(options, faults=msgspec.structs.replace(options.faults, failpoint=0.0), log_in_files=False)
 
 
 def _sometimes(random: Random, probability: float, high: float) -> float:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 
 from quorate_node.store.durable_file import sync_directory
@@ -27,7 +28,8 @@ class SegmentPool:
         self._segment_bytes = segment_bytes
         self._space = space
         self._stopping = threading.Event()
-        self._executor: ThreadPoolExecutor | None = None
+        self.open_executor: Callable[[], Executor] = _one_thread
+        self._executor: Executor | None = None
         self._lock = threading.Lock()
         """Around what is prepared: one segment made twice would replace the one in use."""
         self._next: Future[Segment] | None = None
@@ -36,7 +38,7 @@ class SegmentPool:
     def start(self, sequence: int, ready: Segment | None) -> None:
         """`sequence`: of the next segment; `ready`: that one, when an earlier opening has already made it."""
         self._stopping.clear()
-        self._executor = ThreadPoolExecutor(1, "quorate-segments")
+        self._executor = self.open_executor()
         self._sequence = sequence
         if ready is not None:
             self._next = Future()
@@ -135,6 +137,10 @@ class SegmentPool:
         if is_full(error):
             return _refusal(f"the disk is full: {error}; nothing of the batch was written")
         return StoreFailed(f"a segment of the log could not be made: {error}")
+
+
+def _one_thread() -> Executor:
+    return ThreadPoolExecutor(1, "quorate-segments")
 
 
 def _refusal(text: str) -> NoSpace:
