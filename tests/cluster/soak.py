@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.cluster.harness.clients import Clients
 from tests.cluster.harness.cluster import ClusterUnderTest
-from tests.cluster.harness.disk import tear
+from tests.cluster.harness.disk import begin_write
 from tests.cluster.harness.verdict import judge
 
 Fault = Callable[[ClusterUnderTest, random.Random], Awaitable[None]]
@@ -35,7 +35,7 @@ async def kill_all(cluster: ClusterUnderTest, generator: random.Random) -> None:
 async def tear_one(cluster: ClusterUnderTest, generator: random.Random) -> None:
     victim = generator.choice(cluster.members)
     await victim.kill()
-    tear(victim.data, generator.randrange(1, 64))
+    begin_write(victim.data, generator.randrange(1, 60))
     await victim.start()
 
 

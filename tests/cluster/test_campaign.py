@@ -54,6 +54,9 @@ async def test_a_short_campaign_finds_nothing_lost_and_nothing_wrong(tmp_path: P
     [
         (["--members", "9"], "--members: 9 must be from 3 to 5"),
         (["--minutes", "0"], "--minutes: 0.0 must be more than 0"),
+        (["--minutes", "30", "--seeds", "1..4"], "--minutes: 30.0 is too much for each of --seeds, at most 10"),
+        (["--seeds", "1-4"], "--seeds: '1-4' is no seed and no range"),
+        (["--seeds", "1..4", "--seed", "7"], "--seeds: goes with neither --seed nor --plan"),
         (["--faults", "kil"], "faults: 'kil' is no fault and no kind; kinds: kill"),
     ],
 )

@@ -13,7 +13,7 @@ from tests.cluster.conftest import StartCluster, needs_root
 from tests.cluster.harness.api import Refused, Unknown
 from tests.cluster.harness.clients import Clients
 from tests.cluster.harness.cluster import ClusterUnderTest
-from tests.cluster.harness.disk import SmallDisk, append_rubbish, flip_bit, last_written, tear
+from tests.cluster.harness.disk import SmallDisk, append_rubbish, begin_write, flip_bit, last_written, tear
 from tests.cluster.harness.member import Member
 from tests.cluster.harness.verdict import judge
 
@@ -35,7 +35,7 @@ async def under_load(cluster: ClusterUnderTest, seconds: float) -> Clients:
     return clients
 
 
-@pytest.mark.parametrize("damage", ["cut", "rubbish"])
+@pytest.mark.parametrize("damage", ["cut", "begun", "rubbish"])
 async def test_a_torn_last_write_costs_nothing_that_was_acknowledged(
     damage: str, log_settings: Settings, start_cluster: StartCluster, tmp_path: Path
 ) -> None:
@@ -46,6 +46,8 @@ async def test_a_torn_last_write_costs_nothing_that_was_acknowledged(
         await victim.kill()
         if damage == "cut":
             tear(victim.data, 37)
+        elif damage == "begun":
+            begin_write(victim.data, 37)
         else:
             append_rubbish(victim.data, os.urandom(300))
         await asyncio.sleep(0.5)

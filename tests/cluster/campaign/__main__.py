@@ -7,6 +7,7 @@ Three to five `quorate-node` processes run in network namespaces of their own (s
 APIs and a schedule of faults, drawn from the seed, is carried out. Afterwards the history is judged, the members are compared, and a
 directory is left: report.md, report.json, timeline.png, history.msgpack, and each member's log and data.
 
+A long one (`--minutes 60`) is cut into stages of at most ten minutes: campaigns of their own, with this seed and those that follow it.
 `--seeds 1..20` runs these one after the other, each in a process of its own, and leaves a table of all of them (summary.md) and their
 totals (totals.json); called again with the same directory it goes on where it was.
 
@@ -58,6 +59,8 @@ def parsed(words: list[str]) -> argparse.Namespace:
         parser.error(f"--members: {given.members} must be from {MEMBERS[0]} to {MEMBERS[1]}")
     if given.seeds and (given.plan or given.seed is not None):
         parser.error("--seeds: goes with neither --seed nor --plan")
+    if given.seeds and given.minutes > series.STAGE_MINUTES_MAX:
+        parser.error(f"--minutes: {given.minutes} is too much for each of --seeds, at most {series.STAGE_MINUTES_MAX:g}: name more seeds")
     return given
 
 
@@ -74,6 +77,9 @@ def main(words: list[str]) -> int:
     try:
         campaign = Campaign(Options(given.minutes, seed, given.members, wanted), directory, say)
         seeds = series.seeds_of(given.seeds) if given.seeds else []
+        stages = series.stages(given.minutes)
+        if stages > 1 and not given.plan:
+            seeds = list(range(seed, seed + stages))
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
@@ -86,7 +92,7 @@ def main(words: list[str]) -> int:
         print(f"a campaign {reason}", file=sys.stderr)
         return 2
     if seeds:
-        return series.run(series.Asked(tuple(seeds), given.minutes, given.members, given.faults, directory), say)
+        return series.run(series.Asked(tuple(seeds), round(given.minutes / stages, 2), given.members, given.faults, directory), say)
     return carried_out(campaign, given.faults, say)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.cluster.campaign.faults import Fault, Skipped, Stroke, Takes
 from tests.cluster.conftest import faketime_library
-from tests.cluster.harness.disk import flip_bit, last_written, tear
+from tests.cluster.harness.disk import begin_write, flip_bit, last_written
 from tests.cluster.harness.member import Member
 
 BACK_TIMEOUT_S = 150.0
@@ -64,13 +64,11 @@ async def roll(stroke: Stroke) -> None:
         await stroke.site.caught_up(victim, BACK_TIMEOUT_S)
 
 
-async def tear_the_last_write(stroke: Stroke) -> None:
+async def tear_a_write(stroke: Stroke) -> None:
     await stroke.victim.kill()
-    cut_bytes = int(stroke.parameters["cut_bytes"])
-    written = last_written(stroke.victim.data)
-    if written.end - written.begin > cut_bytes:
-        tear(stroke.victim.data, cut_bytes)
-        stroke.notes.append(f"{cut_bytes} bytes of {written.path.name} cut off")
+    kept_bytes = int(stroke.parameters["kept_bytes"])
+    begin_write(stroke.victim.data, kept_bytes)
+    stroke.notes.append(f"{kept_bytes} bytes of a write behind the last of {last_written(stroke.victim.data).path.name}")
 
 
 async def turn_a_bit_over(stroke: Stroke) -> None:
@@ -140,8 +138,8 @@ PROCESS_FAULTS = (
     Fault("pause-all", "pause", "SIGSTOP of all members, as a suspended machine", 0.7, Takes.ALL, (0.3, 3.0), pause, resume, alone=True),
     Fault("restart", "maintenance", "SIGTERM, and a start a while later", 2.0, Takes.ONE, (0.1, 2.0), stop, bring_back),
     Fault("rolling-restart", "maintenance", "SIGTERM of each member in turn", 0.7, Takes.ALL, (0.1, 0.2), roll, alone=True),
-    Fault("torn-write", "disk", "a crash that tears the log's last write", 1.5, Takes.ONE, (0.2, 2.0), tear_the_last_write, bring_back,
-          {"cut_bytes": (1, 64)}),
+    Fault("torn-write", "disk", "a crash that tears a write of the log", 1.5, Takes.ONE, (0.2, 2.0), tear_a_write, bring_back,
+          {"kept_bytes": (1, 60)}),
     Fault("bit-rot", "disk", "a bit of the log turned over while the member was down", 1.0, Takes.ONE, (0.2, 2.0), turn_a_bit_over,
           bring_back, {"where": (0.2, 0.8)}),
     Fault("monotonic-clock", "clock", "a boot whose monotonic clock begins elsewhere", 1.0, Takes.ONE, (2.0, 6.0),

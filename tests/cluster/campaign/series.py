@@ -6,6 +6,7 @@ A series that was interrupted goes on where it was: a seed whose report is there
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from tests.cluster.campaign.totals import REPORT, Row, as_json, as_markdown, row
 
 SUMMARY, TOTALS = "summary.md", "totals.json"
 SEEDS_MAX = 10_000
+STAGE_MINUTES_MAX = 10.0
+"""At a thousand operations a second about a gigabyte of the driver's memory, however long the whole takes."""
 OVERHEAD_S = 40.0
 """What a campaign takes beside its faults until one has told: the cluster's start, the quiet, the verdict."""
 
@@ -34,6 +37,11 @@ def seeds_of(words: str) -> list[int]:
             raise ValueError(f"--seeds: {word.strip()!r} names {len(numbers)} seeds; a range has 1 to {SEEDS_MAX}, the lower one first")
         seeds += [seed for seed in numbers if seed not in seeds]
     return seeds
+
+
+def stages(minutes: float) -> int:
+    """Into how many campaigns of equal length a long one is cut: each keeps its history in memory, about 2 KB an operation."""
+    return max(1, math.ceil(minutes / STAGE_MINUTES_MAX))
 
 
 @dataclass(frozen=True)

@@ -112,14 +112,15 @@ class ClusterUnderTest:
         raise AssertionError(f"not within {timeout_s} s: {what}; last: {last}\n{tails}")
 
     async def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Ask the first running member that answers. Raises the last one's error."""
-        error: Exception = Refused("Unreachable", "no member runs")
+        """Ask the first running member that answers. Raises `Unknown` when any of them may have done it, else the last one's refusal: what
+        one member did without an answer the next one refuses as done already."""
+        error: Refused | Unknown = Refused("Unreachable", "no member runs")
         for member in self.members:
             if member.running:
                 try:
                     return await self.api.call(member.url, method, path, body)
                 except (Refused, Unknown) as raised:
-                    error = raised
+                    error = error if isinstance(error, Unknown) else raised
         raise error
 
     async def leader(self, *, among: list[Member] | None = None, timeout_s: float = CONVERGE_TIMEOUT_S) -> Member:

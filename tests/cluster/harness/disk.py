@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 SEGMENT_HEADER_BYTES = 4096
+BEGUN_BYTES_MAX = 60
+"""Less than the header of a segment's batch, and than any record of ours in RocksDB's log."""
+RUBBISH = bytes(range(1, BEGUN_BYTES_MAX + 1))
 
 
 class Written(NamedTuple):
@@ -37,6 +40,19 @@ def tear(data: Path, cut_bytes: int) -> None:
     if path.parent.name == "segments":
         # Of a file whose space was written ahead the rest stays zeros.
         os.truncate(path, size)
+
+
+def begin_write(data: Path, kept_bytes: int) -> None:
+    """What a crash in the middle of a write leaves: the first bytes of one behind the last that was whole. Unlike `tear` it takes nothing
+    that the member may have acknowledged: no crash does, and one that lost such a thing can only stop.
+    """
+    assert 0 < kept_bytes <= BEGUN_BYTES_MAX, f"{kept_bytes} bytes; 1 to {BEGUN_BYTES_MAX} are less than the header of any write"
+    path, begin, end = last_written(data)
+    with path.open("r+b") as file:
+        file.seek(begin)
+        first = file.read(kept_bytes)  # of RocksDB's log the beginning of its first record: a header that says more than follows
+        file.seek(end)
+        file.write(first if path.suffix == ".log" else RUBBISH[:kept_bytes])
 
 
 def append_rubbish(data: Path, rubbish: bytes) -> None:

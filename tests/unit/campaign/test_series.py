@@ -53,6 +53,10 @@ def test_what_is_no_seed_is_told_with_what_would_be(words: str, complaint: str) 
         series.seeds_of(words)
 
 
+def test_long_campaigns_are_cut_into_equal_stages_whose_histories_fit_in_memory() -> None:
+    assert [series.stages(minutes) for minutes in (0.5, 10.0, 10.5, 60.0)] == [1, 1, 2, 6]
+
+
 def test_campaigns_are_added_up() -> None:
     rows = [totals.row_of(report(1)), totals.row_of(report(2)), totals.row_of(report(3, verdict="violated"))]
     told = totals.totals_of(rows)
