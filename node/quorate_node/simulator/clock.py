@@ -5,6 +5,29 @@ from __future__ import annotations
 MILLION = 1_000_000
 
 
+class MachineClocks:
+    """The two of one machine, which show the same until it sleeps."""
+
+    def __init__(self, offset_ns: int, drift_ppm: int) -> None:
+        self.boot = Clock(offset_ns, drift_ppm)
+        """As CLOCK_BOOTTIME, which runs while the machine sleeps: what the member counts leases by."""
+        self.timers = Clock(offset_ns, drift_ppm)
+        """As CLOCK_MONOTONIC, which does not: the event loop's."""
+
+    def set_drift(self, virtual_ns: int, drift_ppm: int) -> None:
+        for clock in (self.boot, self.timers):
+            clock.set_drift(virtual_ns, drift_ppm)
+
+    def jump(self, virtual_ns: int, forward_ns: int) -> None:
+        for clock in (self.boot, self.timers):
+            clock.jump(virtual_ns, forward_ns)
+
+    def restart(self, virtual_ns: int, local_ns: int) -> None:
+        """The machine is switched on."""
+        for clock in (self.boot, self.timers):
+            clock.restart(virtual_ns, local_ns)
+
+
 class Clock:
     """Maps virtual time (integer nanoseconds, common to all) to what one machine's clock shows, and back.
 
@@ -36,6 +59,10 @@ class Clock:
         assert forward_ns >= 0, "a monotonic clock is never set back"
         self._rebase(virtual_ns)
         self._base_local_ns += forward_ns
+
+    def restart(self, virtual_ns: int, local_ns: int) -> None:
+        """It shows this, more than before or less: its machine was switched on, or has slept."""
+        self._base_local_ns, self._base_virtual_ns = local_ns, virtual_ns
 
     def _rebase(self, virtual_ns: int) -> None:
         self._base_local_ns = self.local(virtual_ns)

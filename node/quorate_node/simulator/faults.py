@@ -59,6 +59,7 @@ class Faults:
             (self._power_loss_all, "power loss of all", rates.power_loss_all),
             (self._restart, "restart", rates.restart),
             (self._pause, "pause", rates.pause),
+            (self._suspend, "suspend", rates.suspend),
             (self._partition, "partition", rates.partition),
             (self._clog, "clog", rates.clog),
             (self._stall, "disk stall", rates.disk_stall),
@@ -194,6 +195,21 @@ class Faults:
             self._loop.pause(process)
             self._loop.after(pause_ns, self._loop.world, self._resume, name, process)
 
+    def _suspend(self) -> bool:
+        """A machine sleeps: its timers have to wait as long again, and leases run out meanwhile."""
+        host = self._some([host for host in self._up() if host.life is not None and not host.life.process.paused])
+        if host is None or host.life is None:
+            return False
+        process, slept_ns = host.life.process, self._random.randrange(self._options.faults.pause_ms_max * MS)
+        self._trace.event("suspend", host.name)
+        self._loop.suspend(process)
+        self._loop.after(slept_ns, self._loop.world, self._wake, host.name, process, self._loop.now_ns)
+        return True
+
+    def _wake(self, name: str, process: Process, since_ns: int) -> None:
+        self._trace.event("wake", name)
+        self._loop.wake(process, since_ns)
+
     def _resume(self, name: str, process: Process) -> None:
         self._trace.event("resume", name)
         self._loop.resume(process)
@@ -202,10 +218,10 @@ class Faults:
         host = self._random.choice(self._hosts)
         drift = self._options.clock_drift_ppm_max
         if self._options.clocks_jump and self._random.random() < 0.5:
-            host.clock.jump(self._loop.now_ns, self._random.randrange(10_000 * MS))
+            host.clocks.jump(self._loop.now_ns, self._random.randrange(10_000 * MS))
             self._counters["clock jumped"] += 1
         else:
-            host.clock.set_drift(self._loop.now_ns, self._random.randint(-drift, drift))
+            host.clocks.set_drift(self._loop.now_ns, self._random.randint(-drift, drift))
         self._trace.event("clock", host.name)
         return True
 

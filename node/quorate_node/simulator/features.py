@@ -25,6 +25,7 @@ SWITCHES = {
     "processor-time": "cpu_ns",
     "eager-commits": "commit_eagerly",
     "log-in-files": "log_in_files",
+    "clocks-set-by-reboots": "reboots_set_clocks",
 }
 """Beside the rates of faults and of the network: name -> the option that is zero or false when it is off."""
 AT_LEAST_ONE = ("members", "keys", "tick_ms", "heartbeat_ms", "election_timeout_ms", "commands")

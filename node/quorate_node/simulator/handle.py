@@ -46,6 +46,15 @@ class Handle(asyncio.TimerHandle):
     def cancelled(self) -> bool:
         return self.cancelled_
 
+    @property
+    def due_ns(self) -> int:
+        return self._due_ns
+
+    def put_off(self, delay_ns: int) -> Handle:
+        """It is due so much later. Itself."""
+        self._due_ns += delay_ns
+        return self
+
     def when(self) -> float:
         """On its process's clock, as that runs now, in seconds."""
         return self.process.clock.local(self._due_ns) / 1e9

@@ -19,7 +19,7 @@ from quorate_node.replica.replica import Replica
 from quorate_node.replica.service_face import ServiceFace
 from quorate_node.replica.settings import ReplicaSettings
 from quorate_node.replica.storage import Storage
-from quorate_node.simulator.clock import Clock
+from quorate_node.simulator.clock import MachineClocks
 from quorate_node.simulator.disk import SimulatedDisk, SimulatedLogSync, open_stores
 from quorate_node.simulator.file_store import SimulatedExecutor, entries_of, use_files_here
 from quorate_node.simulator.invariants import Invariants
@@ -89,7 +89,7 @@ class Life:
         return open_machine(state, cluster_id, self.host.invariants, self.host.name, self.boot, self.host.options)
 
     def _now_ms(self) -> int:
-        return self.host.loop.shown_ns(self.process) // 1_000_000
+        return self.host.clocks.boot.local(self.host.loop.now_ns + self.process.ahead_ns) // 1_000_000
 
     def _open_log_sync(self, log: LogStore, synced: SyncedCallback) -> LogSync:
         host = self.host
@@ -172,7 +172,7 @@ class Host:
         """Why this machine's copy may not count: damaged, or wiped. Faults that harm copies hit no second machine meanwhile."""
         random = stream(options.seed, "host", number)
         drift = options.clock_drift_ppm_max
-        self.clock = Clock(random.randrange(10**15), random.randint(-drift, drift))
+        self.clocks = MachineClocks(random.randrange(10**15), random.randint(-drift, drift))
         self.store_settings = StoreSettings(
             log_cache_bytes=options.log_cache_bytes, state_buffer_writes_max=options.state_buffer_writes_max
         )
@@ -271,7 +271,7 @@ class Host:
         """A new process on what the last one has left. No fault here loses term and vote."""
         assert self.life is None, f"{self.name} runs already"
         self.lives += 1
-        process = self._starting = self.loop.process(f"{self.name}.{self.lives}", self.clock)
+        process = self._starting = self.loop.process(f"{self.name}.{self.lives}", self.clocks.timers)
         if self.failpoints is not None:
             process.context.run(use_here, self.failpoints)
         if self.disk.files is not None:
@@ -347,6 +347,9 @@ class Host:
         if power:
             kept, lost = self.disk.lose_power(random)
             self.in_doubt = self.in_doubt or kept + lost > 0
+            if self.options.reboots_set_clocks:
+                self.clocks.restart(self.loop.now_ns, stream(self.options.seed, "reboot", self.process_name).randrange(10**15))
+                self.counters["clock set by a reboot"] += 1
             self.counters["unsynced writes dropped"] += lost
             self.counters["unsynced writes kept"] += kept
             self.trace.event("power lost", self.name, kept, lost)

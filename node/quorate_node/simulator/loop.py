@@ -11,7 +11,7 @@ import gc
 from asyncio import events
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, copy_context
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from math import ceil
 from operator import attrgetter
 from random import Random
@@ -106,8 +106,34 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         process.paused = True
 
     def resume(self, process: Process) -> None:
-        process.paused = False
+        process.paused, process.asleep = False, None
         self._go_on(process)
+
+    def suspend(self, process: Process) -> None:
+        """Its machine sleeps, until it wakes it or something else has it go on."""
+        self.pause(process)
+        process.asleep = self.now_ns, process.clock.local(self.now_ns)
+
+    def wake(self, process: Process, since_ns: int) -> None:
+        """If it has slept since `since_ns`: the clock under its timers stood still, so that all of them come later by that."""
+        if process.asleep is None or process.asleep[0] != since_ns or not process.alive:
+            return
+        slept_ns = self.now_ns - since_ns
+        process.clock.restart(self.now_ns, process.asleep[1])
+        late = [handle for handle in process.deferred if isinstance(handle, Timer)]
+        process.deferred = [handle for handle in process.deferred if not isinstance(handle, Timer)]
+        timers = [
+            (due_ns + slept_ns, number, handle.put_off(slept_ns))
+            if isinstance(handle, Timer) and handle.process is process
+            else (due_ns, number, handle)
+            for due_ns, number, handle in self._timers
+        ]
+        for handle in late:
+            self._numbers += 1
+            timers.append((handle.due_ns + slept_ns, self._numbers, handle.put_off(slept_ns)))
+        heapify(timers)
+        self._timers = timers
+        self.resume(process)
 
     def hold_up(self, process: Process, delay_ns: int) -> None:
         """In the middle of one of its callbacks: time passes for it alone. What it does in the rest of the callback happens, for the

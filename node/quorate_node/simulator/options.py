@@ -54,6 +54,8 @@ class FaultOptions(msgspec.Struct, frozen=True):
     down_ms_max: int
     pause_ms_max: int
     partition_ms_max: int
+    suspend: float = 0.0
+    """Machines that sleep: the clock under their timers stops, the one that runs during suspend goes on."""
     failpoint: float = 0.0
     failpoint_panic_percent: int = 0
     failpoint_error_percent: int = 0
@@ -142,6 +144,8 @@ class Options(msgspec.Struct, frozen=True):
     log_in_files: bool = False
     """The log is the production's, in files of a simulated disk; else one in memory under the same rules."""
     log_segment_bytes: int = 65_536
+    reboots_set_clocks: bool = False
+    """A machine that comes back from a loss of power has a clock that begins anywhere, before or after where it was."""
 
     def text(self) -> str:
         """For people: a line a group, rates that are zero left out."""
@@ -226,14 +230,21 @@ def _with_later_faults(options: Options, random: Random) -> Options:
         failpoint_error_percent=random.choice((0, 50, 100)) * (100 - panic) // 100,
         failpoint_sleep_ms_max=random.choice((20, 200, 1_000)),
     )
+    faults = msgspec.structs.replace(faults, suspend=_sometimes(Random(f"suspend {options.seed}"), 0.3, 1.0))
     return msgspec.structs.replace(
-        options, faults=faults, log_in_files=random.random() < 0.3, log_segment_bytes=random.choice((8_192, 65_536, 262_144))
+        options,
+        faults=faults,
+        reboots_set_clocks=Random(f"reboots {options.seed}").random() < 0.5,
+        log_in_files=random.random() < 0.3,
+        log_segment_bytes=random.choice((8_192, 65_536, 262_144)),
     )
 
 
 def without_later_faults(options: Options) -> Options:
     """As the seed was before there were any: to see again what it found then."""
-    return msgspec.structs.replace(options, faults=msgspec.structs.replace(options.faults, failpoint=0.0), log_in_files=False)
+    return msgspec.structs.replace(
+        options, faults=msgspec.structs.replace(options.faults, failpoint=0.0, suspend=0.0), log_in_files=False, reboots_set_clocks=False
+    )
 
 
 def _sometimes(random: Random, probability: float, high: float) -> float:

@@ -23,6 +23,8 @@ class Process:
         self.clock = clock
         self.alive = True
         self.paused = False
+        self.asleep: tuple[int, int] | None = None
+        """Since when, in virtual time, and what its clock showed then."""
         self.held = 0
         """How many of its calls that do not return yet it waits for."""
         self.ahead_ns = 0

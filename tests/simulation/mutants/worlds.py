@@ -43,6 +43,7 @@ def _world(
         "leases": False,
         "digest_interval": 1,
         "log_in_files": False,
+        "reboots_set_clocks": False,
         "clock_drift_ppm_max": 0,
         "cpu_ns": 0,
     }
@@ -76,11 +77,6 @@ def _crashes(options: Options) -> Options:
         pre_vote=False,
         commands=150,
     )
-
-
-def _file_crashes(options: Options) -> Options:
-    """As `crashes`, of the log in files: power goes in the middle of calls of the system."""
-    return msgspec.structs.replace(_crashes(options), log_in_files=True, log_segment_bytes=8_192)
 
 
 def _elections(options: Options) -> Options:
@@ -374,7 +370,6 @@ WORLDS: dict[str, Callable[[Options], Options]] = {
     "drawn": _drawn,
     "plain": _plain,
     "crashes": _crashes,
-    "file-crashes": _file_crashes,
     "elections": _elections,
     "cut-off": _cut_off,
     "believing": _believing,

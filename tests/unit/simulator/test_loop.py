@@ -211,3 +211,41 @@ def test_what_arrived_during_a_pause_comes_before_the_timers_that_fell_due() -> 
         return seen
 
     assert run(main)[0] == ["message", "timer"]
+
+
+def test_a_machine_that_slept_finds_its_timers_as_late_as_it_slept() -> None:
+    async def main(loop: VirtualLoop) -> list[tuple[str, float, float]]:
+        seen: list[tuple[str, float, float]] = []
+        process = loop.process("p", Clock(5_000_000_000))
+
+        def note(what: str) -> None:
+            seen.append((what, loop.now_ns / 1e9, loop.shown_ns(process) / 1e9))
+
+        async def life() -> None:
+            asyncio.get_running_loop().call_later(2, note, "due while it slept")
+            asyncio.get_running_loop().call_later(9, note, "due later")
+            await asyncio.sleep(20)
+
+        loop.spawn(process, life())
+        await asyncio.sleep(1)
+        began_ns = loop.now_ns
+        loop.suspend(process)
+        loop.after(500_000_000, process, note, "arrived while it slept")
+        await asyncio.sleep(4)
+        loop.wake(process, began_ns)
+        await asyncio.sleep(10)
+        return seen
+
+    assert run(main)[0] == [("arrived while it slept", 5.0, 6.0), ("due while it slept", 6.0, 7.0), ("due later", 13.0, 14.0)]
+
+
+def test_a_machine_that_goes_on_by_other_means_is_not_woken_again() -> None:
+    async def main(loop: VirtualLoop) -> float:
+        process = loop.process("p", Clock())
+        loop.suspend(process)
+        loop.resume(process)
+        await asyncio.sleep(3)
+        loop.wake(process, 0)
+        return loop.shown_ns(process) / 1e9
+
+    assert run(main)[0] == 3.0
