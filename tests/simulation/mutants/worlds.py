@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from quorate_node.simulator.options import Options, draw, quiet
+from quorate_node.simulator.options import Options, draw, quiet, without_later_faults
 
 _FAST = {"tick_ms": 10, "heartbeat_ms": 50, "election_timeout_ms": 200, "pre_vote": True, "check_quorum": True}
 
@@ -28,7 +28,7 @@ def _world(
     **changes: Any,
 ) -> Options:
     """A small cluster under load, without any fault but those named."""
-    calm = quiet(options)
+    calm = quiet(without_later_faults(options))
     defaults: dict[str, Any] = {
         **_FAST,
         "members": 3,
@@ -42,8 +42,6 @@ def _world(
         "compactions": 0.0,
         "leases": False,
         "digest_interval": 1,
-        "log_in_files": False,
-        "reboots_set_clocks": False,
         "clock_drift_ppm_max": 0,
         "cpu_ns": 0,
     }
