@@ -303,7 +303,7 @@ def _restarts(options: Options) -> Options:
     """Members are stopped as they should be, in the middle of work that takes long."""
     return _world(
         options,
-        faults={"restart": 2.0, "down_ms_max": 200, "partition": 0.5, "partition_ms_max": 2_000},
+        faults={"restart": 2.0, "down_ms_max": 200, "disk_stall": 2.0, "pause_ms_max": 2_500},
         disk=msgspec.structs.replace(options.disk, sync_us_mean=20_000),
         clients=8,
         think_ms_max=20,
@@ -313,8 +313,18 @@ def _restarts(options: Options) -> Options:
 
 
 def _alone(options: Options) -> Options:
-    """One member, killed in the middle of its work."""
-    return _world(options, faults={"kill": 3.0, "down_ms_max": 50}, load=_READERS, members=1, think_ms_max=10, keys=2, commands=300)
+    """One member, killed in the middle of its work, whose writes take long."""
+    return _world(
+        options,
+        faults={"kill": 5.0, "down_ms_max": 50},
+        load=_READERS | {"lease_reads": 0.1},
+        disk=msgspec.structs.replace(options.disk, sync_us_mean=20_000),
+        members=1,
+        clients=8,
+        think_ms_max=20,
+        keys=2,
+        commands=600,
+    )
 
 
 def _retries(options: Options) -> Options:
