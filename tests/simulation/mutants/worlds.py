@@ -103,9 +103,13 @@ def _believing(options: Options) -> Options:
 
 
 def _one_sided(options: Options) -> Options:
-    """As `believing`, where one member hears both others, which do not hear each other, and promises last as long as they may."""
+    """As `believing`, where one member hears both others, which do not hear each other, and promises last as long as they may.
+
+    Writes are few: after one, whoever was cut off could not win a vote whatever was promised.
+    """
     return msgspec.structs.replace(
         _believing(options),
+        load=msgspec.structs.replace(options.load, **(_READERS | {"writes": 0.02, "lease_reads": 0.8})),
         faults=msgspec.structs.replace(_believing(options).faults, partition=4.0, partition_ms_max=800),
         network=msgspec.structs.replace(quiet(options).network, delay_us_min=10, delay_us_mean=100, partitions=("bridge",)),
         heartbeat_ms=90,
