@@ -44,6 +44,14 @@ def test_stored_and_unstable_entries_read_as_one_log(recent: int) -> None:
     assert (log.first_index(), log.last_index, log.last_term()) == (3, 8, 2)
 
 
+def test_what_is_not_stored_yet_is_read_from_anywhere_in_it() -> None:
+    log = raft_log(stored(5), recent=0)
+    log.append(entries(6, 12))
+    for low in range(6, 12):
+        assert [entry.index for entry in log.slice(low, 12, 10**6)] == list(range(low, 12))
+    assert log.slice(8, 8, 100) == []
+
+
 def test_terms_outside_of_the_log_are_not_known() -> None:
     log = raft_log(stored(5, start=2))
     with pytest.raises(Compacted):

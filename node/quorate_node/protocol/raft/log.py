@@ -118,7 +118,7 @@ class RaftLog:
             raise Compacted
         if low >= self.recent.first:
             return limit_bytes(self.recent.slice(low, high), bytes_max)
-        stored_high = min(high, self.unstable.offset)
+        stored_high = max(low, min(high, self.unstable.offset))
         entries = list(self._view.entries(low, stored_high, bytes_max)) if low < stored_high else []
         if len(entries) == stored_high - low and high > self.unstable.offset:
             offset = self.unstable.offset
