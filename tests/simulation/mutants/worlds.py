@@ -6,52 +6,11 @@ A directed world answers whether the checkers see the bug once its conditions ar
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 
-from quorate_node.simulator.options import Options, draw, quiet, without_later_faults
-
-_FAST = {"tick_ms": 10, "heartbeat_ms": 50, "election_timeout_ms": 200, "pre_vote": True, "check_quorum": True}
-
-
-_READERS = {"writes": 0.4, "several": 0.1, "past": 0.0, "lease_reads": 0.5, "lanes": 1, "patience_ms": 500}
-"""Clients that look at what others have just written, and do not wait long for whoever cannot answer."""
-
-
-def _world(
-    options: Options,
-    *,
-    faults: dict[str, Any] | None = None,
-    network: dict[str, Any] | None = None,
-    load: dict[str, Any] | None = None,
-    **changes: Any,
-) -> Options:
-    """A small cluster under load, without any fault but those named."""
-    calm = quiet(without_later_faults(options))
-    defaults: dict[str, Any] = {
-        **_FAST,
-        "members": 3,
-        "spares": 0,
-        "witness": False,
-        "clients": 5,
-        "watchers": 0,
-        "commands": 150,
-        "keys": 3,
-        "think_ms_max": 200,
-        "compactions": 0.0,
-        "leases": False,
-        "digest_interval": 1,
-        "clock_drift_ppm_max": 0,
-        "cpu_ns": 0,
-    }
-    return msgspec.structs.replace(
-        calm,
-        faults=msgspec.structs.replace(calm.faults, **(faults or {})),
-        network=msgspec.structs.replace(calm.network, **(network or {})),
-        load=msgspec.structs.replace(calm.load, **(load or {})),
-        **(defaults | changes),
-    )
+from quorate_node.simulator.options import Options, draw, quiet
+from tests.simulation.mutants.small_world import READERS, small_world
 
 
 def _drawn(options: Options) -> Options:
@@ -60,12 +19,12 @@ def _drawn(options: Options) -> Options:
 
 def _plain(options: Options) -> Options:
     """Nothing goes wrong but what the mutant does."""
-    return _world(options, commands=100, think_ms_max=50, leases=True, watchers=1)
+    return small_world(options, commands=100, think_ms_max=50, leases=True, watchers=1)
 
 
 def _crashes(options: Options) -> Options:
     """Power fails while slow syncs are under way, and elections follow each other."""
-    return _world(
+    return small_world(
         options,
         faults={"power_loss": 2.0, "power_loss_all": 0.5, "kill": 0.5, "partition": 0.5, "partition_ms_max": 500, "down_ms_max": 100},
         disk=msgspec.structs.replace(options.disk, sync_us_mean=20_000),
@@ -79,7 +38,7 @@ def _crashes(options: Options) -> Options:
 
 def _elections(options: Options) -> Options:
     """Candidates meet: short timeouts, slow messages, leaders killed."""
-    return _world(
+    return small_world(
         options,
         faults={"kill": 2.0, "down_ms_max": 100, "partition": 0.5, "partition_ms_max": 300},
         network={"delay_us_mean": 10_000, "in_order": False},
@@ -94,7 +53,7 @@ def _elections(options: Options) -> Options:
 def _cut_off(options: Options) -> Options:
     """Leaders go on without their followers, and clients stay with them."""
     faults = {"partition": 2.0, "partition_ms_max": 2_000, "kill": 0.1, "down_ms_max": 300}
-    return _world(options, faults=faults, load=_READERS, clients=6, keys=1, commands=200, read_lease_ms=100)
+    return small_world(options, faults=faults, load=READERS, clients=6, keys=1, commands=200, read_lease_ms=100)
 
 
 def _believing(options: Options) -> Options:
@@ -109,7 +68,7 @@ def _one_sided(options: Options) -> Options:
     """
     return msgspec.structs.replace(
         _believing(options),
-        load=msgspec.structs.replace(options.load, **(_READERS | {"writes": 0.02, "lease_reads": 0.8})),
+        load=msgspec.structs.replace(options.load, **(READERS | {"writes": 0.02, "lease_reads": 0.8})),
         faults=msgspec.structs.replace(_believing(options).faults, partition=4.0, partition_ms_max=800),
         network=msgspec.structs.replace(quiet(options).network, delay_us_min=10, delay_us_mean=100, partitions=("bridge",)),
         heartbeat_ms=90,
@@ -143,11 +102,11 @@ def _slow_cut_off(options: Options) -> Options:
 
 def _new_leaders(options: Options) -> Options:
     """Leaders die, their followers hear late what is committed, and what the next one writes takes long to be durable."""
-    return _world(
+    return small_world(
         options,
         faults={"kill": 2.0, "down_ms_max": 100},
         network={"delay_us_min": 10, "delay_us_mean": 100, "deaths_seen": True},
-        load=_READERS,
+        load=READERS,
         disk=msgspec.structs.replace(options.disk, sync_us_mean=20_000),
         clients=10,
         keys=1,
@@ -162,8 +121,8 @@ def _new_leaders(options: Options) -> Options:
 def _pauses(options: Options) -> Options:
     """Processes stand still for longer than a lease lasts, and hear nothing of what happened meanwhile."""
     faults = {"pause": 4.0, "pause_ms_max": 1_500, "partition": 3.0, "partition_ms_max": 1_500}
-    load = _READERS | {"patience_ms": 4_000, "lease_reads": 0.7}
-    return _world(
+    load = READERS | {"patience_ms": 4_000, "lease_reads": 0.7}
+    return small_world(
         options, faults=faults, load=load, clients=10, keys=1, commands=500, think_ms_max=20, read_lease_ms=100, check_quorum=False
     )
 
@@ -172,11 +131,11 @@ def _transfers(options: Options) -> Options:
     """Leadership moves often, by request and by force."""
     faults = {"partition": 0.7, "partition_ms_max": 1_000, "kill": 0.3, "down_ms_max": 300}
     network = {"loss": 0.3, "delay_us_min": 10, "delay_us_mean": 100}
-    return _world(
+    return small_world(
         options,
         faults=faults,
         network=network,
-        load=_READERS,
+        load=READERS,
         transfers=5.0,
         clients=10,
         keys=1,
@@ -189,7 +148,7 @@ def _transfers(options: Options) -> Options:
 
 def _reordered(options: Options) -> Options:
     """Messages overtake each other, are lost and come twice, one entry at a time."""
-    return _world(
+    return small_world(
         options,
         faults={"partition": 0.7, "partition_ms_max": 600},
         network={"in_order": False, "loss": 0.05, "duplication": 0.2, "straggling": 0.1, "delay_us_mean": 2_000},
@@ -204,7 +163,7 @@ def _reordered(options: Options) -> Options:
 
 def _figure_8(options: Options) -> Options:
     """Leaders are cut off or killed in the middle of replicating: logs end differently on each member."""
-    return _world(
+    return small_world(
         options,
         faults={"partition": 2.0, "partition_ms_max": 500, "kill": 1.5, "down_ms_max": 200, "clog": 1.0},
         network={"in_order": False, "delay_us_mean": 10_000, "loss": 0.05},
@@ -237,7 +196,7 @@ def _slow_figure_8(options: Options) -> Options:
 
 def _lagging(options: Options) -> Options:
     """Followers are left behind while they still write what they were sent before."""
-    return _world(
+    return small_world(
         options,
         faults={"clog": 2.0, "partition": 0.5, "partition_ms_max": 500},
         network={"loss": 0.1, "straggling": 0.05, "duplication": 0.1, "in_order": False},
@@ -256,7 +215,7 @@ def _lagging(options: Options) -> Options:
 
 def _snapshots(options: Options) -> Options:
     """Whoever was away needs a snapshot; messages come twice and late."""
-    return _world(
+    return small_world(
         options,
         faults={"partition": 0.7, "partition_ms_max": 1_500, "kill": 0.5, "down_ms_max": 1_000},
         network={"duplication": 0.2, "straggling": 0.05, "in_order": False},
@@ -270,7 +229,7 @@ def _snapshots(options: Options) -> Options:
 
 def _changes(options: Options) -> Options:
     """Members come and go while links break."""
-    return _world(
+    return small_world(
         options,
         faults={"partition": 0.7, "partition_ms_max": 1_000, "kill": 0.3, "down_ms_max": 300},
         members=3,
@@ -300,12 +259,12 @@ def _snapshot_changes(options: Options) -> Options:
 def _leases(options: Options) -> Options:
     """Leases are granted, renewed and run out while leaders are killed."""
     load = {"leasing": 0.6, "lanes": 1}
-    return _world(options, faults={"kill": 1.0, "down_ms_max": 300}, load=load, leases=True, commands=250, think_ms_max=200)
+    return small_world(options, faults={"kill": 1.0, "down_ms_max": 300}, load=load, leases=True, commands=250, think_ms_max=200)
 
 
 def _restarts(options: Options) -> Options:
     """Members are stopped as they should be, in the middle of work that takes long."""
-    return _world(
+    return small_world(
         options,
         faults={"restart": 2.0, "down_ms_max": 200, "disk_stall": 2.0, "pause_ms_max": 2_500},
         disk=msgspec.structs.replace(options.disk, sync_us_mean=20_000),
@@ -318,10 +277,10 @@ def _restarts(options: Options) -> Options:
 
 def _alone(options: Options) -> Options:
     """One member, killed in the middle of its work, whose writes take long."""
-    return _world(
+    return small_world(
         options,
         faults={"kill": 5.0, "down_ms_max": 50},
-        load=_READERS | {"lease_reads": 0.1},
+        load=READERS | {"lease_reads": 0.1},
         disk=msgspec.structs.replace(options.disk, sync_us_mean=20_000),
         members=1,
         clients=8,
@@ -335,12 +294,12 @@ def _retries(options: Options) -> Options:
     """Answers are lost, and commands sent again."""
     faults = {"partition": 0.7, "partition_ms_max": 500, "kill": 0.5, "down_ms_max": 200}
     load = {"repeats": 0.2, "patience_ms": 200, "writes": 0.7}
-    return _world(options, faults=faults, network={"loss": 0.15}, load=load, sessions=0.5, commands=200, keys=1)
+    return small_world(options, faults=faults, network={"loss": 0.15}, load=load, sessions=0.5, commands=200, keys=1)
 
 
 def _compactions(options: Options) -> Options:
     """Slow watches, small buffers, and history that goes away under them."""
-    return _world(
+    return small_world(
         options,
         faults={"kill": 0.2, "down_ms_max": 200},
         load={"writes": 0.7, "past": 0.5, "progress_ms": 20, "nested": 0.1},
@@ -354,7 +313,7 @@ def _compactions(options: Options) -> Options:
 
 def _compaction_crashes(options: Options) -> Options:
     """The log is cut while the newest state is still in memory, and members die."""
-    return _world(
+    return small_world(
         options,
         faults={"kill": 1.0, "power_loss": 0.5, "down_ms_max": 200},
         log_keep_entries=1,
@@ -367,7 +326,7 @@ def _compaction_crashes(options: Options) -> Options:
 
 def _damage(options: Options) -> Options:
     """Records go bad at rest, and are read back from disk."""
-    return _world(
+    return small_world(
         options,
         faults={"damage": 2.0, "kill": 0.5, "down_ms_max": 300, "partition": 0.3, "partition_ms_max": 1_000},
         log_cache_bytes=1,
