@@ -18,14 +18,11 @@ from quorate_node.store.errors import Backpressure, NoSpace, StoreError, StoreFa
 from quorate_node.store.held_writes import HeldWrites
 from quorate_node.store.interface import StateDatabase, StateSnapshot
 from quorate_node.store.laid_over import LaidOverSnapshot, lay_over, within
-from quorate_node.store.settings import KIB, StoreSettings
+from quorate_node.store.settings import StoreSettings
 from quorate_node.store.state_batch import StateBatch, Writes, parts
 
 logger = logging.getLogger(__name__)
 
-PART_WRITES_MAX = 256
-PART_BYTES_MAX = 256 * KIB
-"""A part takes the database about half a millisecond, and as long the event loop."""
 PACE = 2
 """Records that go out for each that comes in: what is on its way is gone when the next are half as many as may be held."""
 FLUSH_WAIT_S = 5.0
@@ -46,6 +43,8 @@ class BufferedStateStore:
         self.database = database
         self._writes_max = settings.state_buffer_writes_max
         self._bytes_max = settings.state_buffer_bytes_max
+        self._part_writes_max = settings.state_part_writes_max
+        self._part_bytes_max = settings.state_part_bytes_max
         self._held = HeldWrites()
         self._parts: Iterator[StateBatch] | None = None
         """Of what is on its way. None: nothing is."""
@@ -97,9 +96,12 @@ class BufferedStateStore:
         if not count:
             return
         self._owed = 0
-        self._fits_one = count <= PART_WRITES_MAX and self._held.upper_bytes <= PART_BYTES_MAX
+        self._fits_one = count <= self._part_writes_max and self._held.upper_bytes <= self._part_bytes_max
         families = self._held.push_down()
-        self._parts = iter([StateBatch.of(families)]) if self._fits_one else parts(families, PART_WRITES_MAX, PART_BYTES_MAX)
+        if self._fits_one:
+            self._parts = iter([StateBatch.of(families)])
+        else:
+            self._parts = parts(families, self._part_writes_max, self._part_bytes_max)
 
     def _send_owed(self) -> None:
         """A refusal is no error here: what is held back is bounded, and room is asked for when it is full."""

@@ -13,7 +13,7 @@ class HeldWrites:
     a family's pair of layers reads on from them whatever another thread does meanwhile."""
 
     def __init__(self) -> None:
-        self.layers: dict[str, tuple[dict[bytes, bytes | None], Writes]] = {name: ({}, {}) for name in STATE_FAMILIES}
+        self.layers: dict[str, tuple[dict[bytes, bytes | None], dict[bytes, bytes | None]]] = {name: ({}, {}) for name in STATE_FAMILIES}
         self.upper_count = 0
         """Records of the upper layer."""
         self.upper_bytes = 0
@@ -29,7 +29,7 @@ class HeldWrites:
                 self.upper_count += len(upper)
                 self.upper_bytes += size_bytes_of(writes)
 
-    def push_down(self) -> dict[str, Writes]:
+    def push_down(self) -> dict[str, dict[bytes, bytes | None]]:
         """The upper layer becomes the lower one, which is returned; there must be none."""
         assert not any(lower for _, lower in self.layers.values()), "what is on its way comes before what is newer"
         self.layers = {name: ({}, upper) for name, (upper, _) in self.layers.items()}

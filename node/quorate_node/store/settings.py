@@ -48,6 +48,11 @@ class StoreSettings:
     is colder in the processor's caches. It goes out by parts while up to half as many come in."""
     state_buffer_bytes_max: int = 8 * MIB
     """And so many bytes of keys and values. What is held back, a restart applies again, beside what RocksDB has not flushed."""
+    state_part_writes_max: int = 16_384
+    """Records that go out in one piece, which stops the event loop for about 1.7 us each. A larger write goes out by parts while more comes
+    in. With 256, the p99 of pipelined writes is a third of what it is in one piece, and their throughput an eighth less."""
+    state_part_bytes_max: int = 4 * MIB
+    """And so many bytes of keys and values."""
     state_level0_files: int = 10
     """Flushed files before the first compaction: fewer rewrites, for a few more bloom filters a read looks at."""
     state_block_cache_bytes: int = 192 * MIB

@@ -23,10 +23,10 @@ class StateBatch:
         self.ranges: list[tuple[str, bytes, bytes]] = []
 
     @classmethod
-    def of(cls, families: Mapping[str, Writes]) -> StateBatch:
+    def of(cls, families: Mapping[str, dict[bytes, bytes | None]]) -> StateBatch:
+        """Of those very dictionaries, which must not change any more."""
         batch = cls()
-        for name, writes in families.items():
-            batch.writes[name] = dict(writes)
+        batch.writes.update(families)
         return batch
 
     def put(self, key: bytes, value: bytes, family: str) -> None:

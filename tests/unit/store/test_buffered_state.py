@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from quorate_node.store import buffered_state
-from quorate_node.store.buffered_state import PART_WRITES_MAX, BufferedStateStore
+from quorate_node.store.buffered_state import BufferedStateStore
 from quorate_node.store.errors import Backpressure, StoreFailed
 from quorate_node.store.interface import StateStore
 from quorate_node.store.memory_disk import MemoryDisk
@@ -22,6 +22,7 @@ from tests.unit.store.support import MakeMember, Member
 
 LIMITS = StoreSettings(state_buffer_writes_max=4, state_buffer_bytes_max=1_000)
 AMPLE = StoreSettings()
+PARTS = StoreSettings(state_part_writes_max=256)
 
 
 def put(state: StateStore, family: str = "current", **pairs: bytes | None) -> None:
@@ -235,7 +236,7 @@ def many(state: StateStore, count: int, value: bytes) -> None:
 
 
 def test_a_large_write_goes_out_by_parts_while_the_next_comes_in() -> None:
-    state, database = buffered(StoreSettings(state_buffer_writes_max=2_000))
+    state, database = buffered(replace(PARTS, state_buffer_writes_max=2_000))
     many(state, 2_000, b"1")
     assert list(database.items("current", b"")) == []
     seen = set()
@@ -244,14 +245,14 @@ def test_a_large_write_goes_out_by_parts_while_the_next_comes_in() -> None:
         seen.add(len(list(database.items("current", b""))))
         assert len(list(state.getter("current")([b"%05d" % each for each in range(2_000)]))) == 2_000
         assert state.getter("current")(b"00000") == state.getter("current")(b"01999") == b"1"
-    assert min(seen) > 0 and len(seen) >= 7, f"parts of {PART_WRITES_MAX} records at the most: {sorted(seen)}"
+    assert min(seen) > 0 and len(seen) >= 7, f"parts of {PARTS.state_part_writes_max} records at the most: {sorted(seen)}"
     assert max(seen) == 2_000, "all of it is there before as many again have come in, and nothing of what came later"
     assert database.getter("meta")(b"applied") == b"1"
     assert state.getter("current")(b"x39-24") == b"2"
 
 
 def test_what_is_on_its_way_and_what_is_newer_are_both_read_over_the_database() -> None:
-    state, database = buffered(StoreSettings(state_buffer_writes_max=600))
+    state, database = buffered(replace(PARTS, state_buffer_writes_max=600))
     many(state, 600, b"1")
     put(state, **{"00000": b"2", "zz": b"2"})
     put(state, **{"00599": None})
@@ -269,7 +270,7 @@ def test_what_is_on_its_way_and_what_is_newer_are_both_read_over_the_database() 
 
 
 def test_in_a_quiet_moment_it_goes_out_part_by_part() -> None:
-    state, database = buffered(AMPLE)
+    state, database = buffered(PARTS)
     many(state, 600, b"1")
     steps = 1
     while state.write_out_some():
@@ -293,7 +294,7 @@ def test_a_part_is_bounded_in_bytes_too() -> None:
 
 
 def test_a_refusal_in_the_midst_keeps_everything_and_goes_on_where_it_was() -> None:
-    state, database = buffered(StoreSettings(state_buffer_writes_max=600))
+    state, database = buffered(replace(PARTS, state_buffer_writes_max=600))
     many(state, 600, b"1")
     put(state, a=b"2")
     there = len(list(database.items("current", b"")))
@@ -310,7 +311,7 @@ def test_a_refusal_in_the_midst_keeps_everything_and_goes_on_where_it_was() -> N
 
 
 def test_a_crash_in_the_midst_of_a_write_leaves_nothing_of_it(make_member: MakeMember) -> None:
-    member = make_member(replace(StoreSettings(reserve_bytes=1, headroom_bytes=0), state_buffer_writes_max=600))
+    member = make_member(replace(PARTS, reserve_bytes=1, headroom_bytes=0, state_buffer_writes_max=600))
     state = member.stores.state
     many(state, 100, b"1")
     state.flush()
@@ -339,7 +340,7 @@ operations = st.lists(
 def test_it_is_a_sorted_dict_whatever_is_held_back(
     operations: list[tuple[str, bytes, bytes]], writes_max: int, start: bytes, end: bytes | None
 ) -> None:
-    state, database = buffered(StoreSettings(state_buffer_writes_max=writes_max))
+    state, database = buffered(StoreSettings(state_buffer_writes_max=writes_max, state_part_writes_max=2))
     get, model = state.getter("current"), dict[bytes, bytes]()
     pinned = [(state.snapshot(), dict(model))]
     for operation, key, value in operations:
