@@ -149,6 +149,17 @@ class Administration:
             return await self._introduce(call, leaving=record.member_id)
         return await self._introduce(call, leaving=None)
 
+    def unused_place(self, name: str, peer_url: str) -> int:
+        """The id that the only other member was given, when it goes by `name` and `peer_url` and nobody has ever come with that id; else 0.
+
+        A witness votes from its first moment. One that dies before its directory knows who it is would leave the member that took it in
+        without a quorum, so without a leader who could tell it again: this member may, since nobody else can have met that id.
+        """
+        others = [record for record in self._engine.machine.members.values() if record.member_id != self._engine.raft.id]
+        if len(others) != 1 or (others[0].name, others[0].peer_url) != (name, peer_url) or self._met(others[0].member_id):
+            return 0
+        return others[0].member_id
+
     async def _introduce(self, call: AdministrationCall, leaving: int | None) -> int:
         member_id = new_member_id(self._random, set(self._engine.machine.members))
         record = MemberRecord(member_id, call.name, call.peer_url, call.client_url, call.witness, call.priority)

@@ -298,8 +298,8 @@ class Replica:
         except msgspec.MsgspecError as error:
             raise PeerRefused("MalformedBody", f"join request: {error}") from error
         if member.engine.soft_state.role != Role.LEADER:
-            return await self._ask_leader_to_join(member, payload)
-        tokens = self._tokens()
+            place = 0 if member.engine.soft_state.leader else member.administration.unused_place(request.name, request.peer_url)
+            return self._welcome(member, place, request.peer_url) if place else await self._ask_leader_to_join(member, payload)
         call = AdministrationCall(
             "join", 0, request.peer_url, request.name, request.witness, request.priority, client_url=request.client_url
         )
@@ -308,8 +308,12 @@ class Replica:
         except ServiceError as error:
             raise PeerRefused(error.error, error.message) from error
         # failpoint: join.serve.after_change, awaited
+        return self._welcome(member, member_id, request.peer_url)
+
+    def _welcome(self, member: Member, member_id: int, peer_url: str) -> bytes:
+        tokens = self._tokens()
         peers = {record.member_id: record.peer_url for record in member.machine.members.values()}
-        peers[member_id] = request.peer_url
+        peers[member_id] = peer_url
         return msgspec.msgpack.encode(JoinAnswer(self.cluster_id, member_id, tokens[0] if tokens else b"", peers))
 
     async def _ask_leader_to_join(self, member: Member, payload: bytes) -> bytes:

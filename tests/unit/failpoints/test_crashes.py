@@ -31,6 +31,30 @@ async def test_a_joiner_that_dies_and_comes_back_is_led_by_its_leader(place: str
         assert len(cluster.nodes[0].service.machine.members) == 2, "it is the same member, not a third one"
 
 
+@pytest.mark.parametrize("place", ["join.after_answer", "identity.before_write", "join.after_identity"])
+async def test_a_witness_that_dies_while_it_joins_a_lone_founder_comes_back_with_the_vote_that_it_was_given(
+    place: str, failpoints: Failpoints
+) -> None:
+    """It votes from its first moment: without it the founder has no quorum, and can take nobody in any more."""
+    async with LocalCluster(1) as cluster:
+        await cluster.formed()
+        founder, witness = cluster.nodes[0], Node(cluster, 2, witness=True)
+        failpoints.configure(place, "1*error")
+        cluster.nodes.append(witness)
+        await witness.start()
+        await cluster.until(lambda: witness.replica.stopped_because is not None)
+        await witness.crash()
+        await cluster.until(lambda: founder.service.status().leader_id == 0)
+        stranger = Node(cluster, 3)
+        await stranger.start()
+        await witness.start()
+        await cluster.until(lambda: founder.service.status().leader_id != 0)
+        await founder.service.execute(put(b"key", b"value"))
+        assert {record.name for record in founder.service.machine.members.values()} >= {"member-1", "member-2"}
+        assert len([one for one in founder.service.machine.members.values() if one.witness]) == 1
+        await stranger.crash()
+
+
 @pytest.mark.parametrize("end_lost", [False, True])
 @pytest.mark.parametrize(
     "place",
