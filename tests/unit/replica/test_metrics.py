@@ -125,7 +125,7 @@ async def test_back_pressure_of_the_state_is_counted() -> None:
         assert scraped(node.telemetry, "quorate_commands_applied_total", kind="put") == 1, "what was tried twice was applied once"
 
 
-async def test_damage_that_is_found_and_repaired_is_counted_by_entries() -> None:
+async def test_damage_that_is_found_and_repaired_is_counted_by_entries(caplog: pytest.LogCaptureFixture) -> None:
     async with LocalCluster(3, scrub_interval_ms=20) as cluster:
         await cluster.formed()
         for number in range(10):
@@ -136,7 +136,9 @@ async def test_damage_that_is_found_and_repaired_is_counted_by_entries() -> None
             node.disk.damage_record(index)
         await cluster.until(lambda: scraped(node.telemetry, "quorate_log_repaired_entries_total") == 2)
         assert scraped(node.telemetry, "quorate_log_damaged_entries_total") == 2
-        assert scraped(node.telemetry, "quorate_notable_events_total", kind="repair") == 1
+        findings = sum("are damaged on disk" in record.message for record in caplog.records)
+        assert 1 <= findings <= 2, "the scrub may come to them in one round of the log or in two"
+        assert scraped(node.telemetry, "quorate_notable_events_total", kind="repair") == findings
 
 
 async def test_a_write_that_finds_no_space_is_counted() -> None:
