@@ -179,6 +179,22 @@ def test_a_leader_without_quorum_steps_down_and_says_so() -> None:
     assert group.has_event(1, EventKind.STEPPED_DOWN)
 
 
+def test_who_is_heard_is_counted_anew_whether_a_quorum_is_asked_for_or_not() -> None:
+    """Others ask too: a member that lost its volume is let in again only when it is not heard any more under its old id."""
+    group = Group(3, check_quorum=False)
+    leader = group.elect(1)
+    group.tick(1, 25)
+    group.settle()
+    progress = leader.status().progress
+    assert progress[2].recent_active and progress[3].recent_active
+    group.isolate(3)
+    group.tick(1, 60)
+    group.settle()
+    progress = leader.status().progress
+    assert progress[2].recent_active and not progress[3].recent_active
+    assert leader.role is Role.LEADER
+
+
 def test_without_the_check_a_cut_off_leader_goes_on() -> None:
     group = Group(3, check_quorum=False)
     group.elect(1)

@@ -59,8 +59,7 @@ def _check_leadership(core: Core) -> None:
     transferring = core.transferee
     if not transferring and core.is_voter():
         transfer.hand_over_by_priority(core)
-    if core.config.check_quorum:
-        leader.check_quorum(core)
+    leader.check_quorum(core)
     if core.role is not Role.LEADER:
         return
     if transferring:

@@ -132,8 +132,9 @@ def handle_unreachable(core: Core, message: Message) -> None:
 
 
 def check_quorum(core: Core) -> None:
-    """Once an election timeout: a leader that does not hear from a quorum stops leading, so that its clients look elsewhere."""
-    if not core.tracker.quorum_active():
+    """Once an election timeout: a leader that does not hear from a quorum stops leading, so that its clients look elsewhere. Who is heard
+    is counted anew in any case: whether a member is there is asked by others too."""
+    if core.config.check_quorum and not core.tracker.quorum_active():
         core.tracer.warning("%x stepped down to follower since quorum is not active", core.id)
         core.become_follower(core.term, 0)
     for member, progress in core.tracker.progress.items():
