@@ -178,10 +178,14 @@ class Client:
         if session is not None:
             return await self._in_session(session, session.take(), request)
         number = self._recorder.begin(self.number, request)
+        return await self._once(number, execute(command_of(KINDS[type(request)], request)))
+
+    async def _once(self, number: int, work: Work) -> Any:
+        """Asked of one member, never again. None: no answer, or a refusal; either is recorded."""
         host = self._host()
         member = host.process_name
         try:
-            result = await self._caller.ask(host, execute(command_of(KINDS[type(request)], request)), self.number, self._patience_s)
+            result = await self._caller.ask(host, work, self.number, self._patience_s)
         except Unanswered as unknown:
             self._recorder.end(number, Outcome.UNKNOWN, member=member, error=str(unknown))
             return None
@@ -258,18 +262,7 @@ class Client:
     async def look(self, request: Request, work: Work, **details: Any) -> Any:
         """A read: safe to fail, so an answer that never came is only that."""
         number = self._recorder.begin(self.number, request, **details)
-        host = self._host()
-        member = host.process_name
-        try:
-            result = await self._caller.ask(host, work, self.number, self._patience_s)
-        except Unanswered as unknown:
-            self._recorder.end(number, Outcome.UNKNOWN, member=member, error=str(unknown))
-            return None
-        except Rejected as rejected:
-            self._recorder.end(number, Outcome.FAILED, member=member, error=rejected.error)
-            return None
-        self._end(number, result, member)
-        return result
+        return await self._once(number, work)
 
     # -- sessions -------------------------------------------------------------------------------------------------------
 

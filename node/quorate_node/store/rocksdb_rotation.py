@@ -90,6 +90,6 @@ class Rotation:
         families = [*self._families, self._control_family]
         return not any(family.property_int_value("rocksdb.num-immutable-mem-table") for family in families)
 
-    def close(self) -> list[Rdict]:
-        """What the owner has to close with the database."""
-        return [self._control_family]
+    def control_family(self) -> Rdict:
+        """The owner has to close it with the database."""
+        return self._control_family

@@ -253,7 +253,7 @@ class RocksStateStore:
         self._handles = {}
         if self._opened:
             self._opened = False
-            close_all([*self._rotation.close(), *self._families.values(), self._database])
+            close_all([self._rotation.control_family(), *self._families.values(), self._database])
             self._families = {}
             del self._stopped, self._database, self._rotation
 

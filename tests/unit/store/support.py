@@ -96,7 +96,7 @@ class Member:
 def settle_files(state: RocksStateStore) -> None:
     """Until RocksDB has no work under way that makes or removes files."""
     work = ("num-running-flushes", "mem-table-flush-pending", "num-running-compactions", "compaction-pending", "num-immutable-mem-table")
-    families = [*state._families.values(), *state._rotation.close()]
+    families = [*state._families.values(), state._rotation.control_family()]
     until_s = time.monotonic() + 10.0
     while any(family.property_int_value(f"rocksdb.{name}") for family in families for name in work):
         assert time.monotonic() < until_s, "RocksDB works on and on"
