@@ -16,10 +16,11 @@ import pytest
 from quorate_node.replica.lone_damage import FLAG
 from tests.cluster.harness.api import Refused
 from tests.cluster.harness.cluster import ClusterUnderTest
-from tests.cluster.harness.disk import flip_bit, last_written
+from tests.cluster.harness.disk import damage_entry
 from tests.cluster.harness.member import PROGRAM, Member
 
 KEYS = 60
+MIDDLE_KEY = b"k/030"
 TIMEOUT_S = 30.0
 
 pytestmark = pytest.mark.timeout(400)
@@ -37,8 +38,7 @@ async def damaged(cluster: ClusterUnderTest) -> Member:
     for number in range(KEYS):
         await cluster.api.put(member.url, f"k/{number:03d}", f"v{number}")
     await member.kill()
-    newest, begin, end = last_written(member.data)
-    flip_bit(newest, (begin + end) // 2)
+    damage_entry(member.data, MIDDLE_KEY)
     return member
 
 
@@ -118,8 +118,7 @@ async def damaged_after_flush(cluster: ClusterUnderTest) -> Member:
     for number in range(KEYS):
         await cluster.api.put(member.url, f"k/{number:03d}", f"v{number}")
     await member.stop()
-    newest, begin, end = last_written(member.data)
-    flip_bit(newest, (begin + end) // 2)
+    damage_entry(member.data, MIDDLE_KEY)
     return member
 
 
@@ -130,8 +129,7 @@ async def test_a_member_with_peers_refuses_to_forget(settings: dict[str, dict[st
         for number in range(KEYS):
             await cluster.api.put((await cluster.leader()).url, f"k/{number:03d}", f"v{number}")
         await member.kill()
-        newest, begin, end = last_written(member.data)
-        flip_bit(newest, (begin + end) // 2)
+        damage_entry(member.data, MIDDLE_KEY)
         await member.start(flags=[FLAG, "7"])
         assert await ended(member) == 2
         assert f"{FLAG} is for a cluster of one member; this one has others and is repaired from them" in member.log_path.read_text()

@@ -71,6 +71,14 @@ def flip_bit(path: Path, offset: int) -> None:
         file.write(bytes([byte[0] ^ 0x10]))
 
 
+def damage_entry(data: Path, content: bytes) -> None:
+    """Turn a bit over in the log entry that holds `content`. Not just anywhere in the middle: a batch's marker may lie there, which a later
+    one outlives, and then nothing is lost.
+    """
+    path, begin, end = last_written(data)
+    flip_bit(path, path.read_bytes().index(content, begin, end))
+
+
 class SmallDisk:
     """A file system of its own in memory, `size_bytes` large, mounted at `path`. Needs root."""
 
