@@ -17,7 +17,8 @@ from quorate.wire.errors import ERRORS
 from quorate.wire.results import LeaseResult, RangeResult, Result
 from quorate_node.machine.interface import Refused, TooLarge
 from quorate_node.replica.service import Consistency, ServiceError
-from quorate_node.simulator.host import Host, Life
+from quorate_node.simulator.host import Host
+from quorate_node.simulator.life import Life
 from quorate_node.simulator.loop import VirtualLoop
 from quorate_node.simulator.options import NetworkOptions
 from quorate_node.simulator.places import on_purpose

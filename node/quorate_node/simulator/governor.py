@@ -8,13 +8,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from quorate_node.simulator.caller import Caller, Rejected, Unanswered, Work
-from quorate_node.simulator.faults import voters_seen
 from quorate_node.simulator.history import Administer, Outcome
-from quorate_node.simulator.host import Host, Life
+from quorate_node.simulator.host import Host
+from quorate_node.simulator.life import Life
 from quorate_node.simulator.loop import VirtualLoop
 from quorate_node.simulator.options import Options
 from quorate_node.simulator.recorder import Recorder
 from quorate_node.simulator.reductions import Reductions
+from quorate_node.simulator.sight import voters_seen
 from quorate_node.simulator.streams import Timetable, stream
 
 GOVERNOR = 0

@@ -2,141 +2,33 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextvars import Context
 from pathlib import Path
 from typing import NoReturn
 
 from quorate_node.failpoints import Failpoints, Panic, use_here
-from quorate_node.machine.kv import KeyValueMachine
 from quorate_node.protocol.raft import Raft, RaftConfig
-from quorate_node.protocol.ready import Persist, Role, SoftState
-from quorate_node.replica.log_sync import LogSync, SyncedCallback
-from quorate_node.replica.member import Environment
-from quorate_node.replica.replica import Replica
-from quorate_node.replica.service_face import ServiceFace
-from quorate_node.replica.settings import ReplicaSettings
-from quorate_node.replica.storage import Storage
 from quorate_node.simulator.clock import MachineClocks
-from quorate_node.simulator.disk import SimulatedDisk, SimulatedLogSync, open_stores
-from quorate_node.simulator.file_store import SimulatedExecutor, entries_of, use_files_here
+from quorate_node.simulator.disk import SimulatedDisk
+from quorate_node.simulator.file_store import use_files_here
+from quorate_node.simulator.host_settings import raft_config, replica_settings
 from quorate_node.simulator.invariants import Invariants
+from quorate_node.simulator.life import Life
 from quorate_node.simulator.loop import VirtualLoop
-from quorate_node.simulator.machine import open_machine
 from quorate_node.simulator.network import Network
 from quorate_node.simulator.options import Options
 from quorate_node.simulator.places import SimulatedEffects, on_purpose
 from quorate_node.simulator.process import Process
 from quorate_node.simulator.streams import stream
 from quorate_node.simulator.trace import Trace
-from quorate_node.simulator.transport import SimulatedTransport
 from quorate_node.store.errors import HardStateLost, StoreError
-from quorate_node.store.interface import LogStore, StateStore
 from quorate_node.store.settings import StoreSettings
 from quorate_node.telemetry.telemetry import Telemetry
 
-BOOTSTRAP_WORD = "simulated"
-LOOK_S = 0.01
 HANG_UP_NS = 5_000_000
 """An answer on its way may still come before the client sees the connection end."""
-
-
-class Life:
-    """One process of a member, from start to death."""
-
-    def __init__(self, host: Host, process: Process, boot: int) -> None:
-        self.host = host
-        self.process = process
-        self.boot = boot
-        executor = SimulatedExecutor(host.loop, process, stream(host.options.seed, "segments", process.name))
-        self.stores = open_stores(host.disk, host.store_settings, host.options.log_segment_bytes, executor)
-        self._ends_at_start = (self.stores.log.first_index(), self.stores.log.last_index())
-        if self.stores.log.damaged():
-            host.in_doubt = True
-        storage = Storage(self.stores, self._open_machine, host.witness, host.name)
-        random = stream(host.options.seed, "member", process.name)
-        self.transport = SimulatedTransport(host.network, process, host.url, lambda: storage.member_id)
-        environment = Environment(self._now_ms, random, self._open_log_sync, host.make_raft)
-        self.storage = storage
-        self.replica = Replica(
-            host.settings,
-            self._raft_config,
-            storage,
-            self.transport,
-            environment,
-            host.telemetry,
-            host.peers,
-            BOOTSTRAP_WORD if host.founder else "",
-            may_bootstrap=host.founder,
-        )
-        self.service = ServiceFace(self.replica, host.settings, storage, environment)
-        self.open_questions: dict[int, Callable[[], None]] = {}
-        """Clients that wait for an answer: told that the connection ended, when it does."""
-
-    def _raft_config(self, member_id: int) -> RaftConfig:
-        """Asked for when the log is whole and the protocol begins. What was left in doubt, or made whole, is told as it is now: nobody saw
-        it being written."""
-        host, log = self.host, self.stores.log
-        if host.in_doubt or self._ends_at_start != (log.first_index(), log.last_index()):
-            host.in_doubt = False
-            floor = log.first_index() - 1
-            host.invariants.found(host.name, member_id, floor, log.term(floor), entries_of(log))
-        return host.raft_config(member_id)
-
-    def _open_machine(self, state: StateStore, cluster_id: int) -> KeyValueMachine:
-        return open_machine(state, cluster_id, self.host.invariants, self.host.name, self.boot, self.host.options)
-
-    def _now_ms(self) -> int:
-        return self.host.clocks.boot.local(self.host.loop.now_ns + self.process.ahead_ns) // 1_000_000
-
-    def _open_log_sync(self, log: LogStore, synced: SyncedCallback) -> LogSync:
-        host = self.host
-        random = stream(host.options.seed, "disk", self.process.name)
-        return SimulatedLogSync(host.loop, self.process, host.disk, host.options.disk, random, self._stored, log, synced)
-
-    def _stored(self, batches: Sequence[Persist], durable: bool) -> None:
-        host, member_id = self.host, self.storage.member_id
-        host.trace.event("durable" if durable else "disk", host.name, len(batches), self.stores.log.last_index())
-        if durable:
-            host.invariants.promised(host.name, member_id, batches)
-        else:
-            host.invariants.stored(host.name, member_id, batches)
-
-    async def run(self) -> None:
-        await self.replica.start()
-        while self.replica.member is None and not self.replica.stopped.is_set():  # noqa: ASYNC110 - until it has joined, or repaired its log
-            await asyncio.sleep(LOOK_S)
-        self._watch_leadership()
-        await self.replica.stopped.wait()
-        await self.stop()
-
-    async def stop(self) -> None:
-        """As `main` does, by request or because the member has stopped itself."""
-        reason = self.replica.stopped_because
-        try:
-            await self.replica.stop()
-        except Exception as error:
-            if not isinstance(error, StoreError) and not on_purpose(error):
-                raise
-            reason = reason or error
-        self.host.process_ended(self, self.replica.stopped_because or reason)
-
-    def _watch_leadership(self) -> None:
-        member = self.replica.member
-        if member is not None:
-            member.leader_changed = self._on_leader_changed
-            self._on_leader_changed(member.engine.soft_state)
-
-    def _on_leader_changed(self, soft: SoftState) -> None:
-        member = self.replica.member
-        assert member is not None
-        raft = member.engine.raft
-        self.host.trace.event("role", self.host.name, soft.role.name, raft.term)
-        if soft.role == Role.LEADER:
-            log = raft.core.log
-            self.host.invariants.led(self.host.name, raft.id, raft.term, log.term_or_zero, log.first_index(), raft.last_index)
 
 
 class Host:
@@ -199,59 +91,11 @@ class Host:
 
     def become(self, *, witness: bool) -> None:
         """What its next process is configured to be."""
-        options = self.options
         self.witness = witness
-        self.settings = ReplicaSettings(
-            name=self.name,
-            peer_url=self.url,
-            client_url=self.url,
-            witness=witness,
-            priority=self.priority,
-            tick_ms=options.tick_ms,
-            heartbeat_ms=options.heartbeat_ms,
-            election_timeout_ms=options.election_timeout_ms,
-            read_lease_ms=options.read_lease_ms,
-            read_lease_drift_ms=min(20, max(0, options.read_lease_ms - 1)),
-            batch_commands_max=options.batch_commands_max,
-            pipeline_entries_max=options.pipeline_entries_max,
-            batch_linger_ms=options.batch_linger_ms,
-            read_linger_ms=options.batch_linger_ms,
-            announce_commit_ms=options.announce_commit_ms,
-            request_timeout_ms=3_000,
-            request_peer_timeout_ms=1_000,
-            promotion_lag_entries=8,
-            log_keep_entries=options.log_keep_entries,
-            compact_every_entries=options.compact_every_entries,
-            compact_check_ms=100,
-            snapshot_idle_timeout_ms=3_000,
-            digest_interval_ms=500,
-            scrub_interval_ms=300,
-            scrub_entries=50,
-            shutdown_drain_ms=1_000,
-        )
+        self.settings = replica_settings(self.options, self.name, self.url, witness=witness, priority=self.priority)
 
     def raft_config(self, member_id: int) -> RaftConfig:
-        """As `config.model.NodeConfig.raft_config` makes it."""
-        options = self.options
-        return RaftConfig(
-            member_id=member_id,
-            tick_ms=options.tick_ms,
-            priority=self.priority,
-            commit_eagerly=options.commit_eagerly,
-            confirm_by_quorum=options.confirm_by_quorum,
-            pre_vote=options.pre_vote,
-            check_quorum=options.check_quorum,
-            heartbeat_ticks=options.heartbeat_ms // options.tick_ms,
-            election_ticks=options.election_timeout_ms // options.tick_ms,
-            read_lease_ms=self.settings.read_lease_ms,
-            lease_drift_ms=self.settings.read_lease_drift_ms,
-            append_bytes_max=options.append_bytes_max,
-            inflight_messages_max=options.inflight_messages_max,
-            recent_bytes_max=options.recent_bytes_max,
-            committed_bytes_per_ready_max=options.committed_bytes_per_ready_max,
-            promotion_lag_entries=8,
-            snapshot_retry_ticks=1_000 // options.tick_ms,
-        )
+        return raft_config(self.options, self.settings, member_id)
 
     async def peers(self) -> list[str]:
         return self._listed()

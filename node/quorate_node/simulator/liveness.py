@@ -10,9 +10,9 @@ import msgspec
 
 from quorate.wire.commands import Put
 from quorate.wire.results import PutResult
-from quorate_node.simulator.faults import durable_log, newest_machine, voters_seen
 from quorate_node.simulator.host import Host
 from quorate_node.simulator.requests import key_of
+from quorate_node.simulator.sight import durable_log, newest_machine, voters_seen
 
 if TYPE_CHECKING:
     from quorate_node.simulator.world import World

@@ -12,7 +12,8 @@ from quorate.wire.results import WatchEvents
 from quorate_node.machine.interface import Refused, Watch, WatchRequest
 from quorate_node.replica.service import ServiceError
 from quorate_node.simulator.history import Delivery, WatchRecord, WatchStretch
-from quorate_node.simulator.host import Host, Life
+from quorate_node.simulator.host import Host
+from quorate_node.simulator.life import Life
 from quorate_node.simulator.loop import VirtualLoop
 from quorate_node.simulator.options import Options
 from quorate_node.simulator.requests import PAST_REVISIONS_MAX

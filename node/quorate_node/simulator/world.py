@@ -193,7 +193,7 @@ class World:
             until_s = min(until_s, self.reductions.chaos_ms / 1_000)
         while self._more() and self.loop.time() < until_s and not all(task.done() for task in tasks):  # noqa: ASYNC110 - three conditions
             await asyncio.sleep(LOOK_S)
-        self.faults.over = True
+        self.faults.end()
         for task in (*tasks, *others[:2]):
             task.cancel()
         for task in (*tasks, *others[:2]):
