@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from tests.cluster.campaign.site import Site
+from tests.cluster.campaign.site import CampaignMember, Site
 from tests.cluster.campaign.timeline import Stretch
 
 INTERVAL_S = 0.4
+ANSWER_TIMEOUT_S = 0.8
+SILENT = "silent"
 SILENT_AFTER = 2
 """Samples without an answer before a running member is drawn as silent."""
 
@@ -23,17 +25,20 @@ class Sampler:
     samples: list[tuple[float, str, str]] = field(default_factory=list)
 
     async def run(self) -> None:
+        """Each member is asked by itself: one that is paused, or whose cable is out, must not make the others look silent."""
+        await asyncio.gather(*(self._follow(member) for member in self.site.everyone))
+
+    async def _follow(self, member: CampaignMember) -> None:
         loop = asyncio.get_running_loop()
         while True:
             at_s = loop.time() - self.begun_s
-            try:
-                async with asyncio.timeout(INTERVAL_S * 2):
-                    roles = await self.site.roles()
-            except TimeoutError:
-                roles = {}
-            for member in self.site.everyone:
-                if member.running:
-                    self.samples.append((at_s, member.name, str(roles.get(member.name, {}).get("role", "silent"))))
+            if member.running:
+                try:
+                    async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                        role = await self.site.role_of(member)
+                except TimeoutError:
+                    role = SILENT
+                self.samples.append((at_s, member.name, role or SILENT))
             await asyncio.sleep(INTERVAL_S)
 
     def stretches(self) -> list[Stretch]:
@@ -51,11 +56,11 @@ class Sampler:
 
     def _roles(self, name: str, begin_s: float, end_s: float) -> list[Stretch]:
         found: list[Stretch] = []
-        state, since_s, unanswered = "silent", begin_s, 0
+        state, since_s, unanswered = SILENT, begin_s, 0
         for at_s, member, role in self.samples:
             if member != name or not begin_s <= at_s < end_s:
                 continue
-            unanswered = unanswered + 1 if role == "silent" else 0
+            unanswered = unanswered + 1 if role == SILENT else 0
             if role != state and not 0 < unanswered < SILENT_AFTER:
                 found.append(Stretch(name, state, since_s, at_s))
                 state, since_s = role, at_s

@@ -185,8 +185,12 @@ class Site(ClusterUnderTest):
         except (Refused, Unknown):
             return {}
 
+    async def role_of(self, member: Member) -> str:
+        """What a running member says that it is; empty when it gives no answer."""
+        return str((await self._status(member)).get("role", ""))
+
     async def roles(self) -> dict[str, dict[str, Any]]:
-        """Status of every running member by name, for the timeline; one that does not answer is left out."""
+        """Status of every running member by name; one that does not answer is left out."""
         running = [member for member in self.everyone if member.running]
         statuses = await asyncio.gather(*(self._status(member) for member in running))
         return {member.name: status for member, status in zip(running, statuses, strict=True) if status}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from quorate_node.simulator.history import Outcome
 from tests.cluster.campaign.faults import Fault
 from tests.cluster.campaign.outages import percentile
 from tests.cluster.campaign.report import Run, availability, is_read, is_write
+from tests.cluster.campaign.timeline_faults import draw_faults, inches_of, lanes_of
 
 STATES = {
     "leader": "#1b6ca8",
@@ -29,22 +31,12 @@ STATES = {
     "down": "#3a3a3a",
 }
 """Colours that stay apart for colour-blind eyes: blues for those that serve, yellow for doubt, dark for those that do not."""
-KINDS = {
-    "kill": "#c0392b",
-    "pause": "#8e6bb0",
-    "partition": "#e67e22",
-    "network": "#f2c14e",
-    "disk": "#7f5539",
-    "clock": "#16a085",
-    "failpoint": "#d6336c",
-    "membership": "#2b8a3e",
-    "leadership": "#1b6ca8",
-    "maintenance": "#7a8a99",
-}
 BINS_MAX = 240
 DPI = 100
-CHARACTER_INCHES = 0.056
-"""Of a label's letters: a label that would run into the one before it is left out, its bar is not."""
+PANEL_SHARE = 0.93
+"""Of the picture's width: what the names of lanes leave for time."""
+STRIP = 0.13
+"""Of the axis of operations, below zero: for what did not succeed, of which there is too little to see it on the scale of what did."""
 
 
 @dataclass(frozen=True)
@@ -59,15 +51,15 @@ class Stretch:
 
 def draw(run: Run, stretches: Sequence[Stretch], faults: Sequence[Fault], path: Path) -> None:
     """Write the picture; about 1,800 pixels wide, wider for long campaigns."""
-    kinds = [kind for kind in KINDS if any(fault.kind == kind for fault in faults)]
     members = sorted({stretch.member for stretch in stretches})
     width = min(48.0, max(18.0, run.ended_s / 14))
-    heights = [0.42 * len(members) + 0.4, 0.36 * len(kinds) + 0.4, 2.2, 2.2]
+    lanes = lanes_of(run, faults, seconds_per_inch=run.ended_s / (PANEL_SHARE * width))
+    heights = [0.42 * len(members) + 0.4, inches_of(lanes), 2.2, 2.2]
     figure, axes = plt.subplots(4, 1, figsize=(width, sum(heights) + 1.6), sharex=True, dpi=DPI, gridspec_kw={"height_ratios": heights})
     figure.suptitle(_title(run), x=0.01, ha="left", fontsize=13, fontweight="bold", color="#c0392b" if run.violated else "#222222")
     table = availability(run)
     _members(axes[0], members, stretches)
-    _faults(axes[1], kinds, run, {fault.name: fault.kind for fault in faults})
+    draw_faults(axes[1], lanes)
     _throughput(axes[2], run, table)
     _latency(axes[3], run, table)
     axes[3].set_xlabel("seconds since the campaign began")
@@ -75,7 +67,7 @@ def draw(run: Run, stretches: Sequence[Stretch], faults: Sequence[Fault], path: 
         each.set_xlim(0, run.ended_s)
         each.axvline(run.faults_until_s, color="#2b8a3e", linewidth=1.2, linestyle="--")
         each.spines[["top", "right"]].set_visible(False)
-    axes[1].text(run.faults_until_s, -0.75, " quiet", color="#2b8a3e", fontsize=8, va="center", clip_on=False)
+    axes[1].text(run.faults_until_s, axes[1].get_ylim()[1], " quiet", color="#2b8a3e", fontsize=8, va="bottom", clip_on=False)
     figure.tight_layout(rect=(0, 0, 1, 0.985))
     figure.savefig(path, dpi=DPI)
     plt.close(figure)
@@ -88,43 +80,17 @@ def _title(run: Run) -> str:
     return f"seed {run.seed}, {run.members} members, {done} faults, {len(run.operations):,} operations: {verdict}"
 
 
-def _lane(axes: Axes, number: int, begin_s: float, end_s: float, colour: str, **style: Any) -> None:
-    axes.broken_barh([(begin_s, max(end_s - begin_s, 0.05))], (number - 0.36, 0.72), facecolors=colour, **style)
-
-
 def _members(axes: Axes, members: Sequence[str], stretches: Sequence[Stretch]) -> None:
     for stretch in stretches:
-        _lane(axes, members.index(stretch.member), stretch.begin_s, stretch.end_s, STATES.get(stretch.state, STATES["silent"]))
+        lane = (members.index(stretch.member) - 0.36, 0.72)
+        length_s = max(stretch.end_s - stretch.begin_s, 0.05)
+        axes.broken_barh([(stretch.begin_s, length_s)], lane, facecolors=STATES.get(stretch.state, STATES["silent"]))
     axes.set_yticks(range(len(members)), members)
     axes.set_ylim(len(members) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.set_title("members", loc="left", fontsize=10)
     handles = [Patch(color=colour, label=state) for state, colour in STATES.items()]
     axes.legend(handles=handles, ncols=len(handles), fontsize=8, frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0))
-
-
-def _faults(axes: Axes, kinds: Sequence[str], run: Run, kind_of: dict[str, str]) -> None:
-    ends_s: dict[str, float] = dict.fromkeys(kinds, -1.0)
-    character_s = CHARACTER_INCHES * run.ended_s / (axes.get_window_extent().width / DPI)
-    for action in run.actions:
-        if action.began_s is None or action.outcome == "skipped":
-            continue
-        kind = kind_of[action.planned.fault]
-        ended_s = action.ended_s if action.ended_s is not None else run.ended_s
-        failed = action.outcome == "failed"
-        style = {"edgecolor": "#ff0000", "linewidth": 2.0} if failed else {"edgecolor": "white", "linewidth": 0.5}
-        _lane(axes, kinds.index(kind), action.began_s, max(ended_s, action.began_s + run.ended_s / 300), KINDS[kind], **style)
-        if action.began_s >= ends_s[kind]:
-            whom = "" if len(action.victims) > 2 else " " + ",".join(action.victims)
-            label = f"{'FAILED ' if failed else ''}{action.planned.fault}{whom}"
-            axes.text(action.began_s, kinds.index(kind), f" {label}", fontsize=6.5, va="center", color="#111111", clip_on=True)
-            ends_s[kind] = action.began_s + character_s * (len(label) + 2)
-    axes.set_yticks(range(len(kinds)), kinds)
-    axes.set_ylim(len(kinds) - 0.5, -0.5)
-    axes.tick_params(axis="y", length=0)
-    axes.grid(axis="y", color="#eeeeee")
-    axes.set_axisbelow(True)
-    axes.set_title("faults, until the members they hit had caught up", loc="left", fontsize=10)
 
 
 def _bins(run: Run) -> tuple[int, float]:
@@ -146,13 +112,16 @@ def _throughput(axes: Axes, run: Run, table: dict[str, dict[str, Any]]) -> None:
         rows[name][min(count - 1, max(0, int(at_s / width_s)))] += 1 / width_s
     times = [(number + 0.5) * width_s for number in range(count)]
     axes.stackplot(times, rows["reads"], rows["writes"], colors=["#a9cfe8", "#1b6ca8"], labels=["reads", "writes"])
-    for name, marker, colour in (("refused", "v", "#e67e22"), ("outcome unknown", "x", "#c0392b")):
-        points = [(at_s, rate) for at_s, rate in zip(times, rows[name], strict=True) if rate]
-        if points:
-            times_s, rates = zip(*points, strict=True)
-            axes.scatter(times_s, rates, s=14, marker=marker, color=colour, label=name, zorder=3)
+    most = max(map(sum, zip(rows["reads"], rows["writes"], strict=True)), default=0.0) or 1.0
+    for depth, (name, marker, colour) in enumerate((("refused", "v", "#e67e22"), ("outcome unknown", "x", "#c0392b"))):
+        times_s = [at_s for at_s, rate in zip(times, rows[name], strict=True) if rate]
+        if times_s:
+            below = -most * STRIP * (2 * depth + 1) / 4
+            axes.scatter(times_s, [below] * len(times_s), s=12, marker=marker, color=colour, label=name, zorder=3)
+    axes.axhline(0, color="#222222", linewidth=0.6)
+    axes.set_yticks([tick for tick in axes.get_yticks() if tick >= 0])
     _shade(axes, table["writes"])
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(-most * STRIP, most * 1.05)
     axes.set_ylabel("operations / s")
     longest = f"longest without a write {table['writes']['longest_s']} s, without a linearizable read {table['reads']['longest_s']} s"
     axes.set_title(f"what clients got ({longest}; shaded: no write succeeded)", loc="left", fontsize=10)
@@ -167,10 +136,13 @@ def _latency(axes: Axes, run: Run, table: dict[str, dict[str, Any]]) -> None:
             if operation.outcome is Outcome.OK and of_kind(operation):
                 at = min(count - 1, int(run.seconds(operation.completed_ns) / width_s))
                 waits_ms[at].append((operation.completed_ns - operation.invoked_ns) / 1e6)
-        known = [((at + 0.5) * width_s, sorted(waits)) for at, waits in enumerate(waits_ms) if waits]
-        times = [at_s for at_s, _ in known]
-        axes.plot(times, [percentile(waits, 0.5) for _, waits in known], color=colour, linewidth=1.2, label=f"{name}, median")
-        axes.plot(times, [waits[-1] for _, waits in known], color=colour, linewidth=0, marker=".", markersize=4, label=f"{name}, longest")
+        times = [(at + 0.5) * width_s for at in range(count)]
+        ordered = [sorted(waits) for waits in waits_ms]
+        # NaN where nothing succeeded: a line through there would tell of waits that nobody had.
+        medians = [percentile(waits, 0.5) if waits else nan for waits in ordered]
+        longest = [waits[-1] if waits else nan for waits in ordered]
+        axes.plot(times, medians, color=colour, linewidth=1.2, label=f"{name}, median")
+        axes.plot(times, longest, color=colour, linewidth=0, marker=".", markersize=4, label=f"{name}, longest")
     axes.set_yscale("log")
     _shade(axes, table["writes"])
     axes.grid(axis="y", color="#eeeeee")

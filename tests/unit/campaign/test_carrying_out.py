@@ -109,6 +109,26 @@ async def test_what_cannot_begin_is_skipped_with_its_reason() -> None:
     assert nemesis.failures == [] and nemesis.actions[0].victims == []
 
 
+async def test_a_member_that_gives_no_answer_makes_no_other_one_look_silent() -> None:
+    paused, leader = SimpleNamespace(name="m0", running=True), SimpleNamespace(name="m1", running=True)
+    down = SimpleNamespace(name="m2", running=False)
+
+    async def role_of(member: SimpleNamespace) -> str:
+        if member is paused:
+            await asyncio.Event().wait()
+        return "leader"
+
+    site: Any = SimpleNamespace(everyone=[paused, leader, down], role_of=role_of)
+    sampler = Sampler(site, begun_s=asyncio.get_running_loop().time())
+    sampling = asyncio.create_task(sampler.run())
+    async with asyncio.timeout(30.0):
+        while not any(name == "m0" for _, name, _ in sampler.samples):
+            await asyncio.sleep(0.05)
+    sampling.cancel()
+    roles = {name: {role for _, asked, role in sampler.samples if asked == name} for name in ("m0", "m1", "m2")}
+    assert roles == {"m0": {"silent"}, "m1": {"leader"}, "m2": set()}
+
+
 def test_a_members_life_is_told_in_stretches_and_one_answer_that_is_missing_is_no_silence() -> None:
     member = SimpleNamespace(name="m0", lives=[Lived(100.0, "up"), Lived(110.0, "down"), Lived(112.0, "up")])
     site: Any = SimpleNamespace(everyone=[member])
