@@ -1,21 +1,29 @@
-"""A member's own clock: it runs fast or slow, stands still while the machine sleeps, and may be set forward by a fault."""
+"""A member's own clocks: they run fast or slow, stand still while the machine sleeps or is stopped by its host, and may be set by a fault.
+
+What real ones do (clock_gettime(2), time(7)): CLOCK_MONOTONIC and CLOCK_BOOTTIME never go back within a life of a machine; the first
+stands still during suspend, the second does not. A virtual machine that its host stops counts neither, so seen from outside both go back
+by as long as that lasts. CLOCK_REALTIME is set by people and by NTP, in both directions.
+"""
 
 from __future__ import annotations
 
 MILLION = 1_000_000
+WALL_BEGINS_NS = 1_700_000_000 * 1_000_000_000
 
 
 class MachineClocks:
-    """The two of one machine, which show the same until it sleeps."""
+    """Those of one machine. The first two show the same until it sleeps."""
 
     def __init__(self, offset_ns: int, drift_ppm: int) -> None:
         self.boot = Clock(offset_ns, drift_ppm)
         """As CLOCK_BOOTTIME, which runs while the machine sleeps: what the member counts leases by."""
         self.timers = Clock(offset_ns, drift_ppm)
         """As CLOCK_MONOTONIC, which does not: the event loop's."""
+        self.wall = Clock(WALL_BEGINS_NS + offset_ns, drift_ppm)
+        """As CLOCK_REALTIME: no member may decide anything by it."""
 
     def set_drift(self, virtual_ns: int, drift_ppm: int) -> None:
-        for clock in (self.boot, self.timers):
+        for clock in (self.boot, self.timers, self.wall):
             clock.set_drift(virtual_ns, drift_ppm)
 
     def jump(self, virtual_ns: int, forward_ns: int) -> None:
@@ -31,7 +39,7 @@ class MachineClocks:
 class Clock:
     """Maps virtual time (integer nanoseconds, common to all) to what one machine's clock shows, and back.
 
-    Never decreases: what it stands for (CLOCK_MONOTONIC, CLOCK_BOOTTIME) does not either.
+    Never decreases unless it is restarted: what it stands for (CLOCK_MONOTONIC, CLOCK_BOOTTIME) does not either.
     """
 
     def __init__(self, offset_ns: int = 0, drift_ppm: int = 0) -> None:
@@ -61,7 +69,7 @@ class Clock:
         self._base_local_ns += forward_ns
 
     def restart(self, virtual_ns: int, local_ns: int) -> None:
-        """It shows this, more than before or less: its machine was switched on, or has slept."""
+        """It shows this, more than before or less: its machine was switched on, or has slept, or it is a wall clock that was set."""
         self._base_local_ns, self._base_virtual_ns = local_ns, virtual_ns
 
     def _rebase(self, virtual_ns: int) -> None:

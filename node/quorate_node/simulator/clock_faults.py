@@ -1,4 +1,4 @@
-"""Clocks: they run fast and slow, and are set forward where the seed has clocks that no bound holds for."""
+"""Clocks: fast and slow, set forward where the seed has clocks that no bound holds for; and the time of day, which is set either way."""
 
 from __future__ import annotations
 
@@ -18,4 +18,15 @@ class ClockFaults:
         else:
             host.clocks.set_drift(self.scene.loop.now_ns, self.scene.random.randint(-drift, drift))
         self.scene.trace.event("clock", host.name)
+        return True
+
+    def set_wall_clock(self) -> bool:
+        """By a person, or by NTP when it finds out: by seconds, hours or years."""
+        scene, random = self.scene, self.scene.random
+        host = random.choice(scene.hosts)
+        by_ns = random.choice((-1, 1)) * random.randrange(random.choice((10, 86_400, 500_000_000)) * 1_000 * MS)
+        wall = host.clocks.wall
+        wall.restart(scene.loop.now_ns, max(0, wall.local(scene.loop.now_ns) + by_ns))
+        scene.counters["wall clock set back" if by_ns < 0 else "wall clock set forward"] += 1
+        scene.trace.event("wall clock", host.name, by_ns)
         return True

@@ -48,6 +48,7 @@ class Faults:
             (processes.restart, "restart", rates.restart),
             (processes.pause, "pause", rates.pause),
             (processes.suspend, "suspend", rates.suspend),
+            (processes.freeze, "freeze", rates.freeze),
             (wires.partition, "partition", rates.partition),
             (wires.clog, "clog", rates.clog),
             (disks.stall, "disk stall", rates.disk_stall),
@@ -56,6 +57,7 @@ class Faults:
             (disks.damage_record, "damage", rates.damage),
             (disks.wipe, "wipe", rates.wipe),
             (clocks.upset, "clock", rates.clock),
+            (clocks.set_wall_clock, "wall clock", rates.wall_clock),
             (self._set_failpoint, "failpoint", rates.failpoint),
         ]
 

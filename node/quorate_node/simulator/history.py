@@ -229,10 +229,17 @@ class Rules(msgspec.Struct, frozen=True):
     """How much any member's clock may have run fast or slow against the history's."""
     clocks_jump: bool = False
     """True: a clock broke its bound on purpose. Lease reads may then be stale and leases end early; all else still holds."""
+    clocks_stop: bool = False
+    """True: clocks stood still for longer than their bound allows. Lease reads may be stale, and leases end late; never early."""
     quiet_from_ns: int = NEVER_NS
     """No fault was injected from here on: what must happen eventually is judged from here, and not at all when it is `NEVER_NS`."""
     expiry_slack_ms: int = 10_000
     """How long after its time, in the quiet, a lease may still be seen: elections, and the leader's look at its deadlines."""
+
+    @property
+    def clocks_bounded(self) -> bool:
+        """What counts on a clock that is not much too slow holds."""
+        return not (self.clocks_jump or self.clocks_stop)
 
 
 class History(msgspec.Struct):

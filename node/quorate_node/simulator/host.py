@@ -116,6 +116,7 @@ class Host:
         assert self.life is None, f"{self.name} runs already"
         self.lives += 1
         process = self._starting = self.loop.process(f"{self.name}.{self.lives}", self.clocks.timers)
+        process.wall = self.clocks.wall
         if self.failpoints is not None:
             process.context.run(use_here, self.failpoints)
         if self.disk.files is not None:

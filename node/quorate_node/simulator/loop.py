@@ -114,10 +114,11 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self.pause(process)
         process.asleep = self.now_ns, process.clock.local(self.now_ns)
 
-    def wake(self, process: Process, since_ns: int) -> None:
-        """If it has slept since `since_ns`: the clock under its timers stood still, so that all of them come later by that."""
+    def wake(self, process: Process, since_ns: int) -> bool:
+        """If it has slept since `since_ns`: the clock under its timers stood still, so that all of them come later by that.
+        Returns whether it has."""
         if process.asleep is None or process.asleep[0] != since_ns or not process.alive:
-            return
+            return False
         slept_ns = self.now_ns - since_ns
         process.clock.restart(self.now_ns, process.asleep[1])
         late = [handle for handle in process.deferred if isinstance(handle, Timer)]
@@ -134,6 +135,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         heapify(timers)
         self._timers = timers
         self.resume(process)
+        return True
 
     def hold_up(self, process: Process, delay_ns: int) -> None:
         """In the middle of one of its callbacks: time passes for it alone. What it does in the rest of the callback happens, for the

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from quorate_node.protocol.message import Message
 from quorate_node.simulator.loop import VirtualLoop
 from quorate_node.simulator.options import NetworkOptions
-from quorate_node.simulator.process import Process
+from quorate_node.simulator.process import Process, current_process
 from quorate_node.simulator.streams import stream
 from quorate_node.simulator.trace import Trace
 
@@ -40,6 +40,8 @@ class Network:
         """Pairs that cannot hear each other, in that direction, and since when."""
         self.clogged: dict[Pair, int] = {}
         """What is sent arrives after this time."""
+        self._late: dict[str, int] = {}
+        """A machine that sleeps, or woke up just now: nothing reaches it before this time."""
         self.sent: Callable[[Message], None] = _nobody_looks
         """Told of every message that leaves a member."""
         self._seed = seed
@@ -101,6 +103,11 @@ class Network:
     def _arrive(self, pair: Pair, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
         if pair in self.blocked:
             self.counters["network partitioned"] += 1
+            return
+        until_ns = self._late.get(pair[1], 0)
+        if self.faulty and until_ns > self.loop.now_ns:
+            self.counters["network repeated after sleep"] += 1
+            self.loop.after(until_ns - self.loop.now_ns, current_process.get(), self._arrive, pair, callback, args)
         else:
             callback(*args)
 
@@ -112,6 +119,19 @@ class Network:
                 if source != target:
                     self.blocked.setdefault((source, target), self.loop.now_ns)
                     self.loop.after(IDLE_NS, self.loop.world, self._give_up, (source, target), self.loop.now_ns)
+
+    def sleeps(self, url: str, until_ns: int) -> None:
+        """A machine is off the wires: what others send waits there, and comes when they next repeat it (RFC 6298: every time later than
+        before). Whoever hears nothing for long lets go of the connection."""
+        self._late[url] = until_ns
+        if until_ns - self.loop.now_ns > IDLE_NS:
+            self.loop.after(IDLE_NS, self.loop.world, self._slept_too_long, url, until_ns)
+
+    def _slept_too_long(self, url: str, until_ns: int) -> None:
+        if self._late.get(url) == until_ns:
+            for other in self.listening.values():
+                if other.url != url:
+                    self.loop.after(0, other.process, other.fell_silent, url)
 
     def heal(self) -> None:
         self.blocked.clear()

@@ -56,6 +56,10 @@ class FaultOptions(msgspec.Struct, frozen=True):
     partition_ms_max: int
     suspend: float = 0.0
     """Machines that sleep: the clock under their timers stops, the one that runs during suspend goes on."""
+    freeze: float = 0.0
+    """Virtual machines that their host stops: none of their clocks counts that time."""
+    wall_clock: float = 0.0
+    """The time of day of a machine is set, forward or back."""
     failpoint: float = 0.0
     failpoint_panic_percent: int = 0
     failpoint_error_percent: int = 0
@@ -230,7 +234,12 @@ def _with_later_faults(options: Options, random: Random) -> Options:
         failpoint_error_percent=random.choice((0, 50, 100)) * (100 - panic) // 100,
         failpoint_sleep_ms_max=random.choice((20, 200, 1_000)),
     )
-    faults = msgspec.structs.replace(faults, suspend=_sometimes(Random(f"suspend {options.seed}"), 0.3, 1.0))
+    faults = msgspec.structs.replace(
+        faults,
+        suspend=_sometimes(Random(f"suspend {options.seed}"), 0.3, 1.0),
+        freeze=_sometimes(Random(f"freeze {options.seed}"), 0.1, 1.0),
+        wall_clock=_sometimes(Random(f"wall clock {options.seed}"), 0.3, 2.0),
+    )
     return msgspec.structs.replace(
         options,
         faults=faults,
@@ -242,9 +251,8 @@ def _with_later_faults(options: Options, random: Random) -> Options:
 
 def without_later_faults(options: Options) -> Options:
     """As the seed was before there were any: to see again what it found then."""
-    return msgspec.structs.replace(
-        options, faults=msgspec.structs.replace(options.faults, failpoint=0.0, suspend=0.0), log_in_files=False, reboots_set_clocks=False
-    )
+    earlier = msgspec.structs.replace(options.faults, failpoint=0.0, suspend=0.0, freeze=0.0, wall_clock=0.0)
+    return msgspec.structs.replace(options, faults=earlier, log_in_files=False, reboots_set_clocks=False)
 
 
 def _sometimes(random: Random, probability: float, high: float) -> float:

@@ -21,6 +21,8 @@ class Process:
         self.number = number
         self.name = name
         self.clock = clock
+        self.wall = clock
+        """What the time of day is to it."""
         self.alive = True
         self.paused = False
         self.asleep: tuple[int, int] | None = None

@@ -118,18 +118,32 @@ class ProcessFaults:
 
     def suspend(self) -> bool:
         """A machine sleeps: its timers have to wait as long again, and leases run out meanwhile."""
-        host = self.scene.some([host for host in self.scene.up() if host.life is not None and not host.life.process.paused])
+        return self._stop_machine("suspend", counted=True)
+
+    def freeze(self) -> bool:
+        """Its host stops a virtual machine: to itself, no time has passed."""
+        return self._stop_machine("freeze", counted=False)
+
+    def _stop_machine(self, how: str, *, counted: bool) -> bool:
+        scene = self.scene
+        host = scene.some([host for host in scene.up() if host.life is not None and not host.life.process.paused])
         if host is None or host.life is None:
             return False
-        process, slept_ns = host.life.process, self.scene.random.randrange(self.scene.options.faults.pause_ms_max * MS)
-        self.scene.trace.event("suspend", host.name)
-        self.scene.loop.suspend(process)
-        self.scene.loop.after(slept_ns, self.scene.loop.world, self._wake, host.name, process, self.scene.loop.now_ns)
+        process, slept_ns = host.life.process, scene.random.randrange(scene.options.faults.pause_ms_max * MS)
+        late_ns = scene.random.choice((0, scene.random.randrange(slept_ns + 1)))
+        scene.trace.event(how, host.name)
+        scene.loop.suspend(process)
+        scene.network.sleeps(host.url, scene.loop.now_ns + slept_ns + late_ns)
+        boot_ns = None if counted else host.clocks.boot.local(scene.loop.now_ns)
+        scene.loop.after(slept_ns, scene.loop.world, self._wake, host, process, scene.loop.now_ns, boot_ns)
         return True
 
-    def _wake(self, name: str, process: Process, since_ns: int) -> None:
-        self.scene.trace.event("wake", name)
-        self.scene.loop.wake(process, since_ns)
+    def _wake(self, host: Host, process: Process, since_ns: int, boot_ns: int | None) -> None:
+        """`boot_ns`: what the clock that leases are counted by shows; None: it ran on."""
+        scene = self.scene
+        scene.trace.event("wake", host.name)
+        if scene.loop.wake(process, since_ns) and boot_ns is not None:
+            host.clocks.boot.restart(scene.loop.now_ns, boot_ns)
 
     def _resume(self, name: str, process: Process) -> None:
         self.scene.trace.event("resume", name)

@@ -29,6 +29,7 @@ from quorate_node.simulator.places import arm, on_purpose, starting_places
 from quorate_node.simulator.recorder import Recorder
 from quorate_node.simulator.reductions import Reductions
 from quorate_node.simulator.streams import stream
+from quorate_node.simulator.system_clocks import simulated_clocks
 from quorate_node.simulator.tla.trace_file import TraceFile
 from quorate_node.simulator.tla.traced_raft import TracedRaft
 from quorate_node.simulator.trace import Trace
@@ -70,7 +71,10 @@ class World:
         self._make_raft: Callable[..., Raft] = Raft if tla is None else partial(TracedRaft, file=tla)
         self.chaos_end_ns = 0
         """When faults and clients ended; 0: not yet."""
-        self.history = History(rules=Rules(clock_drift_ppm_max=options.clock_drift_ppm_max, clocks_jump=options.clocks_jump))
+        rules = Rules(
+            clock_drift_ppm_max=options.clock_drift_ppm_max, clocks_jump=options.clocks_jump, clocks_stop=options.faults.freeze > 0
+        )
+        self.history = History(rules=rules)
         self.trace = Trace(show, recording)
         self.counters: Counter[str] = Counter()
         self.loop = VirtualLoop(  # type: ignore[abstract]
@@ -114,7 +118,8 @@ class World:
     def run(self) -> Outcome:
         broken: Broken | None = None
         try:
-            self.loop.run(self._main(), STEPS_MAX, self._stopped)
+            with simulated_clocks(self.loop):
+                self.loop.run(self._main(), STEPS_MAX, self._stopped)
             broken = self.invariants.broken or self._failure()
         except Broken as found:
             broken = found

@@ -128,7 +128,7 @@ def _made_ends(evidence: Evidence) -> Iterator[End]:
 def end_at_last(evidence: Evidence) -> int:
     """Once nothing fails any more, a lease that nobody renews is gone within its ttl and a slack, and its keys with it."""
     rules = evidence.history.rules
-    if rules.quiet_from_ns == NEVER_NS or rules.clocks_jump:
+    if rules.quiet_from_ns == NEVER_NS or not rules.clocks_bounded:
         return 0
     unsure = _maybe_renewed(evidence.operations)
     deadline_ns: dict[int, int] = {}

@@ -74,8 +74,8 @@ def pairs_of_event(event: Event) -> Iterator[KeyValue]:
         yield event.previous
 
 
-def is_linearizable(operation: Operation, *, clocks_jump: bool) -> bool:
+def is_linearizable(operation: Operation, *, clocks_bounded: bool) -> bool:
     """Whether the operation must see all that ended before it began."""
     if operation.consistency is Consistency.LEASE:
-        return not clocks_jump
+        return clocks_bounded
     return operation.consistency is Consistency.LINEARIZABLE

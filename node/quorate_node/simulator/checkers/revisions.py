@@ -113,7 +113,7 @@ def lease_reads(evidence: Evidence) -> int:
     for operation in evidence.operations:
         if operation.consistency is Consistency.LEASE and operation.outcome is Outcome.OK and operation.revision:
             answers_as_the_model(evidence, operation)
-            if is_linearizable(operation, clocks_jump=evidence.history.rules.clocks_jump):
+            if is_linearizable(operation, clocks_bounded=evidence.history.rules.clocks_bounded):
                 in_real_time(evidence, operation)
             judged += 1
     return judged

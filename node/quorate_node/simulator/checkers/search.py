@@ -66,10 +66,10 @@ def linearizable_by_search(evidence: Evidence, steps_max: int = STEPS_MAX) -> in
 
 def _moves(evidence: Evidence, known_places: Places) -> Iterator[Move]:
     """What the search judges; leases that may expire are moves of their own, at any time since a key first had them."""
-    jumps = evidence.history.rules.clocks_jump
+    bounded = evidence.history.rules.clocks_bounded
     made = known_places.operations
     for operation in evidence.operations:
-        if not judgeable(operation.request) or not is_linearizable(operation, clocks_jump=jumps):
+        if not judgeable(operation.request) or not is_linearizable(operation, clocks_bounded=bounded):
             continue
         outcome = may_have_happened(operation)
         known = outcome is Outcome.OK

@@ -36,7 +36,7 @@ def _had_been_made(evidence: Evidence, read: Operation) -> None:
 
 def _young_enough(evidence: Evidence, read: Operation) -> None:
     rules = evidence.history.rules
-    if not read.staleness_ms_max or rules.clocks_jump:
+    if not read.staleness_ms_max or not rules.clocks_bounded:
         return
     drift = 1 + rules.clock_drift_ppm_max / 1e6
     newest = evidence.frontier.before(read.invoked_ns - int(read.staleness_ms_max * 1_000_000 * drift))
