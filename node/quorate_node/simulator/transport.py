@@ -192,7 +192,7 @@ class SimulatedTransport:
 
     def _send_frame(self, target: SimulatedTransport, link: _Link, batch: list[Message]) -> None:
         frame = _codec.messages(batch)
-        sender = batch[0].sender
+        sender = self._member_id()
         # failpoint: transport.send, or return
         pair = self.url, link.url
         recording = self._network.trace.recording

@@ -50,7 +50,6 @@ RULES: dict[Role, dict[MessageType, Handler]] = {
         MessageType.SNAPSHOT: follower.handle_snapshot,
         MessageType.TIMEOUT_NOW: election.handle_timeout_now,
         MessageType.TRANSFER_LEADER: transfer.handle_forwarded,
-        MessageType.READ_INDEX: reads.forward_request,
         MessageType.READ_INDEX_RESPONSE: reads.handle_response,
         MessageType.PROPOSE: proposals.handle_proposal,
     },

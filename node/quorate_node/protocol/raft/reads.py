@@ -28,18 +28,13 @@ def request(core: Core, context: bytes) -> None:
 
 
 def handle_request(core: Core, message: Message) -> None:
-    """A follower's reads reach the leader. Beyond the limit they are dropped: the follower asks again."""
+    """A follower's reads reach the leader. Beyond the limit they are dropped: the follower asks again.
+
+    A member that no longer leads drops them too, and does not pass them on as etcd's does: who asked it hears of the new leader and
+    asks that one, and a connection carries messages of the member at its other end and of nobody else.
+    """
     if core.reads.size() < core.config.reads_pending_max:
         _lead(core, message.sender, message.context)
-
-
-def forward_request(core: Core, message: Message) -> None:
-    """Reads that reach a member which no longer leads: to the leader, if one is known."""
-    if not core.leader:
-        core.tracer.info("%x no leader at term %d; dropping index reading msg", core.id, core.term)
-        return
-    message.to = core.leader
-    core.send(message)
 
 
 def handle_response(core: Core, message: Message) -> None:
