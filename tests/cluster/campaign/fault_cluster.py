@@ -15,11 +15,17 @@ OPERATOR = 4_000
 GONE = frozenset({"MemberNotFound"})
 
 
-async def is_voter(stroke: Stroke, member: CampaignMember) -> None:
+async def voter_id(stroke: Stroke, member: CampaignMember) -> str:
+    """The id of a member, once it votes."""
+    found: list[str] = []
+
     async def voting() -> bool:
-        return any(each["name"] == member.name and each["role"] == "voter" for each in await stroke.site.listed())
+        listed = await stroke.site.listed()
+        found[:] = [str(each["member_id"]) for each in listed if each["name"] == member.name and each["role"] == "voter"]
+        return bool(found)
 
     await stroke.site.until(voting, f"{member.name} as a voter", BACK_TIMEOUT_S)
+    return found[0]
 
 
 async def remove(stroke: Stroke, name: str, member_id: str) -> None:
@@ -45,8 +51,7 @@ async def add(stroke: Stroke) -> None:
         raise Skipped("the spare is a member already")
     spare.wipe()
     await spare.start()
-    await is_voter(stroke, spare)
-    stroke.memory["id"] = (await stroke.site.member_ids())[spare.name]
+    stroke.memory["id"] = await voter_id(stroke, spare)
     stroke.notes.append(f"{spare.name} votes as {stroke.memory['id']}")
 
 
@@ -60,7 +65,7 @@ async def take_away(stroke: Stroke) -> None:
 async def lose_the_volume(stroke: Stroke) -> None:
     """The member's directory is gone for good: what comes back is somebody else."""
     victim = stroke.victim
-    stroke.memory["id"] = (await stroke.site.member_ids())[victim.name]
+    stroke.memory["id"] = await voter_id(stroke, victim)
     await victim.kill()
     victim.wipe()
 
@@ -69,8 +74,7 @@ async def replace(stroke: Stroke) -> None:
     victim = stroke.victim
     await remove(stroke, victim.name, stroke.memory["id"])
     await victim.start()
-    await is_voter(stroke, victim)
-    new_id = (await stroke.site.member_ids())[victim.name]
+    new_id = await voter_id(stroke, victim)
     assert new_id != stroke.memory["id"], f"{victim.name} came back from an empty directory under its old id {new_id}"
     stroke.notes.append(f"{victim.name}: {stroke.memory['id']} became {new_id}")
 
@@ -84,8 +88,10 @@ async def once(stroke: Stroke, path: str, body: dict[str, str]) -> None:
 
 
 async def transfer(stroke: Stroke) -> None:
-    ids = await stroke.site.member_ids()
-    await once(stroke, "/v1/leader/transfer", {"to": ids[stroke.victim.name]})
+    victim_id = (await stroke.site.member_ids()).get(stroke.victim.name)
+    if victim_id is None:
+        raise Skipped(f"{stroke.victim.name} is no member at the moment")
+    await once(stroke, "/v1/leader/transfer", {"to": victim_id})
 
 
 async def step_down(stroke: Stroke) -> None:

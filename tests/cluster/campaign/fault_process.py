@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.cluster.campaign.faults import Fault, Skipped, Stroke, Takes
 from tests.cluster.conftest import faketime_library
-from tests.cluster.harness.disk import begin_write, flip_bit, last_written
+from tests.cluster.harness.disk import NothingWritten, begin_write, flip_bit, last_written
 from tests.cluster.harness.member import Member
 
 SLEEP_REFUSED = "OSError: [Errno 22] Invalid argument"
@@ -68,13 +68,21 @@ async def roll(stroke: Stroke) -> None:
 async def tear_a_write(stroke: Stroke) -> None:
     await stroke.victim.kill()
     kept_bytes = int(stroke.parameters["kept_bytes"])
-    begin_write(stroke.victim.data, kept_bytes)
+    try:
+        begin_write(stroke.victim.data, kept_bytes)
+    except NothingWritten as nothing:
+        stroke.notes.append(f"a kill alone: {nothing}")
+        return
     stroke.notes.append(f"{kept_bytes} bytes of a write behind the last of {last_written(stroke.victim.data).path.name}")
 
 
 async def turn_a_bit_over(stroke: Stroke) -> None:
     await stroke.victim.kill()
-    written = last_written(stroke.victim.data)
+    try:
+        written = last_written(stroke.victim.data)
+    except NothingWritten as nothing:
+        stroke.notes.append(f"a kill alone: {nothing}")
+        return
     offset = written.begin + int((written.end - written.begin) * stroke.parameters["where"])
     flip_bit(written.path, offset)
     stroke.notes.append(f"{written.path.name} at byte {offset}")

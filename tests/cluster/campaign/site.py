@@ -19,6 +19,8 @@ from tests.cluster.shim.disk_fault import DiskFault
 
 PORT, PEER_PORT = 7301, 7302
 LIST_TIMEOUT_S = 60.0
+BARRIER_KEY = "barrier"
+"""Of a read that is made for its consistency alone: nobody writes it."""
 SPARES = 1
 """Namespaces beyond the first members', for those that are added and removed."""
 
@@ -157,8 +159,14 @@ class Site(ClusterUnderTest):
         return found
 
     async def listed(self) -> list[dict[str, Any]]:
-        """The members as the leader lists them: another member may be far behind, and not know who joined or left."""
-        return list((await self.api.call((await self.leader_now()).url, "GET", "/v1/members"))["members"])
+        """The members as the leader lists them, once it has applied all that was ever acknowledged.
+
+        Another member may be far behind and not know who joined or left; so may a leader of this moment, until it has answered a
+        linearizable read.
+        """
+        url = (await self.leader_now()).url
+        await self.api.get(url, BARRIER_KEY)
+        return list((await self.api.call(url, "GET", "/v1/members"))["members"])
 
     async def leader_now(self) -> CampaignMember:
         """Of all members, the spare included. Raises `Refused` when none is known: ask again."""

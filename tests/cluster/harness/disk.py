@@ -13,6 +13,10 @@ BEGUN_BYTES_MAX = 60
 RUBBISH = bytes(range(1, BEGUN_BYTES_MAX + 1))
 
 
+class NothingWritten(Exception):
+    """The log's newest file is empty: all that it held was written elsewhere, or compacted, a moment ago."""
+
+
 class Written(NamedTuple):
     """Where in its newest file the log of a stopped member holds something: bytes [begin, end) of `path`."""
 
@@ -22,12 +26,17 @@ class Written(NamedTuple):
 
 
 def last_written(data: Path) -> Written:
-    """Of a log in RocksDB its write-ahead file; of one in files the newest segment that is not all zeros behind its header."""
+    """Of a log in RocksDB its write-ahead file; of one in files the newest segment that is not all zeros behind its header.
+
+    Raises `NothingWritten`.
+    """
     for path in sorted((data / "segments").glob("segment-*"), reverse=True):
         end = len(path.read_bytes().rstrip(b"\0"))
         if end > SEGMENT_HEADER_BYTES:
             return Written(path, SEGMENT_HEADER_BYTES, end)
-    path = max(path for path in (data / "log").glob("*.log") if path.stat().st_size > 0)
+    path = max((path for path in (data / "log").glob("*.log") if path.stat().st_size > 0), default=None)
+    if path is None:
+        raise NothingWritten(f"nothing is written behind a segment's header, or into a write-ahead file, below {data}")
     return Written(path, 0, path.stat().st_size)
 
 
