@@ -12,6 +12,7 @@ from quorate_node.machine.deadlines import Deadlines
 from quorate_node.machine.metadata import MachineState, read_state
 from quorate_node.machine.record_cache import RecordCache
 from quorate_node.machine.records import PAIR, SESSION, U64
+from quorate_node.machine.rules import THIS_RELEASE, Release
 from quorate_node.protocol.membership import MemberRecord
 from quorate_node.store.interface import StateStore
 
@@ -36,8 +37,11 @@ encode_member = msgspec.msgpack.Encoder().encode
 class Committed:
     """Leases, sessions and members are few and bounded (`rules`), so they are kept as objects; keys never are."""
 
-    def __init__(self, store: StateStore, application: ApplicationPort, cache_bytes_max: int) -> None:
+    def __init__(
+        self, store: StateStore, application: ApplicationPort, cache_bytes_max: int, release: Release = THIS_RELEASE
+    ) -> None:
         self.application = application
+        self.release = release
         self._cache_bytes_max = cache_bytes_max
         self.loads = 0
         """Counts stores taken up: a long read that finds another one must not touch the old one's handles, they may be closed."""
@@ -54,7 +58,7 @@ class Committed:
         self.get_reply = store.getter("replies")
         self.state: MachineState
         self.frontier: Frontier
-        self.state, self.frontier = read_state(store)
+        self.state, self.frontier = read_state(store, self.release)
         self.leases = {U64.unpack(key)[0]: Lease(*PAIR.unpack(value)) for key, value in store.items("leases", b"")}
         self.sessions = {U64.unpack(key)[0]: Session(*SESSION.unpack(value)) for key, value in store.items("sessions", b"")}
         self.members = {U64.unpack(key)[0]: decode_member(value) for key, value in store.items("members", b"")}

@@ -14,7 +14,7 @@ from quorate_node.machine import forms, leases, mutations, sessions, txn
 from quorate_node.machine.application_port import Pending
 from quorate_node.machine.interface import Refused, UnknownCommand
 from quorate_node.machine.records import U64
-from quorate_node.machine.rules import CLUSTER_VERSION_MAX, RULES, Rules
+from quorate_node.machine.rules import RULES, Rules
 from quorate_node.machine.stage import Registration, Stage, Submission
 from quorate_node.machine.txn_form import check_txn
 from quorate_node.protocol.membership import MemberRecord
@@ -48,9 +48,10 @@ def _compact(stage: Stage, request: wire.Compact) -> Result:
 
 def _cluster_version(stage: Stage, request: wire.ClusterVersion) -> Result:
     """Never decreases: an older proposal that comes late changes nothing."""
-    if request.version > CLUSTER_VERSION_MAX:
+    known_max = stage.committed.release.version_high
+    if request.version > known_max:
         raise UnknownCommand(
-            f"entry {stage.index} activates cluster version {request.version}, this release knows up to {CLUSTER_VERSION_MAX}: "
+            f"entry {stage.index} activates cluster version {request.version}, this release knows up to {known_max}: "
             "run a release that supports it"
         )
     if request.version > stage.cluster_version:

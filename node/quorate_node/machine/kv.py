@@ -21,6 +21,7 @@ from quorate_node.machine.metadata import MachineState, encode_state
 from quorate_node.machine.prepare import prepare
 from quorate_node.machine.purge import Purge
 from quorate_node.machine.reads import Reads
+from quorate_node.machine.rules import THIS_RELEASE, Release
 from quorate_node.machine.snapshot.manifest import SnapshotHeader
 from quorate_node.machine.snapshot.sink import DirectorySnapshotSink
 from quorate_node.machine.snapshot.source import CanonicalSnapshotSource
@@ -74,6 +75,7 @@ class KeyValueMachine:
         wake: Callable[[], None] | None = None,
         application: ApplicationPort | None = None,
         cluster_id: int = 0,
+        release: Release = THIS_RELEASE,
     ) -> KeyValueMachine:
         """Open at whatever index the store stands. `wake` is called when `background_step` has work (compacted history to remove).
 
@@ -82,7 +84,7 @@ class KeyValueMachine:
         if digest_interval <= 0:
             raise ValueError(f"digest_interval is {digest_interval}: give a positive number of entries")
         limits = limits or MachineLimits()
-        committed = Committed(store, application or NoApplication(), limits.record_cache_bytes_max)
+        committed = Committed(store, application or NoApplication(), limits.record_cache_bytes_max, release)
         return cls(committed, limits, digest_interval, wake, cluster_id)
 
     def _show(self, state: MachineState) -> None:

@@ -6,7 +6,7 @@ import msgspec
 
 from quorate_node.crypto.merkle import Frontier
 from quorate_node.machine.records import LOCAL_PREFIX
-from quorate_node.machine.rules import CLUSTER_VERSION_FIRST
+from quorate_node.machine.rules import CLUSTER_VERSION_FIRST, THIS_RELEASE, Release
 from quorate_node.protocol.entry import CHAIN_START
 from quorate_node.protocol.membership import Configuration
 from quorate_node.store.errors import FormatTooNew
@@ -44,12 +44,17 @@ _decode = msgspec.msgpack.Decoder(MachineState).decode
 encode_state = msgspec.msgpack.Encoder().encode
 
 
-def read_state(reader: StateReader) -> tuple[MachineState, Frontier]:
+def read_state(reader: StateReader, release: Release = THIS_RELEASE) -> tuple[MachineState, Frontier]:
     """The record, or the initial one of an empty store. Raises `FormatTooNew`, `MalformedFrontier`, `msgspec.DecodeError`."""
     raw = reader.getter("meta")(STATE_KEY)
     state = MachineState() if raw is None else _decode(raw)
     if state.format > STATE_FORMAT:
         raise FormatTooNew(
             f"the state's format is {state.format} and this release reads up to {STATE_FORMAT}: run the newer release that wrote it"
+        )
+    if not release.knows(state.cluster_version):
+        raise FormatTooNew(
+            f"the state is at cluster version {state.cluster_version} and this release applies {release.version_low} to "
+            f"{release.version_high}: run a release that knows it"
         )
     return state, Frontier.decode(state.frontier)

@@ -7,6 +7,7 @@ any number here is a new cluster version (DESIGN decision 8). What a member may 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from quorate.wire.commands import CommandKind
 
@@ -15,6 +16,19 @@ COMMAND_VERSION = 1
 CLUSTER_VERSION_FIRST = 1
 CLUSTER_VERSION_MAX = 1
 """The newest cluster version this release applies; a committed higher one stops the member."""
+
+
+class Release(NamedTuple):
+    """The cluster versions that a release can apply, both ends included."""
+
+    version_low: int
+    version_high: int
+
+    def knows(self, cluster_version: int) -> bool:
+        return self.version_low <= cluster_version <= self.version_high
+
+
+THIS_RELEASE = Release(CLUSTER_VERSION_FIRST, CLUSTER_VERSION_MAX)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from quorate_node.replica.engine import Engine
 from quorate_node.replica.parcel import Parcel
 from quorate_node.replica.service import ServiceError
 from quorate_node.replica.settings import ReplicaSettings
+from quorate_node.replica.versions import Versions, activate
 from quorate_node.transport.interface import PeerFailure, PeerRefused, RequestKind, Transport
 
 MEMBER_ID_BITS = 63
@@ -37,6 +38,7 @@ class AdministrationCall(msgspec.Struct, array_like=True, frozen=True):
     priority: int = 0
     expected_configuration_index: int | None = None
     client_url: str = ""
+    cluster_version: int = 0
 
 
 def new_member_id(random: Random, taken: set[int]) -> int:
@@ -55,6 +57,7 @@ class Administration:
         transport: Transport,
         random: Random,
         met: Callable[[int], bool],
+        versions: Versions,
     ) -> None:
         """`met(member_id)`: whether this member ever shook hands with it (an id that somebody has used is never handed out again)."""
         self._settings = settings
@@ -62,6 +65,7 @@ class Administration:
         self._transport = transport
         self._random = random
         self._met = met
+        self._versions = versions
         self._one_at_a_time = asyncio.Lock()
         self._verbs: dict[str, Callable[[AdministrationCall], Awaitable[int]]] = {
             "add": self._add,
@@ -71,6 +75,7 @@ class Administration:
             "replace": self._replace,
             "transfer": self._transfer,
             "step-down": self._transfer,
+            "activate": self._activate,
         }
 
     async def call(self, call: AdministrationCall) -> int:
@@ -258,6 +263,14 @@ class Administration:
                     raise ServiceError("MembershipChangePending", f"another membership change is under way: {dropped}") from dropped
             await asyncio.sleep(self._settings.tick_ms / 1000)
             self._require_leader()
+
+    async def _activate(self, call: AdministrationCall) -> int:
+        """A cluster version that is in force already stays so."""
+        others = [member_id for member_id in sorted(self._engine.machine.members) if member_id != self._engine.raft.id]
+        self._versions.require_all(call.cluster_version, others, self._is_active)
+        until_s = asyncio.get_running_loop().time() + self._settings.request_timeout_ms / 1000
+        await activate(self._engine, call.cluster_version, until_s)
+        return self._engine.machine.cluster_version
 
     # --- leadership --------------------------------------------------------------------------------------------
 

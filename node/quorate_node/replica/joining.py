@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from quorate_node.machine.rules import CLUSTER_VERSION_FIRST, THIS_RELEASE, Release
 from quorate_node.replica.settings import ReplicaSettings
 from quorate_node.transport.interface import PeerFailure, PeerRefused, RequestKind, Transport
 
@@ -31,6 +32,9 @@ class JoinRequest(msgspec.Struct, array_like=True, frozen=True):
     client_url: str
     witness: bool
     priority: int
+    version_low: int = CLUSTER_VERSION_FIRST
+    version_high: int = CLUSTER_VERSION_FIRST
+    """Which cluster versions its release can apply."""
 
 
 class JoinAnswer(msgspec.Struct, array_like=True, frozen=True):
@@ -61,12 +65,14 @@ class Joiner:
         peers: Callable[[], Awaitable[Sequence[str]]],
         token: str,
         may_bootstrap: bool,
+        release: Release = THIS_RELEASE,
     ) -> None:
         self._settings = settings
         self._transport = transport
         self._peers = peers
         self.token_hash = token_hash(token)
         self._may_bootstrap = may_bootstrap
+        self._release = release
         self.waiting_for = ""
 
     async def run(self) -> JoinAnswer | None:
@@ -121,7 +127,7 @@ class Joiner:
     async def _join(self, clusters: Sequence[Peer]) -> JoinAnswer | None:
         settings = self._settings
         request = msgspec.msgpack.encode(
-            JoinRequest(settings.name, settings.peer_url, settings.client_url, settings.witness, settings.priority)
+            JoinRequest(settings.name, settings.peer_url, settings.client_url, settings.witness, settings.priority, *self._release)
         )
         for peer in clusters:
             try:

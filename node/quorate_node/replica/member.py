@@ -12,6 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from quorate_node.machine.interface import Machine, Refused, SnapshotSink
+from quorate_node.machine.rules import THIS_RELEASE, Release
 from quorate_node.protocol.entry import Entry
 from quorate_node.protocol.membership import ChangeKind, Configuration, MembershipChange, SingleChange
 from quorate_node.protocol.message import Message, MessageType, SnapshotMetadata
@@ -28,6 +29,8 @@ from quorate_node.replica.service import ServiceError
 from quorate_node.replica.settings import ReplicaSettings
 from quorate_node.replica.snapshot_fetching import SnapshotDownload, SnapshotFetcher
 from quorate_node.replica.storage import Storage
+from quorate_node.replica.versions import Versions
+from quorate_node.store.errors import FormatTooNew
 from quorate_node.store.interface import LogStore
 from quorate_node.telemetry.telemetry import Telemetry
 from quorate_node.transport.interface import LostReason, PeerRefused, RequestKind, Transport
@@ -47,6 +50,7 @@ class Environment(NamedTuple):
     open_log_sync: OpenLogSync = DiskLogSync
     make_raft: Callable[..., Raft] = Raft
     """A subclass where somebody wants to be told of every step."""
+    release: Release = THIS_RELEASE
 
 
 class RaftLog:
@@ -77,6 +81,7 @@ class Member:
         environment: Environment,
         telemetry: Telemetry,
         met: Callable[[int], bool],
+        versions: Versions,
         on_peers: Callable[[Configuration], None],
         failed: Callable[[BaseException], None],
     ) -> None:
@@ -115,7 +120,7 @@ class Member:
             telemetry,
             environment.open_log_sync,
         )
-        self.administration = Administration(settings, self.engine, transport, random, met)
+        self.administration = Administration(settings, self.engine, transport, random, met, versions)
         self.server = SnapshotServer(settings, lambda: self.engine.machine, storage.offer_application, transport, self._on_fetcher_gone)
         self.fetcher = SnapshotFetcher(SnapshotDownload(settings, transport, storage.staging, machine.open_sink), self._on_fetched)
         self.repair = LogRepair(settings, storage.log, transport, telemetry)
@@ -253,7 +258,11 @@ class Member:
     async def _on_fetched(self, message: Message, sink: SnapshotSink, application: Path | None) -> None:
         """All chunks are here: fill a new state beside the old one, then let the protocol decide whether it is wanted."""
         assert message.snapshot is not None
-        await self._storage.prepare_state(sink, application)
+        try:
+            await self._storage.prepare_state(sink, application)
+        except FormatTooNew as error:
+            self._failed(error)  # What follows that state this release cannot apply, whoever sends it.
+            return
         # failpoint: snapshot.install.prepared, awaited
         self._installing = (message.snapshot, sink)
         self._telemetry.snapshots_installed.add()

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 import msgspec
 
 from quorate_node.machine.interface import Machine
+from quorate_node.machine.rules import Release
 from quorate_node.protocol.membership import Configuration
 from quorate_node.protocol.message import Message
 from quorate_node.protocol.raft import RaftConfig
@@ -26,13 +27,12 @@ from quorate_node.replica.repair import answer_log_range
 from quorate_node.replica.service import ServiceError
 from quorate_node.replica.settings import ReplicaSettings
 from quorate_node.replica.storage import Storage, applied_point
+from quorate_node.replica.versions import Versions
 from quorate_node.telemetry.telemetry import Telemetry
 from quorate_node.transport.interface import Identity, LostReason, PeerFailure, PeerRefused, RequestKind, Transport
 
 logger = logging.getLogger(__name__)
 
-PROTOCOL_VERSION_LOW = 1
-PROTOCOL_VERSION_HIGH = 1
 RELEASE = "0.1.0"
 
 
@@ -66,9 +66,10 @@ class Replica:
         self._token = token
         self._token_hash = token_hash(token)
         self._addresses = PeerAddresses(storage, transport, settings.request_peer_timeout_ms)
-        self._joiner = Joiner(settings, transport, peers, token, may_bootstrap)
+        self._joiner = Joiner(settings, transport, peers, token, may_bootstrap, environment.release)
         self._instance = environment.random.getrandbits(63)
         self._admission = Admission(storage.load("admission"), lambda data: storage.save("admission", data), lambda: self.member_id)
+        self._versions = Versions(environment.release, lambda: self._member.machine.cluster_version if self._member is not None else 0)
         self._member: Member | None = None
         self._repairing = False
         self._discard_damaged_from = discard_damaged_from
@@ -149,6 +150,7 @@ class Replica:
             self._environment,
             self._telemetry,
             self._admission.has_met,
+            self._versions,
             lambda configuration: self._set_peers(member.machine, configuration),
             self._fail,
         )
@@ -254,13 +256,12 @@ class Replica:
             storage.boot_counter,
             hard_state.term,
             self._announced.at_least(hard_state.commit),
-            PROTOCOL_VERSION_LOW,
-            PROTOCOL_VERSION_HIGH,
+            *self._environment.release,
             self._instance,
         )
 
     def admit(self, peer: Identity) -> str | None:
-        return self._admission.judge(peer)
+        return self._versions.judge(peer) or self._admission.judge(peer)
 
     def on_messages(self, messages: Sequence[Message]) -> None:
         if self._member is not None and messages:
@@ -297,6 +298,9 @@ class Replica:
             request = msgspec.msgpack.decode(payload, type=JoinRequest)
         except msgspec.MsgspecError as error:
             raise PeerRefused("MalformedBody", f"join request: {error}") from error
+        refusal = self._versions.refusal(Release(request.version_low, request.version_high), request.name)
+        if refusal is not None:
+            raise PeerRefused("InvalidArgument", refusal)
         if member.engine.soft_state.role != Role.LEADER:
             place = 0 if member.engine.soft_state.leader else member.administration.unused_place(request.name, request.peer_url)
             return self._welcome(member, place, request.peer_url) if place else await self._ask_leader_to_join(member, payload)

@@ -215,6 +215,13 @@ class ServiceFace:
     async def step_down(self) -> None:
         await self._call(AdministrationCall("step-down"))
 
+    async def activate_cluster_version(self, version: int) -> int:
+        """From now on everything that came with `version` may be used, and no member can go back to a release that does not know it.
+
+        Returns the version in force. Raises `ServiceError` when a member's release does not know it, or a member does not answer.
+        """
+        return await self._call(AdministrationCall("activate", cluster_version=version))
+
     async def bootstrap(self, token: str, snapshot: AsyncIterator[bytes] | None = None) -> int:
         return await self._replica.bootstrap(token, snapshot)
 

@@ -18,6 +18,7 @@ from quorate_node.machine.interface import Machine, SnapshotSink
 from quorate_node.machine.kv import KeyValueMachine
 from quorate_node.machine.metadata import read_state
 from quorate_node.machine.restore import restore_into_new_cluster
+from quorate_node.machine.rules import THIS_RELEASE, Release
 from quorate_node.machine.snapshot.file import receive_snapshot_file, write_snapshot_file
 from quorate_node.machine.snapshot.source import CanonicalSnapshotSource
 from quorate_node.protocol.entry import Entry
@@ -45,7 +46,13 @@ class Storage:
     """One for the life of the process. What waits for the disk runs off the loop; what is a moment (small records) does not."""
 
     def __init__(
-        self, stores: Stores, open_machine: OpenMachine, witness: bool, name: str, application: ApplicationHost | None = None
+        self,
+        stores: Stores,
+        open_machine: OpenMachine,
+        witness: bool,
+        name: str,
+        application: ApplicationHost | None = None,
+        release: Release = THIS_RELEASE,
     ) -> None:
         self._stores = stores
         self._open_machine = open_machine
@@ -53,6 +60,7 @@ class Storage:
         self._built: StateStore | None = None
         self._machine: KeyValueMachine | WitnessMachine | None = None
         self.witness = witness
+        self._release = release
         self._application = application
         self._application_file: Path | None = None
         self._state_turn = asyncio.Lock()
@@ -188,17 +196,17 @@ class Storage:
     async def prepare_state(self, sink: SnapshotSink, application: Path | None) -> SnapshotMetadata:
         """Fill a new generation beside the one in use; flushed on return. `application`: its own snapshot's file. Returns what it holds.
 
-        Raises `Refused` (what came is damaged), `StoreError`.
+        Raises `Refused` (what came is damaged), `FormatTooNew` (this release cannot apply what follows it), `StoreError`.
         """
         built = self._stores.build_state()
         try:
             await sink.install(built)
+            state, _ = read_state(built, self._release)
         except BaseException:
             built.close()  # Else its files stay locked, and no other could be prepared in this life.
             raise
         self._built = built
         self._application_file = application
-        state, _ = read_state(built)
         return SnapshotMetadata(state.applied_index, state.applied_term, state.configuration, state.chain)
 
     async def drop_prepared_state(self) -> None:
@@ -217,7 +225,7 @@ class Storage:
         built, self._built = self._built, None
         assert built is not None and isinstance(machine, KeyValueMachine), "a state is prepared before it is swapped in"
         if self._application is not None:
-            registered, _ = read_state(built)
+            registered, _ = read_state(built, self._release)
             await self._application.install(metadata.index, registered.application, self._application_file)
         machine.replace_store(built)  # First: the old one is closed by the switch, and reads go on meanwhile.
         # failpoint: snapshot.install.before_switch, awaited

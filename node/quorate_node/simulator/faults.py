@@ -19,6 +19,7 @@ from quorate_node.simulator.reductions import Reductions
 from quorate_node.simulator.scene import Scene
 from quorate_node.simulator.streams import Timetable, stream
 from quorate_node.simulator.trace import Trace
+from quorate_node.simulator.version_faults import VersionFaults
 
 
 class Faults:
@@ -39,6 +40,7 @@ class Faults:
         self._places = places()
         processes, wires, clocks = ProcessFaults(scene), NetworkFaults(scene), ClockFaults(scene)
         self._disks = disks = DiskFaults(scene, processes)
+        versions = VersionFaults(scene, processes)
         self.ended = processes.ended
         rates = options.faults
         self._kinds: list[tuple[Callable[[], bool], str, float]] = [
@@ -46,6 +48,7 @@ class Faults:
             (processes.power_loss, "power loss", rates.power_loss),
             (processes.power_loss_all, "power loss of all", rates.power_loss_all),
             (processes.restart, "restart", rates.restart),
+            (versions.change_release, "release", rates.release),
             (processes.pause, "pause", rates.pause),
             (processes.suspend, "suspend", rates.suspend),
             (processes.freeze, "freeze", rates.freeze),

@@ -14,6 +14,7 @@ GROUPS = ("faults", "network")
 SWITCHES = {
     "changes": "membership_changes",
     "transfers": "transfers",
+    "activations": "activations",
     "compactions": "compactions",
     "leases": "leases",
     "sessions": "sessions",

@@ -15,6 +15,7 @@ from quorate_node.simulator.loop import VirtualLoop
 from quorate_node.simulator.options import Options
 from quorate_node.simulator.recorder import Recorder
 from quorate_node.simulator.reductions import Reductions
+from quorate_node.simulator.releases import NEXT
 from quorate_node.simulator.sight import voters_seen
 from quorate_node.simulator.streams import Timetable, stream
 
@@ -51,14 +52,16 @@ class Governor:
     async def run(self) -> None:
         """Until it is cancelled."""
         seed, began_s = self._options.seed, self._loop.time()
-        timetable = Timetable(seed, {"change": self._options.membership_changes, "transfer": self._options.transfers})
+        rates = {"change": self._options.membership_changes, "transfer": self._options.transfers, "activate": self._options.activations}
+        timetable = Timetable(seed, rates)
+        verbs = {"change": self._change, "transfer": self._transfer, "activate": self.activate}
         while coming := timetable.next():
             due_s, name, number = coming
             await asyncio.sleep(began_s + due_s - self._loop.time())
             self._random = stream(seed, name, number)
             if self._reductions.fault_happens(name, number):
                 self.happened.append(f"{name}.{number}")
-                await (self._change() if name == "change" else self._transfer())
+                await verbs[name]()
 
     async def _change(self) -> None:
         random = self._random
@@ -111,6 +114,17 @@ class Governor:
 
         if await self._ask(Administer("transfer", target), transfer):
             self._counters["leadership transferred"] += 1
+
+    async def activate(self) -> bool:
+        """The next release's cluster version, whether all members run it or not. Whether that was done."""
+        version = NEXT.version_high
+
+        async def activate(life: Life) -> None:
+            await life.service.activate_cluster_version(version)
+
+        done = await self._ask(Administer("activate", version), activate)
+        self._counters["version activated" if done else "version not activated"] += 1
+        return done
 
     async def _ask(self, request: Administer, work: Work) -> bool:
         host = self._random.choice(self._hosts())

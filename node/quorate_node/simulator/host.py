@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from quorate_node.failpoints import Failpoints, Panic, use_here
+from quorate_node.machine.rules import THIS_RELEASE
 from quorate_node.protocol.raft import Raft, RaftConfig
 from quorate_node.simulator.clock import MachineClocks
 from quorate_node.simulator.disk import SimulatedDisk
@@ -21,6 +22,7 @@ from quorate_node.simulator.network import Network
 from quorate_node.simulator.options import Options
 from quorate_node.simulator.places import SimulatedEffects, on_purpose
 from quorate_node.simulator.process import Process
+from quorate_node.simulator.releases import NEXT, PREVIOUS, stopped_as_too_old
 from quorate_node.simulator.streams import stream
 from quorate_node.simulator.trace import Trace
 from quorate_node.store.errors import HardStateLost, StoreError
@@ -78,6 +80,10 @@ class Host:
         self.ended: Callable[[Host, BaseException | None], None] = _nobody_restarts
         self.make_raft = make_raft
         self._listed = listed
+        self.release = THIS_RELEASE
+        """Of its next process."""
+        if options.faults.release:
+            self.release = stream(options.seed, "release", number).choice((PREVIOUS, NEXT))
         self.priority = random.choice((0, 0, 1, 2)) if options.priorities else 0
         self.become(witness=False)
 
@@ -142,7 +148,12 @@ class Host:
         if self.life is not life:
             return
         self.trace.event("ended", self.name, type(reason).__name__ if reason is not None else "as asked")
-        if reason is not None and not isinstance(reason, StoreError) and not on_purpose(reason):
+        too_old = stopped_as_too_old(life.release, reason)
+        if too_old:
+            self.counters["stopped as too old"] += 1
+            self.invariants.too_old(self.name, life.member_since_ns, life.release)
+            self.release = NEXT
+        if reason is not None and not too_old and not isinstance(reason, StoreError) and not on_purpose(reason):
             self.invariants.violated("members do not fail", f"{self.name} stopped: {type(reason).__name__}: {reason}")
         self.in_doubt = self.in_doubt or reason is not None
         self._die(life, flushed=True, power=False, seen=True)

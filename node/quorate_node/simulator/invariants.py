@@ -11,12 +11,16 @@ from collections.abc import Callable, Iterable, Sequence
 
 from quorate.wire.results import Result
 from quorate_node.machine.records import key_value
+from quorate_node.machine.rules import Release
 from quorate_node.machine.stage import Change as MachineChange
 from quorate_node.protocol.entry import Entry, leaf_hash
 from quorate_node.protocol.message import Message, MessageType
 from quorate_node.protocol.ready import Persist
 from quorate_node.simulator.history import Applied, Change, CommittedEntry, History, Led, Promised, Stored
 from quorate_node.simulator.trace import Trace
+
+ASKED_NS = 4_000_000_000
+"""Within so long before it is applied an activation was asked for, and everybody's release looked at."""
 
 
 class Broken(AssertionError):
@@ -49,6 +53,8 @@ class Invariants:
         self._digests: dict[int, tuple[bytes, str]] = {}
         self._changes: dict[int, list[Change]] = {}
         self._results: dict[int, list[object]] = {}
+        self._activated_ns: dict[int, int] = {}
+        """Cluster version -> when the first member had applied the entry that activates it."""
 
     def violated(self, name: str, evidence: str) -> None:
         """Remember the first and raise it."""
@@ -163,6 +169,17 @@ class Invariants:
             self.violated("state equality", f"{member} and {by} have different states after entry {index}")
         self.history.applied.append(Applied(self._now_ns(), member, boot, index, digest))
         self._trace.event("applied", member, index, digest.hex()[:16])
+
+    def at_version(self, cluster_version: int) -> None:
+        """Of whatever member's state."""
+        self._activated_ns.setdefault(cluster_version, self._now_ns())
+
+    def too_old(self, member: str, member_since_ns: int, release: Release) -> None:
+        """It stopped because it does not know the version in force. Only who came with that release after all were asked may have to."""
+        activated_ns = min((at_ns for version, at_ns in self._activated_ns.items() if not release.knows(version)), default=0)
+        if member_since_ns + ASKED_NS < activated_ns:
+            text = f"{member} was a member with a release up to version {release.version_high} when the next one was activated"
+            self.violated("activated for all", text)
 
     def changed(self, member: str, changes: Sequence[MachineChange]) -> None:
         """What watches are told, the same on every member."""

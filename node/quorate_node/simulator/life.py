@@ -16,6 +16,7 @@ from quorate_node.replica.service_face import ServiceFace
 from quorate_node.replica.storage import Storage
 from quorate_node.simulator.disk import SimulatedLogSync, open_stores
 from quorate_node.simulator.file_store import SimulatedExecutor, entries_of
+from quorate_node.simulator.history import NEVER_NS
 from quorate_node.simulator.machine import open_machine
 from quorate_node.simulator.places import on_purpose
 from quorate_node.simulator.process import Process
@@ -38,15 +39,17 @@ class Life:
         self.host = host
         self.process = process
         self.boot = boot
+        self.release = host.release
+        self.member_since_ns = NEVER_NS
         executor = SimulatedExecutor(host.loop, process, stream(host.options.seed, "segments", process.name))
         self.stores = open_stores(host.disk, host.store_settings, host.options.log_segment_bytes, executor)
         self._ends_at_start = (self.stores.log.first_index(), self.stores.log.last_index())
         if self.stores.log.damaged():
             host.in_doubt = True
-        storage = Storage(self.stores, self._open_machine, host.witness, host.name)
+        storage = Storage(self.stores, self._open_machine, host.witness, host.name, release=self.release)
         random = stream(host.options.seed, "member", process.name)
         self.transport = SimulatedTransport(host.network, process, host.url, lambda: storage.member_id)
-        environment = Environment(self._now_ms, random, self._open_log_sync, host.make_raft)
+        environment = Environment(self._now_ms, random, self._open_log_sync, host.make_raft, self.release)
         self.storage = storage
         self.replica = Replica(
             host.settings,
@@ -74,7 +77,7 @@ class Life:
         return host.raft_config(member_id)
 
     def _open_machine(self, state: StateStore, cluster_id: int) -> KeyValueMachine:
-        return open_machine(state, cluster_id, self.host.invariants, self.host.name, self.boot, self.host.options)
+        return open_machine(state, cluster_id, self.host.invariants, self.host.name, self.boot, self.host.options, self.release)
 
     def _now_ms(self) -> int:
         return self.host.clocks.boot.local(self.host.loop.now_ns + self.process.ahead_ns) // 1_000_000
@@ -96,6 +99,7 @@ class Life:
         await self.replica.start()
         while self.replica.member is None and not self.replica.stopped.is_set():  # noqa: ASYNC110 - until it has joined, or repaired its log
             await asyncio.sleep(LOOK_S)
+        self.member_since_ns = self.host.loop.now_ns
         self._watch_leadership()
         await self.replica.stopped.wait()
         await self.stop()

@@ -11,8 +11,9 @@ import msgspec
 from quorate.wire.commands import Put
 from quorate.wire.results import PutResult
 from quorate_node.simulator.host import Host
+from quorate_node.simulator.releases import NEXT
 from quorate_node.simulator.requests import key_of
-from quorate_node.simulator.sight import durable_log, newest_machine, voters_seen
+from quorate_node.simulator.sight import durable_log, newest_cluster_version, newest_machine, voters_seen
 
 if TYPE_CHECKING:
     from quorate_node.simulator.world import World
@@ -39,6 +40,8 @@ class Liveness:
         await self._progress()
         if whole:
             await self._converge()
+            if world.options.faults.release:
+                await self._roll_on()
 
     def _power_cycle(self) -> None:
         """Everything loses power at once: what was acknowledged must be on the disks of a quorum."""
@@ -82,6 +85,7 @@ class Liveness:
             if host.disk.files is not None:
                 host.disk.files.dies_in = 0
             host.disk.stalled_until_ns = 0
+        self._upgrade()
         for host in world.started():
             if host in self._core:
                 if host.life is not None:
@@ -94,6 +98,17 @@ class Liveness:
                 inside = [other.url for other in self._core]
                 network.block([host.url], inside)
                 network.block(inside, [host.url])
+
+    def _upgrade(self) -> None:
+        """Whoever runs a release that the cluster has left behind is refused by the others, as he must be, until he is upgraded."""
+        if newest_cluster_version(self._world.hosts) < NEXT.version_high:
+            return
+        for host in self._world.hosts:
+            host.release = NEXT
+            if host.life is not None and host.life.release != NEXT:
+                host.kill(power=False)
+                if host in self._core:
+                    host.start()
 
     async def _progress(self) -> None:
         """A write of every client through a member of the core."""
@@ -117,8 +132,26 @@ class Liveness:
                 break
             if world.loop.time() > until_s:
                 world.invariants.violated("convergence", f"members differ after {CONVERGENCE_S:g} s of quiet:\n{world.describe()}")
+            self._upgrade()
             await asyncio.sleep(LOOK_S)
         world.trace.event("converged")
+
+    async def _roll_on(self) -> None:
+        """Everybody gets the next release, one after the other; then it can be activated, and all go on with one state."""
+        world = self._world
+        for host in self._core:
+            if host.life is not None and host.life.release != NEXT:
+                host.release = NEXT
+                host.kill(power=False)
+                host.start()
+                await self._converge()
+        until_s = world.loop.time() + PROGRESS_S
+        while not await world.governor.activate():
+            if world.loop.time() > until_s:
+                text = f"all members run the next release, and it could not be activated within {PROGRESS_S:g} s:\n{world.describe()}"
+                world.invariants.violated("activation", text)
+            await asyncio.sleep(LOOK_S)
+        await self._converge()
 
     def _equal(self) -> bool:
         world = self._world

@@ -8,6 +8,7 @@ from functools import partial
 from quorate_node.machine.batch import Results
 from quorate_node.machine.kv import KeyValueMachine
 from quorate_node.machine.limits import MachineLimits
+from quorate_node.machine.rules import Release
 from quorate_node.machine.snapshot.limits import SnapshotLimits
 from quorate_node.machine.snapshot.source import CanonicalSnapshotSource
 from quorate_node.machine.stage import Change
@@ -56,6 +57,7 @@ class ObservedMachine(KeyValueMachine):
         results = super().apply(entries)
         invariants.applied(self.member, entries, results)
         if entries:
+            invariants.at_version(self.cluster_version)
             invariants.state(self.member, self.boot, self.applied_index, self.state.digest)
         return results
 
@@ -71,7 +73,9 @@ class ObservedMachine(KeyValueMachine):
         return CanonicalSnapshotSource(self._committed.store.snapshot(), self.snapshot_header(), limits)
 
 
-def open_machine(state: StateStore, cluster_id: int, invariants: Invariants, member: str, boot: int, options: Options) -> ObservedMachine:
+def open_machine(
+    state: StateStore, cluster_id: int, invariants: Invariants, member: str, boot: int, options: Options, release: Release
+) -> ObservedMachine:
     limits = MachineLimits(
         range_chunk_keys=options.range_chunk_keys,
         watch_buffer_events_max=options.watch_buffer_events_max,
@@ -80,7 +84,7 @@ def open_machine(state: StateStore, cluster_id: int, invariants: Invariants, mem
         purge_chunk_events=options.range_chunk_keys,
         record_cache_bytes_max=options.log_cache_bytes,
     )
-    machine = ObservedMachine.open(state, limits, digest_interval=options.digest_interval, cluster_id=cluster_id)
+    machine = ObservedMachine.open(state, limits, digest_interval=options.digest_interval, cluster_id=cluster_id, release=release)
     assert isinstance(machine, ObservedMachine)
     machine.observe(invariants, member, boot, options)
     return machine

@@ -58,6 +58,8 @@ class FaultOptions(msgspec.Struct, frozen=True):
     """Machines that sleep: the clock under their timers stops, the one that runs during suspend goes on."""
     freeze: float = 0.0
     """Virtual machines that their host stops: none of their clocks counts that time."""
+    release: float = 0.0
+    """Members are stopped and started with the previous or the next release; which of them begin with which, the seed says too."""
     wall_clock: float = 0.0
     """The time of day of a machine is set, forward or back."""
     failpoint: float = 0.0
@@ -148,6 +150,8 @@ class Options(msgspec.Struct, frozen=True):
     log_in_files: bool = False
     """The log is the production's, in files of a simulated disk; else one in memory under the same rules."""
     log_segment_bytes: int = 65_536
+    activations: float = 0.0
+    """A second: somebody asks for the next release's cluster version."""
     reboots_set_clocks: bool = False
     """A machine that comes back from a loss of power has a clock that begins anywhere, before or after where it was."""
 
@@ -239,10 +243,12 @@ def _with_later_faults(options: Options, random: Random) -> Options:
         suspend=_sometimes(Random(f"suspend {options.seed}"), 0.3, 1.0),
         freeze=_sometimes(Random(f"freeze {options.seed}"), 0.1, 1.0),
         wall_clock=_sometimes(Random(f"wall clock {options.seed}"), 0.3, 2.0),
+        release=_sometimes(Random(f"release {options.seed}"), 0.15, 2.0),
     )
     return msgspec.structs.replace(
         options,
         faults=faults,
+        activations=Random(f"activations {options.seed}").choice((0.05, 0.3, 1.0)) if faults.release else 0.0,
         reboots_set_clocks=Random(f"reboots {options.seed}").random() < 0.5,
         log_in_files=random.random() < 0.3,
         log_segment_bytes=random.choice((8_192, 65_536, 262_144)),
@@ -251,8 +257,8 @@ def _with_later_faults(options: Options, random: Random) -> Options:
 
 def without_later_faults(options: Options) -> Options:
     """As the seed was before there were any: to see again what it found then."""
-    earlier = msgspec.structs.replace(options.faults, failpoint=0.0, suspend=0.0, freeze=0.0, wall_clock=0.0)
-    return msgspec.structs.replace(options, faults=earlier, log_in_files=False, reboots_set_clocks=False)
+    earlier = msgspec.structs.replace(options.faults, failpoint=0.0, suspend=0.0, freeze=0.0, wall_clock=0.0, release=0.0)
+    return msgspec.structs.replace(options, faults=earlier, activations=0.0, log_in_files=False, reboots_set_clocks=False)
 
 
 def _sometimes(random: Random, probability: float, high: float) -> float:

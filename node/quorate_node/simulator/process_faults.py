@@ -95,7 +95,11 @@ class ProcessFaults:
 
     def restart(self) -> bool:
         host = self.scene.some(self.scene.up())
-        if host is None or host.life is None or host.life.process.paused or host.life.replica.stopping:
+        return host is not None and self.stop(host)
+
+    def stop(self, host: Host) -> bool:
+        """By request, if it can hear one."""
+        if host.life is None or host.life.process.paused or host.life.replica.stopping:
             return False
         self.scene.trace.event("stop", host.name)
         self.scene.loop.spawn(host.life.process, host.life.stop())

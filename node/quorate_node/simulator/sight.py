@@ -22,6 +22,11 @@ def newest_machine(hosts: Sequence[Host]) -> Machine | None:
     return max((member.machine for member in members if member is not None), key=lambda machine: machine.applied_index, default=None)
 
 
+def newest_cluster_version(hosts: Sequence[Host]) -> int:
+    members = [host.life.replica.member for host in hosts if host.life is not None]
+    return max((member.machine.cluster_version for member in members if member is not None), default=0)
+
+
 def voters_seen(hosts: Sequence[Host]) -> tuple[int, ...]:
     """Of the newest configuration that anybody has applied; empty while it changes."""
     machine = newest_machine(hosts)

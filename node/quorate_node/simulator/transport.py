@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from quorate_node.protocol.message import Message
 from quorate_node.simulator.network import Network
 from quorate_node.simulator.process import Process
+from quorate_node.transport.errors import HandshakeRefused
 from quorate_node.transport.frames import FrameCodec, Request, Response, decode_messages, decode_request, decode_response
+from quorate_node.transport.handshake import judge_versions
 from quorate_node.transport.interface import Identity, LostReason, PeerFailure, PeerRefused, Receiver, RequestKind
 
 FRAME_BYTES_MAX = 64 << 20
@@ -135,12 +137,18 @@ class SimulatedTransport:
         """As `transport.admission.judge_hello`: within one process nothing can roll back, whichever handshake comes first."""
         if not theirs.member_id or theirs.cluster_id != ours.cluster_id:
             return f"a peer of cluster {theirs.cluster_id}, this is cluster {ours.cluster_id}"
+        try:
+            judge_versions(ours, theirs)
+        except HandshakeRefused as refused:
+            return str(refused)
         met = self._met.get(theirs.member_id)
         if met is not None and (met.instance, met.boot_counter) == (theirs.instance, theirs.boot_counter):
             theirs = theirs._replace(term=max(theirs.term, met.term), last_index=max(theirs.last_index, met.last_index))
         refusal = self.receiver.admit(theirs)
         if refusal is None:
             self._met[theirs.member_id] = theirs
+        elif "runs a release" in refusal:
+            self._network.counters["refused for its release"] += 1
         return refusal
 
     def end_of(self, other: SimulatedTransport, died: bool, seen: bool) -> None:

@@ -28,6 +28,7 @@ from quorate_node.simulator.options import Options
 from quorate_node.simulator.places import arm, on_purpose, starting_places
 from quorate_node.simulator.recorder import Recorder
 from quorate_node.simulator.reductions import Reductions
+from quorate_node.simulator.releases import two_releases
 from quorate_node.simulator.streams import stream
 from quorate_node.simulator.system_clocks import simulated_clocks
 from quorate_node.simulator.tla.trace_file import TraceFile
@@ -118,7 +119,7 @@ class World:
     def run(self) -> Outcome:
         broken: Broken | None = None
         try:
-            with simulated_clocks(self.loop):
+            with simulated_clocks(self.loop), two_releases(wanted=self.options.faults.release > 0):
                 self.loop.run(self._main(), STEPS_MAX, self._stopped)
             broken = self.invariants.broken or self._failure()
         except Broken as found:

@@ -24,7 +24,7 @@ from quorate.wire.commands import (
     Txn,
 )
 from quorate.wire.results import DoneResult
-from quorate_node.machine import handlers, rules
+from quorate_node.machine import rules
 from quorate_node.machine.interface import Refused, UnknownCommand
 from quorate_node.machine.kv import KeyValueMachine
 from quorate_node.machine.limits import MachineLimits
@@ -252,7 +252,8 @@ def test_a_member_update_answers_with_the_revision(memory_member: Member) -> Non
 
 def test_a_newer_cluster_version_activates_what_belongs_to_it(memory_member: Member, monkeypatch: pytest.MonkeyPatch) -> None:
     """As the next release will: a kind of version 2 is refused, before and after proposal, until the entry that activates it."""
-    monkeypatch.setattr(handlers, "CLUSTER_VERSION_MAX", 2)
+    memory_member.options["release"] = rules.Release(1, 2)
+    memory_member.restart(memory_member.store)
     monkeypatch.setitem(rules.RULES, 2, rules.Rules(transaction_operations_max=1))
     monkeypatch.setitem(rules.KIND_SINCE, int(CommandKind.COMPACT), 2)
     memory_member.one(Put(b"a"))
@@ -266,3 +267,6 @@ def test_a_newer_cluster_version_activates_what_belongs_to_it(memory_member: Mem
     memory_member.one(late)
     memory_member.restart(memory_member.store)
     assert memory_member.machine.cluster_version == 2
+    del memory_member.options["release"]
+    with pytest.raises(FormatTooNew, match="at cluster version 2 and this release applies 1 to 1: run a release that knows it"):
+        memory_member.restart(memory_member.store)
