@@ -122,7 +122,8 @@ class Member:
         )
         self.administration = Administration(settings, self.engine, transport, random, met, versions)
         self.server = SnapshotServer(settings, lambda: self.engine.machine, storage.offer_application, transport, self._on_fetcher_gone)
-        self.fetcher = SnapshotFetcher(SnapshotDownload(settings, transport, storage.staging, machine.open_sink), self._on_fetched)
+        download = SnapshotDownload(settings, transport, storage.staging, machine.open_sink)
+        self.fetcher = SnapshotFetcher(download, self._on_fetched, failed)
         self.repair = LogRepair(settings, storage.log, transport, telemetry)
         self.housekeeping = Housekeeping(
             settings,

@@ -64,7 +64,8 @@ class LogRepair:
                 if not entries:
                     break
                 try:
-                    self._log.repair(entries)
+                    # Synced: a disk that stalls must not hold the loop, which is what hands leadership over then.
+                    await asyncio.get_running_loop().run_in_executor(None, self._log.repair, entries)
                 except (ChainMismatch, StoreError) as error:
                     logger.warning("member %d offered other entries for [%d, %d): %s", peer, at, high, error)
                     break

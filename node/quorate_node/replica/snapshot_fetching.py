@@ -13,7 +13,7 @@ from quorate_node.machine.interface import Refused, SnapshotSink
 from quorate_node.protocol.message import Message
 from quorate_node.replica.catch_up import APPLICATION_PIECE_BYTES, ApplicationPiece, ApplicationPieceRequest, ChunkRequest
 from quorate_node.replica.settings import ReplicaSettings
-from quorate_node.store.errors import NoSpace, StoreError
+from quorate_node.store.errors import Backpressure, NoSpace, StoreError
 from quorate_node.transport.interface import PeerFailure, PeerRefused, RequestKind, Transport
 
 logger = logging.getLogger(__name__)
@@ -100,9 +100,16 @@ class SnapshotDownload:
 class SnapshotFetcher:
     """Takes up the leader's offers, one at a time."""
 
-    def __init__(self, download: SnapshotDownload, finished: Callable[[Message, SnapshotSink, Path | None], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        download: SnapshotDownload,
+        finished: Callable[[Message, SnapshotSink, Path | None], Awaitable[None]],
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        """`failed` is told of what no other snapshot can mend: a store that broke."""
         self._download = download
         self._finished = finished
+        self._failed = failed
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -121,8 +128,10 @@ class SnapshotFetcher:
         try:
             sink, application = await self._download.fetch(message.sender, index)
             await self._finished(message, sink, application)
-        except (PeerFailure, PeerRefused, Refused, NoSpace) as error:
+        except (PeerFailure, PeerRefused, Refused, NoSpace, Backpressure, OSError, msgspec.MsgspecError) as error:
             logger.warning("snapshot at %d from member %d was not fetched: %s; waiting for the next offer", index, message.sender, error)
+        except Exception as error:  # noqa: BLE001 - whatever broke stops the member, with its cause: a task alone would die unheard
+            self._failed(error)
 
     async def close(self) -> None:
         if self._task is not None:
