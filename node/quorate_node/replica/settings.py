@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ReplicaSettings:
+    """How this member keeps time with its peers, how much may be under way at once, and when it tends its log and state."""
+
     name: str = ""
     """This member's name, unique in the cluster; replicated in its member record."""
     peer_url: str = ""
