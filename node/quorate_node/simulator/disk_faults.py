@@ -23,6 +23,19 @@ class DiskFaults:
         self.scene.trace.event("stall", host.name)
         return True
 
+    def stall_state(self) -> bool:
+        """Of a running member, until a time or its next process."""
+        scene = self.scene
+        host = scene.some(scene.up())
+        if host is None or host.life is None:
+            return False
+        database = host.life.database()
+        database.stalled = True
+        scene.trace.event("state stalls", host.name)
+        stalled_ns = scene.random.randrange(scene.options.faults.pause_ms_max * MS)
+        scene.loop.after(stalled_ns, scene.loop.world, setattr, database, "stalled", False)
+        return True
+
     def fill(self) -> bool:
         host = self.scene.random.choice(self.scene.hosts)
         host.disk.full = True

@@ -55,6 +55,7 @@ class Faults:
             (wires.partition, "partition", rates.partition),
             (wires.clog, "clog", rates.clog),
             (disks.stall, "disk stall", rates.disk_stall),
+            (disks.stall_state, "state stall", rates.state_stall),
             (disks.fill, "disk full", rates.disk_full),
             (disks.fail_sync, "sync failure", rates.sync_failure),
             (disks.damage_record, "damage", rates.damage),

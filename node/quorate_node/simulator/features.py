@@ -15,6 +15,7 @@ SWITCHES = {
     "changes": "membership_changes",
     "transfers": "transfers",
     "activations": "activations",
+    "bursts": "bursts",
     "compactions": "compactions",
     "leases": "leases",
     "sessions": "sessions",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from quorate_node.protocol.raft import RaftConfig
 from quorate_node.replica.settings import ReplicaSettings
 from quorate_node.simulator.options import Options
 
 
 def replica_settings(options: Options, name: str, url: str, *, witness: bool, priority: int) -> ReplicaSettings:
-    return ReplicaSettings(
+    settings = ReplicaSettings(
         name=name,
         peer_url=url,
         client_url=url,
@@ -36,6 +39,14 @@ def replica_settings(options: Options, name: str, url: str, *, witness: bool, pr
         scrub_entries=50,
         shutdown_drain_ms=1_000,
     )
+    limits = options.limits
+    tight: dict[str, Any] = {
+        "pending_commands_max": limits.pending_commands,
+        "pending_bytes_max": limits.pending_bytes,
+        "pending_reads_max": limits.pending_reads,
+        "forward_batches_max": limits.forward_batches,
+    }
+    return replace(settings, **{name: limit for name, limit in tight.items() if limit})
 
 
 def raft_config(options: Options, settings: ReplicaSettings, member_id: int) -> RaftConfig:
@@ -56,6 +67,7 @@ def raft_config(options: Options, settings: ReplicaSettings, member_id: int) -> 
         inflight_messages_max=options.inflight_messages_max,
         recent_bytes_max=options.recent_bytes_max,
         committed_bytes_per_ready_max=options.committed_bytes_per_ready_max,
+        uncommitted_bytes_max=options.limits.uncommitted_bytes or 256 << 20,
         promotion_lag_entries=8,
         snapshot_retry_ticks=1_000 // options.tick_ms,
     )

@@ -22,8 +22,10 @@ from quorate_node.simulator.places import on_purpose
 from quorate_node.simulator.process import Process
 from quorate_node.simulator.streams import stream
 from quorate_node.simulator.transport import SimulatedTransport
+from quorate_node.store.buffered_state import BufferedStateStore
 from quorate_node.store.errors import StoreError
 from quorate_node.store.interface import LogStore, StateStore
+from quorate_node.store.memory_state import MemoryStateStore
 
 if TYPE_CHECKING:
     from quorate_node.simulator.host import Host
@@ -78,6 +80,13 @@ class Life:
 
     def _open_machine(self, state: StateStore, cluster_id: int) -> KeyValueMachine:
         return open_machine(state, cluster_id, self.host.invariants, self.host.name, self.boot, self.host.options, self.release)
+
+    def database(self) -> MemoryStateStore:
+        """Under the state in use."""
+        state = self.stores.state
+        database = state.database if isinstance(state, BufferedStateStore) else state
+        assert isinstance(database, MemoryStateStore)
+        return database
 
     def _now_ms(self) -> int:
         return self.host.clocks.boot.local(self.host.loop.now_ns + self.process.ahead_ns) // 1_000_000

@@ -85,6 +85,8 @@ class Liveness:
             if host.disk.files is not None:
                 host.disk.files.dies_in = 0
             host.disk.stalled_until_ns = 0
+            if host.life is not None:
+                host.life.database().stalled = False
         self._upgrade()
         for host in world.started():
             if host in self._core:

@@ -33,6 +33,8 @@ class Network:
         self.options = options
         self.trace = trace
         self.counters = counters
+        self.queued_max = 0
+        """Messages that one wire takes within a millisecond; 0: all."""
         self.faulty = False
         """False: nothing is lost, doubled or late, whatever the options say. Partitions are the world's to heal."""
         self.listening: dict[str, SimulatedTransport] = {}

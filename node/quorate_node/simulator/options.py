@@ -30,6 +30,18 @@ class NetworkOptions(msgspec.Struct, frozen=True):
     """Of which kinds: one member alone, a leader alone, any two sides, two sides and one that hears both."""
 
 
+class LimitOptions(msgspec.Struct, frozen=True):
+    """How much may wait, in queues that must fill for anybody to see what happens then. 0: as much as in production."""
+
+    pending_commands: int = 0
+    pending_bytes: int = 0
+    pending_reads: int = 0
+    forward_batches: int = 0
+    uncommitted_bytes: int = 0
+    frame_messages_a_ms: int = 0
+    """On one wire: what is sent beyond it finds the transport's queue full, and is dropped."""
+
+
 class DiskOptions(msgspec.Struct, frozen=True):
     sync_us_mean: int
     executor_us_max: int
@@ -60,6 +72,8 @@ class FaultOptions(msgspec.Struct, frozen=True):
     """Virtual machines that their host stops: none of their clocks counts that time."""
     release: float = 0.0
     """Members are stopped and started with the previous or the next release; which of them begin with which, the seed says too."""
+    state_stall: float = 0.0
+    """The state's database takes no write for a while, as RocksDB with `no_slowdown` says when its flushes do not keep up."""
     wall_clock: float = 0.0
     """The time of day of a machine is set, forward or back."""
     failpoint: float = 0.0
@@ -150,6 +164,9 @@ class Options(msgspec.Struct, frozen=True):
     log_in_files: bool = False
     """The log is the production's, in files of a simulated disk; else one in memory under the same rules."""
     log_segment_bytes: int = 65_536
+    limits: LimitOptions = LimitOptions()
+    bursts: float = 0.0
+    """A second: so many clients at one moment that queues fill."""
     activations: float = 0.0
     """A second: somebody asks for the next release's cluster version."""
     reboots_set_clocks: bool = False
@@ -245,9 +262,13 @@ def _with_later_faults(options: Options, random: Random) -> Options:
         wall_clock=_sometimes(Random(f"wall clock {options.seed}"), 0.3, 2.0),
         release=_sometimes(Random(f"release {options.seed}"), 0.15, 2.0),
     )
+    crowded = Random(f"limits {options.seed}")
+    tight = crowded.random() < 0.2
     return msgspec.structs.replace(
         options,
-        faults=faults,
+        faults=msgspec.structs.replace(faults, state_stall=_sometimes(crowded, 0.2, 1.0)),
+        limits=_limits(crowded) if tight else LimitOptions(),
+        bursts=_sometimes(crowded, 0.8 if tight else 0.05, 2.0),
         activations=Random(f"activations {options.seed}").choice((0.05, 0.3, 1.0)) if faults.release else 0.0,
         reboots_set_clocks=Random(f"reboots {options.seed}").random() < 0.5,
         log_in_files=random.random() < 0.3,
@@ -257,14 +278,27 @@ def _with_later_faults(options: Options, random: Random) -> Options:
 
 def without_later_faults(options: Options) -> Options:
     """As the seed was before there were any: to see again what it found then."""
-    earlier = msgspec.structs.replace(options.faults, failpoint=0.0, suspend=0.0, freeze=0.0, wall_clock=0.0, release=0.0)
-    return msgspec.structs.replace(options, faults=earlier, activations=0.0, log_in_files=False, reboots_set_clocks=False)
+    earlier = msgspec.structs.replace(options.faults, failpoint=0.0, suspend=0.0, freeze=0.0, wall_clock=0.0, release=0.0, state_stall=0.0)
+    return msgspec.structs.replace(
+        options, faults=earlier, limits=LimitOptions(), bursts=0.0, activations=0.0, log_in_files=False, reboots_set_clocks=False
+    )
 
 
 def _sometimes(random: Random, probability: float, high: float) -> float:
     """0 in most seeds, and in the others anything up to `high`, the small rates as likely as the large ones."""
     chosen, exponent = random.random() < probability, random.uniform(-2, 0)
     return high * 10**exponent if chosen else 0.0
+
+
+def _limits(random: Random) -> LimitOptions:
+    return LimitOptions(
+        pending_commands=random.choice((0, 2, 8)),
+        pending_bytes=random.choice((0, 300, 2_000)),
+        pending_reads=random.choice((0, 1, 4)),
+        forward_batches=random.choice((0, 1)),
+        uncommitted_bytes=random.choice((0, 1, 500)),
+        frame_messages_a_ms=random.choice((0, 2, 10)),
+    )
 
 
 def _load(random: Random) -> LoadOptions:
@@ -326,4 +360,14 @@ def quiet(options: Options) -> Options:
     rates = {field.name: 0.0 for field in msgspec.structs.fields(FaultOptions) if field.type is float}
     none = msgspec.structs.replace(options.faults, **rates)
     network = msgspec.structs.replace(options.network, loss=0.0, duplication=0.0, straggling=0.0)
-    return msgspec.structs.replace(options, faults=none, network=network, membership_changes=0.0, transfers=0.0, clocks_jump=False)
+    return msgspec.structs.replace(
+        options,
+        faults=none,
+        network=network,
+        limits=LimitOptions(),
+        bursts=0.0,
+        activations=0.0,
+        membership_changes=0.0,
+        transfers=0.0,
+        clocks_jump=False,
+    )

@@ -38,6 +38,8 @@ class Recorder:
         self._history.operations.append(operation)
         kind = type(operation.request).__name__
         self._counters[f"operation {outcome}"] += 1
+        if outcome is Outcome.FAILED:
+            self._counters[f"refused {operation.error}"] += 1
         self._trace.event("done", operation.client, kind, outcome, operation.error, revision, operation.member)
 
     def close(self) -> None:

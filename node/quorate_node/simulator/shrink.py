@@ -44,7 +44,7 @@ def attempt(case: Case) -> Ran:
     result, world = run_case(case)
     return Ran(
         result,
-        (*world.faults.happened, *world.governor.happened),
+        (*world.faults.happened, *world.governor.happened, *world.bursts.happened),
         tuple(world.recorder.steps),
         tuple(client.number for client in world.clients),
         tuple(watcher.record.watch for watcher in world.watchers),

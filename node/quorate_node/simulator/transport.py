@@ -17,7 +17,7 @@ FRAME_BYTES_MAX = 64 << 20
 REDIAL_NS_MIN = 20_000_000
 REDIAL_NS_MAX = 1_000_000_000
 HANDSHAKE_NS = 2_000_000_000
-MESSAGES_QUEUED_MAX = 8192
+WINDOW_NS = 1_000_000
 
 _codec = FrameCodec(FRAME_BYTES_MAX)
 
@@ -33,6 +33,18 @@ class _Link:
         self.backoff_ns = REDIAL_NS_MIN
         self.reported: LostReason | None = None
         self.unreachable_due = False
+        self.window_ns = 0
+        """The millisecond that `sent` counts the messages of."""
+        self.sent = 0
+
+    def has_room(self, now_ns: int, messages: int, messages_max: int) -> bool:
+        """Whether so many more can wait for the wire; then they do. A message alone always can."""
+        if now_ns - self.window_ns >= WINDOW_NS:
+            self.window_ns, self.sent = now_ns, 0
+        if self.sent and self.sent + messages > messages_max:
+            return False
+        self.sent += messages
+        return True
 
 
 class SimulatedTransport:
@@ -187,12 +199,16 @@ class SimulatedTransport:
         for message in messages:
             self._network.sent(message)
             batches.setdefault(message.to, []).append(message)
-        frame_max = self._network.options.frame_messages_max
+        frame_max, queued_max = self._network.options.frame_messages_max, self._network.queued_max
         for member_id, batch in batches.items():
             link = self._links.get(member_id)
             if link is None:
                 continue
             if link.up_to is None:
+                self._dropped(link)
+                continue
+            if queued_max and self._network.faulty and not link.has_room(self._loop.now_ns, len(batch), queued_max):
+                self._network.counters["network queue full"] += 1
                 self._dropped(link)
                 continue
             for begin in range(0, len(batch), frame_max):

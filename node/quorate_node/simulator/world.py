@@ -14,6 +14,7 @@ import msgspec
 
 from quorate_node.protocol.raft import Raft
 from quorate_node.simulator import run_files
+from quorate_node.simulator.bursts import Bursts
 from quorate_node.simulator.caller import Caller
 from quorate_node.simulator.diagram.recording import Recording
 from quorate_node.simulator.faults import Faults
@@ -85,6 +86,7 @@ class World:
         self.loop.expected = on_purpose
         self.invariants = Invariants(self.history, self.trace, self.trace.now_ns, self.counters)
         self.network = Network(self.loop, options.seed, options.network, self.trace, self.counters)
+        self.network.queued_max = options.limits.frame_messages_a_ms
         self.network.sent = self.invariants.sent
         self.recorder = Recorder(self.loop, self.history, self.trace, self.counters)
         self.caller = Caller(self.loop, options.network, options.seed)
@@ -100,6 +102,7 @@ class World:
         self.watchers = [
             Watcher(number, 1_000 + number, self.loop, self.started, options) for number in reductions.numbers("watchers", options.watchers)
         ]
+        self.bursts = Bursts(self.loop, self.caller, self.started, self.recorder, options, reductions, self.counters)
         self.governor = Governor(self.loop, self.caller, self.started, self.spares, self.recorder, options, reductions, self.counters)
 
     def _host(self, number: int) -> Host:
@@ -129,6 +132,7 @@ class World:
         finally:
             run_files.remove(self._files)
         self.recorder.close()
+        self.counters["state refused a write"] = sum(host.telemetry.store_backpressure.value for host in self.hosts)
         self.history.watches = [watcher.finished() for watcher in self.watchers]
         return Outcome(
             self.options.seed,
@@ -193,19 +197,20 @@ class World:
     async def _chaos(self) -> None:
         self.network.faulty = self.caller.faulty = True
         tasks = [self._own(client.run(self._more)) for client in self.clients]
-        others = [self._own(work) for work in (self.faults.run(), self.governor.run(), *(watcher.run() for watcher in self.watchers))]
+        works = (self.faults.run(), self.governor.run(), self.bursts.run(), *(watcher.run() for watcher in self.watchers))
+        others = [self._own(work) for work in works]
         until_s = self.loop.time() + CHAOS_S_MAX
         if self.reductions.chaos_ms is not None:
             until_s = min(until_s, self.reductions.chaos_ms / 1_000)
         while self._more() and self.loop.time() < until_s and not all(task.done() for task in tasks):  # noqa: ASYNC110 - three conditions
             await asyncio.sleep(LOOK_S)
         self.faults.end()
-        for task in (*tasks, *others[:2]):
+        for task in (*tasks, *others[:3]):
             task.cancel()
-        for task in (*tasks, *others[:2]):
+        for task in (*tasks, *others[:3]):
             with suppress(asyncio.CancelledError):
                 await task
-        self._watching = others[2:]
+        self._watching = others[3:]
         self.chaos_end_ns = self.loop.now_ns
         self.trace.event("faults end")
 
