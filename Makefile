@@ -9,7 +9,7 @@ WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -p no:cacheprovider
 ARGS ?=
 
-.PHONY: help run test lint format types imports tidy coverage test-conformance test-simulation simulate tla test-cluster mutants campaign bench soak soak-cluster config-docs lock clean
+.PHONY: help run test lint format types imports tidy coverage test-conformance test-simulation simulate tla test-cluster mutants campaign bench soak soak-cluster config-docs crds lock clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -31,7 +31,7 @@ run: $(STAMP) ## Start three members on this machine (Ctrl-C stops them); ARGS="
 lint: types imports tidy ## ruff, mypy --strict, who may import whom, the tidy test
 
 types: $(STAMP)
-	$(BIN)/ruff check client node tests
+	$(BIN)/ruff check client node operator tests
 	$(BIN)/mypy
 
 imports: $(STAMP)
@@ -41,8 +41,8 @@ tidy: $(STAMP)
 	$(PYTEST) -q tests/unit/test_tidy.py
 
 format: $(STAMP) ## Repair what ruff can repair
-	$(BIN)/ruff check --fix client node tests
-	$(BIN)/ruff format client node tests
+	$(BIN)/ruff check --fix client node operator tests
+	$(BIN)/ruff format client node operator tests
 
 test: $(STAMP) coverage ## Unit, conformance and simulation tests, and full branch coverage of the pure rooms
 	$(PYTEST) -n $(WORKERS) $(ARGS)
@@ -99,6 +99,9 @@ soak-cluster: $(STAMP) ## Real processes under faults and load for SOAK_MINUTES 
 config-docs: $(STAMP) ## Write docs/configuration.md anew from the settings' model
 	$(BIN)/python -m quorate_node.config.document > docs/configuration.md
 
+crds: $(STAMP) ## Write crds/ anew from the operator's models
+	$(BIN)/python -m quorate_operator.crd_files crds
+
 lock: ## Resolve requirements.lock anew from pyproject.toml
 	$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv
 	{ echo "# The exact versions, with the hashes of every file they may come in, that the tests were run with. Made by: make lock"; \
@@ -108,4 +111,4 @@ lock: ## Resolve requirements.lock anew from pyproject.toml
 
 clean: ## Remove what the targets made, but for the data of `make run`
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage *.egg-info
-	find client node tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find client node operator tests -name __pycache__ -type d -prune -exec rm -rf {} +

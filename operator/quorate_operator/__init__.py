@@ -1,0 +1,1 @@
+"""The operator: keeps every `ConsensusCluster` of a Kubernetes as its resource says (DESIGN section 2, "A reconcile")."""

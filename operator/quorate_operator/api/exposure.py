@@ -1,0 +1,80 @@
+"""How others reach the members: TLS, Services, metrics, network policy."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from quorate_operator.api.model import Annotations, Free, Labels, Model, Name, rule, rules
+
+
+class IssuerReference(Model):
+    """An issuer of cert-manager."""
+
+    name: Name
+    kind: Literal["Issuer", "ClusterIssuer"] = "Issuer"
+    group: Name = "cert-manager.io"
+
+
+class Tls(Model):
+    """Where the members' certificates come from. They are read again when they change; nothing restarts."""
+
+    model_config = rules(
+        rule(
+            "(self.mode == 'Secret') == has(self.secretName)",
+            "tls.secretName goes with tls.mode Secret and with no other: set both or neither",
+        ),
+        rule(
+            "(self.mode == 'CertManager') == has(self.issuer)",
+            "tls.issuer goes with tls.mode CertManager and with no other: set both or neither",
+        ),
+        rule(
+            "(self.mode == 'Disabled') == (oldSelf.mode == 'Disabled')",
+            "tls cannot be turned on or off in a running cluster: members with and without it do not hear each other;"
+            " make a new cluster with tls.mode as it should be and restore a snapshot into it",
+            field=".mode",
+        ),
+    )
+
+    mode: Literal["Disabled", "Secret", "CertManager"] = "Disabled"
+    secret_name: Name | None = None
+    """`tls.crt`, `tls.key` and `ca.crt`, for the names `*.<cluster>-members.<namespace>.svc` and `<cluster>.<namespace>.svc`."""
+    issuer: IssuerReference | None = None
+
+
+class ServiceTemplate(Model):
+    """A Service that clients use."""
+
+    type: Literal["ClusterIP", "NodePort", "LoadBalancer"] = "ClusterIP"
+    annotations: Annotations = Field(default_factory=dict)
+    labels: Labels = Field(default_factory=dict)
+
+
+class LeaderService(ServiceTemplate):
+    """A Service that leads to the leader alone. Its one EndpointSlice is written by the leader, not by the operator."""
+
+    enabled: bool = False
+
+
+class Services(Model):
+    """The Services that clients use; the members' own headless Service is always there."""
+
+    client: ServiceTemplate = ServiceTemplate()
+    leader: LeaderService = LeaderService()
+
+
+class Metrics(Model):
+    """A PodMonitor for the Prometheus operator, where its CRD exists."""
+
+    pod_monitor: bool = True
+    interval_s: Annotated[int, Field(ge=5, le=3600)] = 30
+    labels: Labels = Field(default_factory=dict)
+
+
+class NetworkPolicy(Model):
+    """Members' connections come from members only; clients' from wherever `clients` allows."""
+
+    enabled: bool = True
+    clients: Annotated[tuple[Free, ...], Field(max_length=16)] = ()
+    """NetworkPolicyPeers that may use the API. Empty: everybody."""

@@ -1,0 +1,52 @@
+"""Timing and limits of the node. Left out: the node's own defaults (docs/configuration.md)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from quorate_operator.api.model import Model, rule, rules
+
+
+class Timing(Model):
+    """Times of the protocol, in milliseconds."""
+
+    model_config = rules(
+        rule(
+            "self.electionTimeoutMs >= 5 * self.heartbeatMs",
+            "timing.electionTimeoutMs must be at least five times timing.heartbeatMs, or one lost heartbeat costs the leader its place:"
+            " raise the former or lower the latter",
+            field=".electionTimeoutMs",
+        ),
+        rule(
+            "self.readLeaseMs < self.electionTimeoutMs",
+            "timing.readLeaseMs must be below timing.electionTimeoutMs: for so long no vote is given after a leader's death; 100 is usual",
+            field=".readLeaseMs",
+        ),
+    )
+
+    heartbeat_ms: Annotated[int, Field(ge=10, le=10_000)] = 50
+    election_timeout_ms: Annotated[int, Field(ge=100, le=60_000)] = 500
+    read_lease_ms: Annotated[int, Field(ge=20, le=10_000)] = 100
+    shutdown_deadline_ms: Annotated[int, Field(ge=1_000, le=300_000)] = 15_000
+    """From SIGTERM to the end of the process; the pod's grace period is 15 seconds longer."""
+
+
+class Limits(Model):
+    """Limits that a member enforces; each is counted in a metric when it is hit."""
+
+    model_config = rules(
+        rule(
+            "!has(self.valueBytesMax) || !has(self.requestBytesMax) || self.valueBytesMax <= self.requestBytesMax",
+            "limits.valueBytesMax is above limits.requestBytesMax: no request could carry such a value; raise limits.requestBytesMax too",
+        ),
+    )
+
+    key_bytes_max: Annotated[int, Field(ge=64, le=1_048_576)] | None = None
+    value_bytes_max: Annotated[int, Field(ge=1_024, le=67_108_864)] | None = None
+    request_bytes_max: Annotated[int, Field(ge=1_024, le=67_108_864)] | None = None
+    watches_max: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    connections_max: Annotated[int, Field(ge=10, le=1_000_000)] | None = None
+    requests_inflight_max: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    pending_commands_max: Annotated[int, Field(ge=1, le=10_000_000)] | None = None

@@ -1,0 +1,1 @@
+"""PURE. One builder a kind: (spec, identity) -> the object as it is applied, a plain dictionary."""

@@ -1,0 +1,39 @@
+"""Certificates that others make: a given Secret, or one that cert-manager fills."""
+
+from __future__ import annotations
+
+from quorate_operator.api.spec import ConsensusClusterSpec
+from quorate_operator.objects.identity import Identity, Object
+
+
+def tls_secret(spec: ConsensusClusterSpec, identity: Identity) -> str | None:
+    """Name of the Secret with `tls.crt`, `tls.key` and `ca.crt`; None without TLS."""
+    if spec.tls.mode == "Secret":
+        return spec.tls.secret_name
+    return identity.certificate_secret if spec.tls.mode == "CertManager" else None
+
+
+def host_names(identity: Identity) -> list[str]:
+    """All names under which members and their Services are reached."""
+    bases = [f"{identity.name}.{identity.namespace}", f"{identity.leader_service}.{identity.namespace}"]
+    bases.append(f"*.{identity.members_service}.{identity.namespace}")
+    return [f"{base}.svc{domain}" for base in bases for domain in ("", ".cluster.local")]
+
+
+def certificate(spec: ConsensusClusterSpec, identity: Identity) -> Object | None:
+    """A Certificate of cert-manager (cert-manager.io/v1); None when TLS comes from elsewhere."""
+    issuer = spec.tls.issuer
+    if spec.tls.mode != "CertManager" or issuer is None:
+        return None
+    return {
+        "apiVersion": "cert-manager.io/v1",
+        "kind": "Certificate",
+        "metadata": identity.metadata(identity.certificate_secret),
+        "spec": {
+            "secretName": identity.certificate_secret,
+            "dnsNames": host_names(identity),
+            "usages": ["digital signature", "key encipherment", "server auth", "client auth"],
+            "privateKey": {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"},
+            "issuerRef": {"name": issuer.name, "kind": issuer.kind, "group": issuer.group},
+        },
+    }

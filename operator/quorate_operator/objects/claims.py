@@ -1,0 +1,37 @@
+"""What the operator applies to a member's PersistentVolumeClaim: its owner and its size; and GPUs by claim."""
+
+from __future__ import annotations
+
+from quorate_operator.api.spec import ConsensusClusterSpec
+from quorate_operator.objects.identity import Identity, Object
+
+
+def claim(spec: ConsensusClusterSpec, identity: Identity, name: str, uid: str, size: str) -> Object:
+    """Owner and size in one: an apply by the same manager takes back what it leaves out. `uid`: this very claim, or a conflict.
+
+    With `Delete` the resource owns the claim, and nothing else ever does: no deletion of a child takes data away. Not as controller, so
+    that the StatefulSet stays what makes claims.
+    """
+    owners = [identity.owner(controller=False)] if spec.storage.retention == "Delete" else []
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": name, "namespace": identity.namespace, "uid": uid, "ownerReferences": owners},
+        "spec": {"resources": {"requests": {"storage": size}}},
+    }
+
+
+def gpu_claim_template(spec: ConsensusClusterSpec, identity: Identity) -> Object | None:
+    """A ResourceClaimTemplate (resource.k8s.io/v1), from which each member's pod gets a claim of its own; None when not asked for."""
+    claim = spec.gpu.resource_claim
+    if spec.gpu.kind != "resourceClaim" or claim is None:
+        return None
+    exactly: Object = {"deviceClassName": claim.device_class_name, "allocationMode": "ExactCount", "count": claim.count}
+    if claim.selectors:
+        exactly["selectors"] = [{"cel": {"expression": expression}} for expression in claim.selectors]
+    return {
+        "apiVersion": "resource.k8s.io/v1",
+        "kind": "ResourceClaimTemplate",
+        "metadata": identity.metadata(identity.gpu_claim_template),
+        "spec": {"spec": {"devices": {"requests": [{"name": "gpu", "exactly": exactly}]}}},
+    }

@@ -1,0 +1,27 @@
+"""The PodMonitor of the Prometheus operator, for where its CRD exists."""
+
+from __future__ import annotations
+
+from quorate_operator.api.spec import ConsensusClusterSpec
+from quorate_operator.objects.certificate import tls_secret
+from quorate_operator.objects.identity import Identity, Object
+
+
+def pod_monitor(spec: ConsensusClusterSpec, identity: Identity) -> Object | None:
+    """None when not wanted."""
+    if not spec.metrics.pod_monitor:
+        return None
+    endpoint: Object = {"port": "api", "path": "/metrics", "interval": f"{spec.metrics.interval_s}s"}
+    secret = tls_secret(spec, identity)
+    if secret:
+        endpoint["scheme"] = "https"
+        endpoint["tlsConfig"] = {
+            "ca": {"secret": {"name": secret, "key": "ca.crt"}},
+            "serverName": f"{identity.name}.{identity.namespace}.svc",
+        }
+    return {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PodMonitor",
+        "metadata": identity.metadata(identity.name, labels=spec.metrics.labels),
+        "spec": {"selector": {"matchLabels": identity.selector}, "podMetricsEndpoints": [endpoint]},
+    }

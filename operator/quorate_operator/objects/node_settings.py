@@ -1,0 +1,94 @@
+"""The node's settings, as a ConfigMap that never changes: other settings are another ConfigMap.
+
+A member reads its settings at its start. With the content's digest in the name, the pod's own field says which ones it has: what is
+outdated is seen in the live pod, and a rollback finds the old settings as they were.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from quorate_operator.api.spec import ConsensusClusterSpec
+from quorate_operator.objects.identity import API_PORT, PEER_PORT, Identity, Object
+
+CONFIG_FOLDER = "/etc/quorate"
+CONFIG_FILE = "quorate.toml"
+DATA_FOLDER = "/var/lib/quorate"
+TLS_FOLDER = "/etc/quorate-tls"
+
+_LIMITS = (
+    ("machine", "key_bytes_max", "key_bytes_max"),
+    ("machine", "value_bytes_max", "value_bytes_max"),
+    ("machine", "request_bytes_max", "request_bytes_max"),
+    ("machine", "watches_max", "watches_max"),
+    ("api", "connections_max", "connections_max"),
+    ("api", "requests_inflight_max", "requests_inflight_max"),
+    ("replica", "pending_commands_max", "pending_commands_max"),
+)
+"""Section and setting of the node, and the field of `spec.limits` that sets it."""
+
+Settings = dict[str, dict[str, str | int | bool]]
+
+
+def node_settings(spec: ConsensusClusterSpec, identity: Identity) -> Settings:
+    """Sections of the node's file (docs/configuration.md). A pod's own name and addresses come from its environment instead."""
+    tls = spec.tls.mode != "Disabled"
+    sections: Settings = {
+        "member": {"data_dir": DATA_FOLDER},
+        "listen": {"host": "0.0.0.0", "port": API_PORT, "peer_port": PEER_PORT},  # noqa: S104
+        "discovery": {
+            "kind": "dns",
+            "dns_name": f"{identity.members_service}.{identity.namespace}.svc",
+            "dns_port": PEER_PORT,
+        },
+        "logging": {"format": "json"},
+        "shutdown": {"deadline_ms": spec.timing.shutdown_deadline_ms},
+        "replica": {
+            "heartbeat_ms": spec.timing.heartbeat_ms,
+            "election_timeout_ms": spec.timing.election_timeout_ms,
+            "read_lease_ms": spec.timing.read_lease_ms,
+        },
+    }
+    for section, setting, field in _LIMITS:
+        value = getattr(spec.limits, field)
+        if value is not None:
+            sections.setdefault(section, {})[setting] = value
+    if tls:
+        sections["tls"] = {
+            "certificate_file": f"{TLS_FOLDER}/tls.crt",
+            "key_file": f"{TLS_FOLDER}/tls.key",
+            "peer_ca_file": f"{TLS_FOLDER}/ca.crt",
+            # The headless Service resolves to addresses, which no certificate names; all members share one certificate here.
+            "peer_verify_hostname": False,
+        }
+    return sections
+
+
+def toml(sections: Settings) -> str:
+    """Sections as TOML 1.0, in their own order."""
+    lines: list[str] = []
+    for name, settings in sections.items():
+        lines += [f"[{name}]", *(f"{setting} = {_toml_value(value)}" for setting, value in settings.items()), ""]
+    return "\n".join(lines)
+
+
+def _toml_value(value: str | int | bool) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def settings_map(spec: ConsensusClusterSpec, identity: Identity) -> Object:
+    """The immutable ConfigMap with the node's file."""
+    text = toml(node_settings(spec, identity))
+    digest = hashlib.sha256(text.encode()).hexdigest()[:10]
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": identity.metadata(f"{identity.name}-node-{digest}"),
+        "immutable": True,
+        "data": {CONFIG_FILE: text},
+    }
