@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from quorate_node.simulator.application_faults import ApplicationFaults
 from quorate_node.simulator.clock_faults import ClockFaults
 from quorate_node.simulator.disk_faults import DiskFaults
 from quorate_node.simulator.host import Host
@@ -60,6 +61,7 @@ class Faults:
             (disks.fail_sync, "sync failure", rates.sync_failure),
             (disks.damage_record, "damage", rates.damage),
             (disks.wipe, "wipe", rates.wipe),
+            (ApplicationFaults(scene).disturb, "application", rates.application),
             (clocks.upset, "clock", rates.clock),
             (clocks.set_wall_clock, "wall clock", rates.wall_clock),
             (self._set_failpoint, "failpoint", rates.failpoint),

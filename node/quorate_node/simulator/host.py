@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from contextvars import Context
@@ -59,6 +60,7 @@ class Host:
         self.counters = counters
         self.lives = 0
         self.disk = self._new_disk(staging)
+        self.application_directory = staging.with_name(f"{staging.name}-application")
         self.witness = False
         self.in_doubt = False
         """The last process ended in the midst of a write: what is there must be looked at."""
@@ -217,6 +219,7 @@ class Host:
         """Its volume is lost: it comes back empty, as a new member."""
         assert self.life is None
         self.disk = self._new_disk(self.disk.staging)
+        shutil.rmtree(self.application_directory, ignore_errors=True)
         self.trace.event("wiped", self.name)
 
     def describe(self) -> str:

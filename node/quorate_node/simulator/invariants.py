@@ -17,6 +17,7 @@ from quorate_node.protocol.entry import Entry, leaf_hash
 from quorate_node.protocol.message import Message, MessageType
 from quorate_node.protocol.ready import Persist
 from quorate_node.simulator.history import Applied, Change, CommittedEntry, History, Led, Promised, Stored
+from quorate_node.simulator.ledger_checks import LedgerChecks
 from quorate_node.simulator.trace import Trace
 
 ASKED_NS = 4_000_000_000
@@ -53,6 +54,7 @@ class Invariants:
         self._digests: dict[int, tuple[bytes, str]] = {}
         self._changes: dict[int, list[Change]] = {}
         self._results: dict[int, list[object]] = {}
+        self.ledger = LedgerChecks(self.violated, trace, counters)
         self._activated_ns: dict[int, int] = {}
         """Cluster version -> when the first member had applied the entry that activates it."""
 

@@ -17,6 +17,7 @@ from quorate_node.replica.storage import Storage
 from quorate_node.simulator.disk import SimulatedLogSync, open_stores
 from quorate_node.simulator.file_store import SimulatedExecutor, entries_of
 from quorate_node.simulator.history import NEVER_NS
+from quorate_node.simulator.ledger_host import LedgerHost
 from quorate_node.simulator.machine import open_machine
 from quorate_node.simulator.places import on_purpose
 from quorate_node.simulator.process import Process
@@ -48,7 +49,13 @@ class Life:
         self._ends_at_start = (self.stores.log.first_index(), self.stores.log.last_index())
         if self.stores.log.damaged():
             host.in_doubt = True
-        storage = Storage(self.stores, self._open_machine, host.witness, host.name, release=self.release)
+        self.ledger: LedgerHost | None = None
+        application = None
+        if host.options.application.clients and not host.witness:
+            self.ledger = LedgerHost(host.loop, process, host.name, host.options.seed, host.options.application, host.invariants.ledger)
+            application = self.ledger.open(host.application_directory, lambda: self.stores)
+        self.application = application
+        storage = Storage(self.stores, self._open_machine, host.witness, host.name, application, self.release)
         random = stream(host.options.seed, "member", process.name)
         self.transport = SimulatedTransport(host.network, process, host.url, lambda: storage.member_id)
         environment = Environment(self._now_ms, random, self._open_log_sync, host.make_raft, self.release)
@@ -79,7 +86,8 @@ class Life:
         return host.raft_config(member_id)
 
     def _open_machine(self, state: StateStore, cluster_id: int) -> KeyValueMachine:
-        return open_machine(state, cluster_id, self.host.invariants, self.host.name, self.boot, self.host.options, self.release)
+        host = self.host
+        return open_machine(state, cluster_id, host.invariants, host.name, self.boot, host.options, self.release, self.application)
 
     def database(self) -> MemoryStateStore:
         """Under the state in use."""

@@ -10,6 +10,7 @@ import msgspec
 
 from quorate.wire.commands import Put
 from quorate.wire.results import PutResult
+from quorate_node.machine.application.status import ApplicationState
 from quorate_node.simulator.host import Host
 from quorate_node.simulator.releases import NEXT
 from quorate_node.simulator.requests import key_of
@@ -40,6 +41,8 @@ class Liveness:
         await self._progress()
         if whole:
             await self._converge()
+            if world.options.application.clients:
+                await self._applications_agree()
             if world.options.faults.release:
                 await self._roll_on()
 
@@ -81,6 +84,9 @@ class Liveness:
                 for name, hits in sorted(host.failpoints.fired().items()):
                     world.counters[f"failpoint {name}"] += hits
                 host.failpoints.close()
+            if host.life is not None and host.life.ledger is not None:
+                host.life.ledger.soothe()
+                self._start_a_failed_application(host)
             host.disk.full = host.disk.sync_fails = False
             if host.disk.files is not None:
                 host.disk.files.dies_in = 0
@@ -138,6 +144,33 @@ class Liveness:
             await asyncio.sleep(LOOK_S)
         world.trace.event("converged")
 
+    def _start_a_failed_application(self, host: Host) -> None:
+        """Somebody sees the alarm, and starts that member again."""
+        application = host.life.application if host.life is not None else None
+        if application is not None and application.status().state == ApplicationState.FAILED:
+            self._world.counters["member started again for its application"] += 1
+            host.kill(power=False)
+            if host in self._core:
+                host.start()
+
+    async def _applications_agree(self) -> None:
+        """A client proposes again until it is answered, and every member's machine comes to the end of the list."""
+        world = self._world
+        until_s = world.loop.time() + CONVERGENCE_S
+        client = world.ledger_clients[0]
+        client.use_only(self._core)
+        told = await client.propose()
+        while not told or any(behind(host, world.invariants.ledger.length) for host in self._core):
+            if world.loop.time() > until_s:
+                running = [host.life for host in self._core if host.life is not None and host.life.application is not None]
+                shown = "\n".join(f"{life.host.name}: {life.application.status()}" for life in running if life.application is not None)
+                world.invariants.violated("application progress", f"not within {CONVERGENCE_S:g} s of quiet:\n{shown}")
+            await asyncio.sleep(LOOK_S)
+            told = told or await client.propose()
+            for host in self._core:
+                self._start_a_failed_application(host)
+        world.trace.event("applications agree", world.invariants.ledger.length)
+
     async def _roll_on(self) -> None:
         """Everybody gets the next release, one after the other; then it can be activated, and all go on with one state."""
         world = self._world
@@ -170,3 +203,12 @@ class Liveness:
             present.add(member.engine.raft.id)
             states.add(member.machine.applied_index)
         return len(states) == 1 and present >= set(voters) and bool(voters)
+
+
+def behind(host: Host, length: int) -> bool:
+    """Whether the application's machine of a member that is in the cluster has not come to the end of the list."""
+    life = host.life
+    member = life.replica.member if life is not None else None
+    if life is None or life.ledger is None or member is None or life.storage.member_id not in member.machine.members:
+        return False
+    return life.ledger.worker is None or len(life.ledger.worker.ledger.payloads) < length

@@ -10,103 +10,28 @@ from random import Random
 
 import msgspec
 
+from quorate_node.simulator.option_groups import (
+    ApplicationOptions,
+    DiskOptions,
+    FaultOptions,
+    LimitOptions,
+    LoadOptions,
+    NetworkOptions,
+)
+
+__all__ = [
+    "ApplicationOptions",
+    "DiskOptions",
+    "FaultOptions",
+    "LimitOptions",
+    "LoadOptions",
+    "NetworkOptions",
+    "Options",
+    "draw",
+    "quiet",
+    "without_later_faults",
+]
 SECOND_NS = 1_000_000_000
-
-
-class NetworkOptions(msgspec.Struct, frozen=True):
-    delay_us_min: int
-    delay_us_mean: int
-    loss: float
-    """Of messages; requests are lost at the same rate, each way."""
-    duplication: float
-    straggling: float
-    """How many take fifty times as long."""
-    in_order: bool
-    """As on one connection; else every message overtakes as it likes."""
-    deaths_seen: bool
-    """The connections of a killed process end; else it is only silent."""
-    frame_messages_max: int
-    partitions: tuple[str, ...] = ("one", "leader", "halves", "bridge")
-    """Of which kinds: one member alone, a leader alone, any two sides, two sides and one that hears both."""
-
-
-class LimitOptions(msgspec.Struct, frozen=True):
-    """How much may wait, in queues that must fill for anybody to see what happens then. 0: as much as in production."""
-
-    pending_commands: int = 0
-    pending_bytes: int = 0
-    pending_reads: int = 0
-    forward_batches: int = 0
-    uncommitted_bytes: int = 0
-    frame_messages_a_ms: int = 0
-    """On one wire: what is sent beyond it finds the transport's queue full, and is dropped."""
-
-
-class DiskOptions(msgspec.Struct, frozen=True):
-    sync_us_mean: int
-    executor_us_max: int
-
-
-class FaultOptions(msgspec.Struct, frozen=True):
-    """Rates in faults a second of virtual time, over the whole cluster; 0: none of this kind."""
-
-    kill: float
-    power_loss: float
-    power_loss_all: float
-    pause: float
-    restart: float
-    clock: float
-    partition: float
-    clog: float
-    disk_stall: float
-    disk_full: float
-    sync_failure: float
-    damage: float
-    wipe: float
-    down_ms_max: int
-    pause_ms_max: int
-    partition_ms_max: int
-    suspend: float = 0.0
-    """Machines that sleep: the clock under their timers stops, the one that runs during suspend goes on."""
-    freeze: float = 0.0
-    """Virtual machines that their host stops: none of their clocks counts that time."""
-    release: float = 0.0
-    """Members are stopped and started with the previous or the next release; which of them begin with which, the seed says too."""
-    state_stall: float = 0.0
-    """The state's database takes no write for a while, as RocksDB with `no_slowdown` says when its flushes do not keep up."""
-    wall_clock: float = 0.0
-    """The time of day of a machine is set, forward or back."""
-    failpoint: float = 0.0
-    failpoint_panic_percent: int = 0
-    failpoint_error_percent: int = 0
-    """Of the places that are set, at how many a member dies, and at how many it meets an error. At the others it is late."""
-    failpoint_sleep_ms_max: int = 1
-
-
-class LoadOptions(msgspec.Struct, frozen=True):
-    """What clients ask for. Shares are probabilities."""
-
-    writes: float
-    """Of the operations, leases and sessions aside: puts, deletes and transactions; the others read."""
-    several: float
-    """Of deletes and reads: over several keys."""
-    nested: float
-    """Of the operations of a transaction: another one."""
-    past: float
-    """Of reads: at an older revision."""
-    lease_reads: float
-    """Of reads: from the leader's lease."""
-    leasing: float
-    """Of all operations, where there are leases at all."""
-    lanes: int
-    """How many commands a client with a session has under way at a time."""
-    repeats: float
-    """Of the commands in a session: one that was sent before, whether it was answered or not."""
-    session_ttl_ms: int
-    patience_ms: int
-    """How long a client waits for an answer; then it asks again, where a session makes that safe."""
-    progress_ms: int
-    """How often a watch that wants progress asks for it."""
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -165,6 +90,7 @@ class Options(msgspec.Struct, frozen=True):
     """The log is the production's, in files of a simulated disk; else one in memory under the same rules."""
     log_segment_bytes: int = 65_536
     limits: LimitOptions = LimitOptions()
+    application: ApplicationOptions = ApplicationOptions()
     bursts: float = 0.0
     """A second: so many clients at one moment that queues fill."""
     activations: float = 0.0
@@ -262,11 +188,17 @@ def _with_later_faults(options: Options, random: Random) -> Options:
         wall_clock=_sometimes(Random(f"wall clock {options.seed}"), 0.3, 2.0),
         release=_sometimes(Random(f"release {options.seed}"), 0.15, 2.0),
     )
+    application = _application(Random(f"application {options.seed}"))
     crowded = Random(f"limits {options.seed}")
     tight = crowded.random() < 0.2
     return msgspec.structs.replace(
         options,
-        faults=msgspec.structs.replace(faults, state_stall=_sometimes(crowded, 0.2, 1.0)),
+        faults=msgspec.structs.replace(
+            faults,
+            state_stall=_sometimes(crowded, 0.2, 1.0),
+            application=_sometimes(Random(f"application faults {options.seed}"), 0.7, 2.0) if application.clients else 0.0,
+        ),
+        application=application,
         limits=_limits(crowded) if tight else LimitOptions(),
         bursts=_sometimes(crowded, 0.8 if tight else 0.05, 2.0),
         activations=Random(f"activations {options.seed}").choice((0.05, 0.3, 1.0)) if faults.release else 0.0,
@@ -278,9 +210,16 @@ def _with_later_faults(options: Options, random: Random) -> Options:
 
 def without_later_faults(options: Options) -> Options:
     """As the seed was before there were any: to see again what it found then."""
-    earlier = msgspec.structs.replace(options.faults, failpoint=0.0, suspend=0.0, freeze=0.0, wall_clock=0.0, release=0.0, state_stall=0.0)
+    later = ("failpoint", "suspend", "freeze", "wall_clock", "release", "state_stall", "application")
     return msgspec.structs.replace(
-        options, faults=earlier, limits=LimitOptions(), bursts=0.0, activations=0.0, log_in_files=False, reboots_set_clocks=False
+        options,
+        faults=msgspec.structs.replace(options.faults, **dict.fromkeys(later, 0.0)),
+        limits=LimitOptions(),
+        application=ApplicationOptions(),
+        bursts=0.0,
+        activations=0.0,
+        log_in_files=False,
+        reboots_set_clocks=False,
     )
 
 
@@ -288,6 +227,19 @@ def _sometimes(random: Random, probability: float, high: float) -> float:
     """0 in most seeds, and in the others anything up to `high`, the small rates as likely as the large ones."""
     chosen, exponent = random.random() < probability, random.uniform(-2, 0)
     return high * 10**exponent if chosen else 0.0
+
+
+def _application(random: Random) -> ApplicationOptions:
+    if random.random() >= 0.15:
+        return ApplicationOptions()
+    return ApplicationOptions(
+        clients=random.randint(1, 4),
+        batch_commands=random.choice((1, 4, 256)),
+        in_flight_commands=random.choice((1, 3, 1_024)),
+        queue_commands=random.choice((1, 5, 16_384)),
+        replies_kept=random.choice((1, 10, 65_536)),
+        snapshot_commands=random.choice((1, 5, 20, 100)),
+    )
 
 
 def _limits(random: Random) -> LimitOptions:
@@ -365,6 +317,7 @@ def quiet(options: Options) -> Options:
         faults=none,
         network=network,
         limits=LimitOptions(),
+        application=ApplicationOptions(),
         bursts=0.0,
         activations=0.0,
         membership_changes=0.0,

@@ -22,6 +22,7 @@ from quorate_node.simulator.governor import Governor
 from quorate_node.simulator.history import History, Rules
 from quorate_node.simulator.host import Host
 from quorate_node.simulator.invariants import Broken, Invariants
+from quorate_node.simulator.ledger_load import LedgerClient
 from quorate_node.simulator.liveness import Liveness
 from quorate_node.simulator.loop import NothingLeft, TooManySteps, VirtualLoop
 from quorate_node.simulator.network import Network
@@ -101,6 +102,10 @@ class World:
         self.clients = clients_of(self.loop, self.caller, self.started, self.recorder, options, reductions)
         self.watchers = [
             Watcher(number, 1_000 + number, self.loop, self.started, options) for number in reductions.numbers("watchers", options.watchers)
+        ]
+        self.ledger_clients = [
+            LedgerClient(number, self.caller, self.started, self.invariants.ledger, options)
+            for number in range(1, options.application.clients + 1)
         ]
         self.bursts = Bursts(self.loop, self.caller, self.started, self.recorder, options, reductions, self.counters)
         self.governor = Governor(self.loop, self.caller, self.started, self.spares, self.recorder, options, reductions, self.counters)
@@ -196,13 +201,15 @@ class World:
 
     async def _chaos(self) -> None:
         self.network.faulty = self.caller.faulty = True
-        tasks = [self._own(client.run(self._more)) for client in self.clients]
+        clients = [self._own(client.run(self._more)) for client in self.clients]
+        tasks = list(clients)
+        tasks += [self._own(client.run()) for client in self.ledger_clients]
         works = (self.faults.run(), self.governor.run(), self.bursts.run(), *(watcher.run() for watcher in self.watchers))
         others = [self._own(work) for work in works]
         until_s = self.loop.time() + CHAOS_S_MAX
         if self.reductions.chaos_ms is not None:
             until_s = min(until_s, self.reductions.chaos_ms / 1_000)
-        while self._more() and self.loop.time() < until_s and not all(task.done() for task in tasks):  # noqa: ASYNC110 - three conditions
+        while self._more() and self.loop.time() < until_s and not all(task.done() for task in clients):  # noqa: ASYNC110 - three conditions
             await asyncio.sleep(LOOK_S)
         self.faults.end()
         for task in (*tasks, *others[:3]):

@@ -20,6 +20,7 @@ from quorate_node.machine.application.items import (
     CommandReader,
     Place,
 )
+from quorate_node.machine.application.process import StartWorker, WorkerProcess
 from quorate_node.machine.application.replies import Replies
 from quorate_node.machine.application.session import Hooks
 from quorate_node.machine.application.settings import ApplicationSettings
@@ -36,14 +37,20 @@ LOG = logging.getLogger("quorate.application")
 class ApplicationHost:
     """Made before the machine (which takes it as its port), started once the machine is open. Lives on the loop's thread."""
 
-    def __init__(self, settings: ApplicationSettings, directory: Path, reader: CommandReader) -> None:
+    def __init__(
+        self,
+        settings: ApplicationSettings,
+        directory: Path,
+        reader: CommandReader,
+        start_worker: StartWorker = WorkerProcess.start,
+    ) -> None:
         """`directory` is for this host alone, on the data volume. `reader`: see `items.CommandReader`."""
         self.settings = settings
         self._shelf = SnapshotShelf(directory)
         self._feed = Feed(reader, settings)
         self._replies = Replies(settings)
         hooks = Hooks(self._on_applied, self._on_snapshot, self._on_snapshot_failed, self._wanted_above, self._on_slow, self._on_restored)
-        self._supervisor = Supervisor(settings, self._feed, self._shelf, hooks, self._on_failed)
+        self._supervisor = Supervisor(settings, self._feed, self._shelf, hooks, self._on_failed, start_worker)
         self._started = False
         self._registered: Registered = None
         """At the machine's applied index: the process may be behind it."""

@@ -7,7 +7,8 @@ import contextlib
 import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -33,6 +34,31 @@ GOODBYE_S = 2.0
 
 class WorkerDied(Exception):
     """The process is gone without a word: killed, out of memory, or crashed in native code. It is started again."""
+
+
+class ApplicationWorker(Protocol):
+    """What the host needs of a worker, wherever it runs. `name` and `version` are its class's; `pid` is its process."""
+
+    name: str
+    version: int
+
+    @property
+    def pid(self) -> int: ...
+    async def send(self, message: Request) -> None:
+        """Raises `WorkerDied`."""
+        ...
+
+    async def receive(self) -> Answer:
+        """The next answer, in the order of the requests. Raises `ApplicationFailed`, `WorkerDied`."""
+        ...
+
+    async def close(self) -> None:
+        """It is gone on return."""
+        ...
+
+
+StartWorker = Callable[[ApplicationSettings], Awaitable[ApplicationWorker]]
+"""Raises `ApplicationFailed` (the class cannot be made), `WorkerDied`."""
 
 
 class WorkerProcess:
@@ -100,10 +126,7 @@ class WorkerProcess:
             raise WorkerDied(await self._last_words()) from error
         except (msgspec.MsgspecError, ValueError) as error:
             raise WorkerDied(f"it sent what is no frame: {error}") from error
-        if isinstance(answer, Broken):
-            where = f" at index {answer.index}" if answer.index else ""
-            raise ApplicationFailed(f"{answer.doing}{where}: {answer.line}")
-        return answer
+        return checked(answer)
 
     async def close(self) -> None:
         """Close the link and wait for the end; kill what does not end in `GOODBYE_S`."""
@@ -131,6 +154,14 @@ class WorkerProcess:
         except TimeoutError:
             return "it closed its link and runs on"
         return f"it was killed by signal {-code}" if code < 0 else f"it exited with code {code}"
+
+
+def checked(answer: Answer) -> Answer:
+    """Raises `ApplicationFailed` for the word that the user's code raised."""
+    if isinstance(answer, Broken):
+        where = f" at index {answer.index}" if answer.index else ""
+        raise ApplicationFailed(f"{answer.doing}{where}: {answer.line}")
+    return answer
 
 
 async def _spawn(settings: ApplicationSettings, theirs: socket.socket) -> asyncio.subprocess.Process:

@@ -17,7 +17,7 @@ from quorate.wire.results import ApplicationResult, Failure, Result
 from quorate_node.machine.application import frames
 from quorate_node.machine.application.feed import Feed
 from quorate_node.machine.application.items import ApplicationCommand, ApplicationRegistration, Place, place_of
-from quorate_node.machine.application.process import WorkerDied, WorkerProcess
+from quorate_node.machine.application.process import ApplicationWorker, WorkerDied
 from quorate_node.machine.application.settings import ApplicationSettings
 from quorate_node.machine.application.snapshot_files import (
     FORMAT,
@@ -57,7 +57,7 @@ class WorkerSession:
 
     def __init__(
         self,
-        worker: WorkerProcess,
+        worker: ApplicationWorker,
         feed: Feed,
         settings: ApplicationSettings,
         directory: Path,

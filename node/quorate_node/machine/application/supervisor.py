@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 
 from quorate_node.machine.application.feed import Feed
-from quorate_node.machine.application.process import WorkerDied, WorkerProcess
+from quorate_node.machine.application.process import ApplicationWorker, StartWorker, WorkerDied, WorkerProcess
 from quorate_node.machine.application.session import Hooks, WorkerSession, demand
 from quorate_node.machine.application.settings import ApplicationSettings
 from quorate_node.machine.application.shelf import Registered, SnapshotShelf
@@ -23,18 +23,25 @@ class Supervisor:
     """`state` and `message` say how it stands; `own` is the class's name and version, once it was made."""
 
     def __init__(
-        self, settings: ApplicationSettings, feed: Feed, shelf: SnapshotShelf, hooks: Hooks, on_failed: Callable[[str], None]
+        self,
+        settings: ApplicationSettings,
+        feed: Feed,
+        shelf: SnapshotShelf,
+        hooks: Hooks,
+        on_failed: Callable[[str], None],
+        start_worker: StartWorker = WorkerProcess.start,
     ) -> None:
         self._settings = settings
         self._feed = feed
         self._shelf = shelf
         self._hooks = hooks
         self._on_failed = on_failed
+        self._start_worker = start_worker
         self._task: asyncio.Task[None] | None = None
         self.state = ApplicationState.STOPPED
         self.message = "not started"
         self.own: Registered = None
-        self.worker: WorkerProcess | None = None
+        self.worker: ApplicationWorker | None = None
         self.session: WorkerSession | None = None
         self.restarts = 0
 
@@ -84,7 +91,7 @@ class Supervisor:
 
     async def _live(self, applied_index: int, registered: Registered) -> None:
         """One life, from the newest snapshot on. Raises `WorkerDied`, `ApplicationFailed`, `StoreError`; never returns."""
-        self.worker = await WorkerProcess.start(self._settings)
+        self.worker = await self._start_worker(self._settings)
         try:
             self.own = own = (self.worker.name, self.worker.version)
             snapshot = await asyncio.to_thread(self._shelf.newest_whole)

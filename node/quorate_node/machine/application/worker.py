@@ -16,6 +16,7 @@ import sys
 import traceback
 from collections import deque
 from collections.abc import Iterator
+from typing import Protocol
 
 from quorate.state_machine import Rejected, StateMachine
 from quorate_node.machine.application.frames import (
@@ -45,6 +46,16 @@ NAME_CHARACTERS_MAX = 128
 
 class HostGone(Exception):
     """The host closed the link, or died: nothing is left to do."""
+
+
+class Frames(Protocol):
+    """What a worker needs of whoever connects it with its host."""
+
+    def receive(self) -> Request: ...
+    def send(self, message: Answer) -> None: ...
+    def wait_for_the_end(self) -> None:
+        """Until the host has hung up."""
+        ...
 
 
 class Link:
@@ -85,7 +96,7 @@ class Link:
 
 
 class Worker:
-    def __init__(self, link: Link, result_bytes_max: int) -> None:
+    def __init__(self, link: Frames, result_bytes_max: int) -> None:
         self._link = link
         self._result_bytes_max = result_bytes_max
         self._doing = "being imported"
@@ -97,14 +108,15 @@ class Worker:
             machine = load(target)
             self._link.send(Hello(machine.name, machine.version))
             while True:
-                self._serve(machine, self._link.receive())
+                self.serve(machine, self._link.receive())
         except HostGone:
             return 0
         except BaseException as error:  # noqa: BLE001 - whatever the user's code raises, SystemExit too, stops this machine and is told
-            self._tell(error)
+            self.tell(error)
             return 1
 
-    def _serve(self, machine: StateMachine, request: Request) -> None:
+    def serve(self, machine: StateMachine, request: Request) -> None:
+        """Carry one request out and answer it. Raises what the user's code raises."""
         if isinstance(request, Apply):
             self._apply(machine, request.commands)
         elif isinstance(request, TakeSnapshot):
@@ -152,7 +164,7 @@ class Worker:
             yield request.data
             request = self._link.receive()
 
-    def _tell(self, error: BaseException) -> None:
+    def tell(self, error: BaseException) -> None:
         line = "".join(traceback.format_exception_only(error)).strip().rsplit("\n", 1)[-1]
         text = "".join(traceback.format_exception(error))[-TRACEBACK_CHARACTERS_MAX:]
         sys.stderr.write(text)
