@@ -50,7 +50,15 @@ class Clock:
         self._rate = MILLION + drift_ppm
 
     def local(self, virtual_ns: int) -> int:
+        if self._rate == MILLION:
+            return virtual_ns + self._base_local_ns - self._base_virtual_ns
         return self._base_local_ns + (virtual_ns - self._base_virtual_ns) * self._rate // MILLION
+
+    def later(self, virtual_ns: int, delay_ns: int) -> int:
+        """The first virtual time at which this clock shows at least `delay_ns` more than it does at `virtual_ns`."""
+        if self._rate == MILLION:
+            return virtual_ns + delay_ns
+        return self.virtual(self.local(virtual_ns) + delay_ns)
 
     def virtual(self, local_ns: int) -> int:
         """The first virtual time at which this clock shows at least `local_ns`."""

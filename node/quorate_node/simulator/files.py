@@ -37,6 +37,8 @@ class _File:
         self.current = bytearray()
         self.pending: dict[int, list[bytes]] = {}
         """Versions of each unsynced sector, oldest first."""
+        self._was_cut = False
+        """Since the last sync: bytes that are zero now may be others on the disk, in sectors that nobody wrote to."""
 
     def write(self, offset: int, content: bytes, synced: bool) -> None:
         end = offset + len(content)
@@ -53,11 +55,21 @@ class _File:
             self.sync()
 
     def resize(self, size: int) -> None:
-        del self.current[size:]
-        self.current.extend(bytes(size - len(self.current)))
+        if size < len(self.current):
+            del self.current[size:]
+            self._was_cut = True
+        else:
+            self.current.extend(bytes(size - len(self.current)))
 
     def sync(self) -> None:
-        self.durable[:] = self.current
+        if self._was_cut:
+            self.durable[:] = self.current
+        else:
+            self.durable.extend(bytes(len(self.current) - len(self.durable)))
+            for sector in self.pending:
+                begin, end = sector * SECTOR_BYTES, (sector + 1) * SECTOR_BYTES
+                self.durable[begin:end] = self.current[begin:end]
+        self._was_cut = False
         self.pending.clear()
 
     def lose_power(self, random: Random) -> tuple[int, int]:
@@ -73,7 +85,7 @@ class _File:
                 kept += 1
         content.extend(bytes(max(0, size - len(content))))
         lost = len(self.pending) - kept
-        self.durable, self.current, self.pending = content, bytearray(content), {}
+        self.durable, self.current, self.pending, self._was_cut = content, bytearray(content), {}, False
         return kept, lost
 
 

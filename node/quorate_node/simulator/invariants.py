@@ -34,7 +34,10 @@ class Broken(AssertionError):
 
 
 class Invariants:
-    def __init__(self, history: History, trace: Trace, now_ns: Callable[[], int], counters: Counter[str]) -> None:
+    def __init__(
+        self, history: History, trace: Trace, now_ns: Callable[[], int], counters: Counter[str], halt: Callable[[], None]
+    ) -> None:
+        """`halt`: called at the first violation, to end the run."""
         self.history = history
         self.broken: Broken | None = None
         """The first: the run stops at it. Raising alone would not do, the replica stops a member on any exception and goes on."""
@@ -43,6 +46,7 @@ class Invariants:
         self.highest_index = 0
         self._trace = trace
         self._now_ns = now_ns
+        self._halt = halt
         self._created: dict[tuple[int, int], tuple[Entry, bytes]] = {}
         """(index, term): the first entry that was stored there, and its leaf."""
         self._leaders: dict[int, int] = {}
@@ -63,6 +67,7 @@ class Invariants:
         broken = Broken(name, evidence)
         if self.broken is None:
             self.broken = broken
+            self._halt()
             self._trace.event("BROKEN", name, evidence)
         raise broken
 

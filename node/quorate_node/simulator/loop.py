@@ -26,6 +26,7 @@ from quorate_node.simulator.trace import Trace
 
 Value = TypeVar("Value")
 SECOND_NS = 1_000_000_000
+NEVER_NS = 1 << 63
 STEPS_AT_ONCE_MAX = 100_000
 """Within a microsecond of virtual time: in real time this would be a busy loop."""
 FLUSH_STEPS = 4_096
@@ -77,7 +78,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._timers: list[tuple[int, int, Handle]] = []
         """(virtual time, number, what to call): those of one moment in the order in which they were set."""
         self._numbers = 0
-        self._moment_ns = self._moment_began = 0
+        self._halted = False
         self._ahead: list[Process] = []
         """Held up in the callback that runs now."""
         self._others: list[Process] = []
@@ -165,8 +166,9 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     def time(self) -> float:
         """What the running process's own clock shows, in seconds."""
-        self.now_ns += self._cpu_ns
-        return self.shown_ns(current_process.get()) / SECOND_NS
+        self.now_ns = now_ns = self.now_ns + self._cpu_ns
+        process = current_process.get()
+        return process.clock.local(now_ns + process.ahead_ns) / SECOND_NS
 
     def shown_ns(self, process: Process) -> int:
         """What the clock of `process` shows now."""
@@ -189,8 +191,11 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         if context is None:
             context = copy_context()
         process, now_ns = context[current_process], self.now_ns
-        due_ns = process.clock.virtual(self.shown_ns(process) + ceil(delay * SECOND_NS))
-        return self._call_at(max(now_ns, due_ns), Timer, process, callback, args, context)
+        due_ns = process.clock.later(now_ns + process.ahead_ns, ceil(delay * SECOND_NS))
+        handle = Timer(max(now_ns, due_ns), process, callback, args, context)
+        self._numbers = number = self._numbers + 1
+        heappush(self._timers, (handle._due_ns, number, handle))
+        return handle
 
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
@@ -198,14 +203,18 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         if context is None:
             context = copy_context()
         process = context[current_process]
-        return self._call_at(max(process.clock.virtual(ceil(when * SECOND_NS)), self.now_ns), Timer, process, callback, args, context)
+        due_ns, now_ns = process.clock.virtual(ceil(when * SECOND_NS)), self.now_ns
+        return self._call_at(max(now_ns, due_ns), Timer, process, callback, args, context)
 
     def after(self, delay_ns: int, process: Process, callback: Callable[..., object], *args: Any) -> asyncio.TimerHandle:
         """In virtual time, for `process`: a delivery of the network, the end of a disk's operation."""
         due_ns = self.now_ns + delay_ns
         if self._ahead:
             due_ns += current_process.get().ahead_ns
-        return self._call_at(due_ns, Arrival, process, callback, args, process.context)
+        handle = Arrival(due_ns, process, callback, args, process.context)
+        self._numbers = number = self._numbers + 1
+        heappush(self._timers, (due_ns, number, handle))
+        return handle
 
     def _call_at(
         self,
@@ -223,22 +232,16 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     # -- running --------------------------------------------------------------------------------------------------------
 
-    def run(self, main: Coroutine[Any, Any, Value], steps_max: int, stop: Callable[[], bool]) -> Value | None:
-        """Run the world's coroutine to its end, or until `stop()`. Raises `TooManySteps`, `NothingLeft`, and what `main` raises."""
+    def run(self, main: Coroutine[Any, Any, Value], steps_max: int, until_ns: int | None = None) -> Value | None:
+        """Run the world's coroutine to its end, to `until_ns`, or until `halt()`. Raises `TooManySteps`, `NothingLeft`, and what `main`
+        raises."""
         events._set_running_loop(self)
         collecting = gc.isenabled()
         gc.collect(1)  # What an earlier run has left, without what it took from modules: that would cost more than a tenth of a run.
         gc.disable()  # A collection runs destructors at moments that no seed decides.
         try:
             task = self.spawn(self.world, main, "main")
-            flush_at = FLUSH_STEPS
-            while not task.done() and not stop():
-                self._turn()
-                if self.steps >= flush_at:
-                    self._trace.flush()
-                    flush_at = self.steps + FLUSH_STEPS
-                if self.steps > steps_max:
-                    raise TooManySteps(f"{self.steps} steps by {self.now_ns / SECOND_NS:.3f} s of virtual time: too many for one run")
+            self._go_round(task, steps_max, until_ns if until_ns is not None else NEVER_NS)
             return task.result() if task.done() else None
         finally:
             self._bury()
@@ -246,49 +249,65 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             if collecting:
                 gc.enable()
 
-    def _turn(self) -> None:
-        """All that is ready, or, when nothing is, all that is due next. What that makes ready has its turn afterwards."""
-        batch, timers = self._ready, self._timers
-        self._ready = []
-        if not batch:
-            if not timers:
-                raise NothingLeft("nothing is scheduled and nothing runs: the simulation hangs")
-            if timers[0][0] > self.now_ns:
-                self.now_ns = timers[0][0]
-        now_ns = self.now_ns
-        if now_ns > self._moment_ns:
-            self._moment_ns, self._moment_began = now_ns + 1_000, self.steps
-        elif self.steps - self._moment_began > STEPS_AT_ONCE_MAX:
-            spinning = "; ".join(map(repr, batch[:5]))
-            raise TooManySteps(f"at {now_ns / SECOND_NS:.6f} s work goes round without letting time pass: {spinning}")
-        while timers and timers[0][0] <= now_ns:
-            handle = heappop(timers)[2]
-            if not handle.cancelled_:
-                batch.append(handle)
-        trace_step = self._trace.step
-        for handle in batch:
-            process = handle.process
-            if handle.cancelled_ or not process.alive:
-                continue
-            if process.paused or process.held:
-                process.deferred.append(handle)
-                continue
-            self.steps += 1
-            trace_step(_pack_step(self.now_ns, process.number))
-            try:
-                handle.context.run(handle.callback, *handle.arguments)
-            except (SystemExit, KeyboardInterrupt):
-                raise
-            except BaseException as error:  # noqa: BLE001 - as asyncio's: the loop tells of a failed callback, and goes on
-                self.call_exception_handler({"message": f"Exception in callback {handle!r}", "exception": error, "handle": handle})
-            if self._ahead:
-                for held_up in self._ahead:
-                    held_up.ahead_ns = 0
-                self._ahead.clear()
-            if process.steps_left:
-                process.steps_left -= 1
-                if not process.steps_left:
-                    process.interruption()
+    def halt(self) -> None:
+        """Not in the middle: what is ready at this moment still runs."""
+        self._halted = True
+
+    def _go_round(self, main: asyncio.Task[Value], steps_max: int, until_ns: int) -> None:
+        """Over and over: all that is ready, or, when nothing is, all that is due next. What that makes ready has its turn afterwards.
+
+        One function, with what it looks at in local variables: a run is some ten thousand rounds of one or two steps each.
+        """
+        trace_step, main_done = self._trace.step, main.done
+        steps, flush_at, moment_ns, spins_at = 0, FLUSH_STEPS, 0, STEPS_AT_ONCE_MAX
+        while not (main_done() or self._halted or self.now_ns >= until_ns):
+            batch, timers = self._ready, self._timers
+            self._ready = []
+            if not batch:
+                if not timers:
+                    raise NothingLeft("nothing is scheduled and nothing runs: the simulation hangs")
+                if timers[0][0] > self.now_ns:
+                    self.now_ns = timers[0][0]
+            now_ns = self.now_ns
+            if now_ns > moment_ns:
+                moment_ns, spins_at = now_ns + 1_000, steps + STEPS_AT_ONCE_MAX
+            elif steps > spins_at:
+                raise TooManySteps(f"at {now_ns / SECOND_NS:.6f} s work goes round without letting time pass: {batch[:5]}")
+            while timers and timers[0][0] <= now_ns:
+                handle = heappop(timers)[2]
+                if not handle.cancelled_:
+                    batch.append(handle)
+            for handle in batch:
+                process = handle.process
+                if handle.cancelled_ or not process.alive:
+                    continue
+                if process.paused or process.held:
+                    process.deferred.append(handle)
+                    continue
+                steps += 1
+                trace_step(_pack_step(self.now_ns, process.number))
+                try:
+                    handle.context.run(handle.callback, *handle.arguments)
+                except (SystemExit, KeyboardInterrupt):
+                    raise
+                except BaseException as error:  # noqa: BLE001 - as asyncio's: the loop tells of a failed callback, and goes on
+                    self.call_exception_handler({"message": f"Exception in callback {handle!r}", "exception": error, "handle": handle})
+                if self._ahead:
+                    self._back_in_time()
+                if process.steps_left:
+                    process.step_taken()
+            self.steps = steps
+            if steps >= flush_at:
+                self._trace.flush()
+                flush_at = steps + FLUSH_STEPS
+                if steps > steps_max:
+                    raise TooManySteps(f"{steps} steps by {self.now_ns / SECOND_NS:.3f} s of virtual time: too many for one run")
+
+    def _back_in_time(self) -> None:
+        """The callback is over that somebody was held up in."""
+        for held_up in self._ahead:
+            held_up.ahead_ns = 0
+        self._ahead.clear()
 
     def _bury(self) -> None:
         """End what never ended: the `finally` of its coroutines runs here, where nothing that it schedules is ever run."""
@@ -365,6 +384,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         if not self._over and not self.expected(context.get("exception")):
             self.failures.append(context)
+            self.halt()
 
     def get_debug(self) -> bool:
         return False

@@ -51,30 +51,31 @@ class Network:
         self._fates: dict[Pair, Random] = {}
         self._fateful = options.loss > 0 or options.duplication > 0
         """Else no number needs to be drawn for it."""
+        self._delay_rate = 1 / options.delay_us_mean
         self._last_due: dict[Pair, int] = {}
 
     # -- how long, whether at all --------------------------------------------------------------------------------------
 
     def delay_ns(self, pair: Pair) -> int:
-        options, random = self.options, self._delays.get(pair)
+        options, random, now_ns = self.options, self._delays.get(pair), self.loop.now_ns
         if random is None:
             random = self._delays[pair] = stream(self._seed, "delay", *pair)
-        delay_us = options.delay_us_min + random.expovariate(1 / options.delay_us_mean)
+        delay_us = options.delay_us_min + random.expovariate(self._delay_rate)
         if self.faulty and random.random() < options.straggling:
             self.counters["network straggler"] += 1
             delay_us *= STRAGGLE_FACTOR
-        due_ns = self.loop.now_ns + int(delay_us * 1_000)
-        clogged_ns = self.clogged.get(pair, 0)
-        if clogged_ns > due_ns:
+        due_ns = now_ns + int(delay_us * 1_000)
+        if self.clogged and self.clogged.get(pair, 0) > due_ns:
             self.counters["network clogged"] += 1
-            due_ns = clogged_ns + random.randrange(1_000_000)
-        if options.in_order:
-            due_ns = self._last_due[pair] = max(due_ns, self._last_due.get(pair, 0) + 1)
-        elif due_ns < self._last_due.get(pair, 0):
-            self.counters["network reordered"] += 1
-        else:
+            due_ns = self.clogged[pair] + random.randrange(1_000_000)
+        last_due_ns = self._last_due.get(pair, 0)
+        if due_ns > last_due_ns:
             self._last_due[pair] = due_ns
-        return due_ns - self.loop.now_ns
+        elif options.in_order:
+            due_ns = self._last_due[pair] = last_due_ns + 1
+        elif due_ns < last_due_ns:
+            self.counters["network reordered"] += 1
+        return due_ns - now_ns
 
     def lost(self, pair: Pair) -> bool:
         if pair in self.blocked:

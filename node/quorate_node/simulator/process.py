@@ -41,6 +41,12 @@ class Process:
         self.context = Context()
         self.context.run(current_process.set, self)
 
+    def step_taken(self) -> None:
+        """One less until the interruption."""
+        self.steps_left -= 1
+        if not self.steps_left:
+            self.interruption()
+
     def __repr__(self) -> str:
         return f"<Process {self.name}#{self.number}{'' if self.alive else ' dead'}{' paused' if self.paused else ''}>"
 

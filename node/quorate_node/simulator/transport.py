@@ -232,12 +232,7 @@ class SimulatedTransport:
         if self._network.trace.recording is not None:
             self._network.trace.recording.received(self._loop.now_ns, flight)
         messages = decode_messages(_codec.open(frame)[1], sender, self._member_id())
-        if len(messages) == 1:
-            message = messages[0]
-            shown = f"{message.sender & 0xFFFF:x}:{message.type}:{message.term}:{message.index}"
-        else:
-            shown = ",".join([f"{m.sender & 0xFFFF:x}:{m.type}:{m.term}:{m.index}" for m in messages])
-        self._network.trace.event("message", self.url, shown)
+        self._network.trace.message(self.url, sender, frame, messages)
         self.receiver.on_messages(messages)
 
     def _dropped(self, link: _Link) -> None:

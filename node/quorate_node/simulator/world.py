@@ -85,7 +85,7 @@ class World:
         )
         self.trace.now_ns = lambda: self.loop.now_ns
         self.loop.expected = on_purpose
-        self.invariants = Invariants(self.history, self.trace, self.trace.now_ns, self.counters)
+        self.invariants = Invariants(self.history, self.trace, self.trace.now_ns, self.counters, self.loop.halt)
         self.network = Network(self.loop, options.seed, options.network, self.trace, self.counters)
         self.network.queued_max = options.limits.frame_messages_a_ms
         self.network.sent = self.invariants.sent
@@ -127,8 +127,9 @@ class World:
     def run(self) -> Outcome:
         broken: Broken | None = None
         try:
+            until_ms = self.reductions.until_ms
             with simulated_clocks(self.loop), two_releases(wanted=self.options.faults.release > 0):
-                self.loop.run(self._main(), STEPS_MAX, self._stopped)
+                self.loop.run(self._main(), STEPS_MAX, until_ms * 1_000_000 if until_ms is not None else None)
             broken = self.invariants.broken or self._failure()
         except Broken as found:
             broken = found
@@ -149,11 +150,6 @@ class World:
             len(self.history.operations),
             dict(sorted(self.counters.items())),
         )
-
-    def _stopped(self) -> bool:
-        until_ms = self.reductions.until_ms
-        over = until_ms is not None and self.loop.now_ns >= until_ms * 1_000_000
-        return over or self.invariants.broken is not None or bool(self.loop.failures)
 
     def _failure(self) -> Broken | None:
         if not self.loop.failures:

@@ -35,6 +35,8 @@ class MemoryDisk:
         """True: every log write raises `NoSpace`."""
         self.sync_fails = False
         """True: the next sync fails, as a dying disk's does."""
+        self.changes = 0
+        """Counts what changed the log's records."""
         self.boots = 0
         self.opened_by: object | None = None
 
@@ -73,6 +75,7 @@ class MemoryDisk:
         self.current = {**self.durable, "records": dict(self.durable["records"])}
         self.opened_by = None
         self.power_cycles += 1
+        self.changes += 1
 
     def damage_record(self, index: int, bit: int = 0) -> None:
         """Flip one bit of an entry at rest."""
@@ -85,6 +88,7 @@ class MemoryDisk:
         """An entry at rest disappears."""
         for contents in (self.current, self.durable):
             del contents["records"][index]
+        self.changes += 1
 
     def damage_marker(self) -> None:
         for contents in (self.current, self.durable):
@@ -96,6 +100,7 @@ class MemoryDisk:
 
     def _apply(self, operation: Callable[[Contents], None]) -> None:
         operation(self.current)
+        self.changes += 1
         self._pending.append(operation)
 
 

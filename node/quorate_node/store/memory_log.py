@@ -17,6 +17,8 @@ class MemoryLogBackend:
     def __init__(self, disk: MemoryDisk) -> None:
         self._disk = disk
         self._power_cycle = disk.power_cycles
+        self._measured_at = -1
+        self._size_bytes = 0
 
     def inspect(self) -> Evidence:
         """A memory disk has no raw files beside its records."""
@@ -71,7 +73,10 @@ class MemoryLogBackend:
             raise NoSpace("the simulated disk is still full")
 
     def size_bytes(self) -> int:
-        return sum(map(len, self._disk.current["records"].values()))
+        if self._measured_at != self._disk.changes:  # Asked for again and again by a log that rests.
+            self._measured_at = self._disk.changes
+            self._size_bytes = sum(map(len, self._disk.current["records"].values()))
+        return self._size_bytes
 
     def close(self) -> None:
         self.settle()

@@ -14,7 +14,7 @@ from quorate_node.simulator.trace import Trace
 
 @pytest.fixture
 def invariants() -> Invariants:
-    return Invariants(History(), Trace(None), lambda: 0, Counter())
+    return Invariants(History(), Trace(None), lambda: 0, Counter(), lambda: None)
 
 
 def leads(invariants: Invariants, member_id: int, term: int, log: list[int]) -> None:

@@ -18,7 +18,7 @@ Main = Callable[[VirtualLoop], Coroutine[Any, Any, Any]]
 
 def run(main: Main, steps_max: int = 100_000) -> tuple[Any, VirtualLoop]:
     loop = VirtualLoop(Random(1), Trace())  # type: ignore[abstract]
-    return loop.run(main(loop), steps_max, lambda: False), loop
+    return loop.run(main(loop), steps_max), loop
 
 
 def test_an_hour_passes_at_once() -> None:

@@ -31,7 +31,7 @@ def test_a_process_is_told_its_machine_s_time_and_nobody_else_is() -> None:
 
     real = time.time
     with simulated_clocks(loop):
-        seen = loop.run(_answer_of(loop, process, read), 1_000, lambda: False)
+        seen = loop.run(_answer_of(loop, process, read), 1_000)
         assert time.monotonic() > 0, "outside of a simulated process"
     assert seen == (before - 2_000_000_000, 6.0)
     assert time.time is real
