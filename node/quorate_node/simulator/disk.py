@@ -170,6 +170,7 @@ class SimulatedLogSync:
         self._busy = False
         outcome = outcome or self._sync()
         if outcome is None:
+            self._disk.settle()  # Here and not when its writer has taken note: power loss between the two takes nothing back.
             self._observe(batches, True)
         if not self._closed:
             self._tell(outcome)

@@ -12,7 +12,7 @@ from quorate_node.simulator.checkers.attribution import Attribution
 from quorate_node.simulator.checkers.finding import Violated
 from quorate_node.simulator.checkers.frontier import Frontier, Seen
 from quorate_node.simulator.checkers.known import replay_known
-from quorate_node.simulator.checkers.outcomes import as_one, pairs_of, pairs_of_event, wrote
+from quorate_node.simulator.checkers.outcomes import as_one, may_have_happened, pairs_of, pairs_of_event, wrote
 from quorate_node.simulator.checkers.replay import Replay, replay_changes
 from quorate_node.simulator.checkers.watched import Watched
 from quorate_node.simulator.history import Delivery, History, Operation, Outcome
@@ -59,7 +59,7 @@ class Evidence:
         return [
             (operation, operation.request.revision)
             for operation in self.operations
-            if isinstance(operation.request, Compact) and operation.outcome is not Outcome.FAILED
+            if isinstance(operation.request, Compact) and may_have_happened(operation) is not Outcome.FAILED
         ]
 
     @cached_property

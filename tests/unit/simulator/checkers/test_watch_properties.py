@@ -8,11 +8,11 @@ import msgspec
 import pytest
 
 from quorate.wire.commands import Compact
-from quorate.wire.results import CompactResult
+from quorate.wire.results import CompactResult, Failure
 from quorate_node.simulator.checkers import watch_content, watch_gaps, watch_order, wording
 from quorate_node.simulator.checkers.evidence import Evidence
 from quorate_node.simulator.checkers.finding import Violated
-from quorate_node.simulator.history import Delivery, History, WatchRecord
+from quorate_node.simulator.history import Delivery, History, Outcome, WatchRecord
 from tests.unit.simulator.checkers.records import (
     both,
     change,
@@ -132,6 +132,15 @@ WRONG: dict[str, tuple[set[str], WatchRecord]] = {
 def test_the_smallest_watch_that_breaks_a_property(name: str) -> None:
     properties, record = WRONG[name]
     assert broken(seen(record)) == properties
+
+
+def test_a_compaction_is_asked_for_by_an_attempt_that_a_lost_session_says_nothing_of() -> None:
+    ended = watch(stretch(2, message(1, A), Delivery(ns(6), 3, (), 4), ended="compacted"))
+    lost_session = {"outcome": Outcome.FAILED, "error": "SessionExpired", "session": 1, "seq": 2}
+    twice = operation(Compact(4), 5, 9, Failure("SessionExpired", ""), **lost_session, attempts=2)
+    assert broken(seen(ended, extra=(twice,))) == set()
+    once = operation(Compact(4), 5, 9, Failure("SessionExpired", ""), **lost_session, attempts=1)
+    assert broken(seen(ended, extra=(once,))) == {"resumable"}, "nothing is carried out for a session that is gone"
 
 
 def test_compaction_excuses_what_it_takes() -> None:
