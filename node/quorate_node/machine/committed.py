@@ -54,7 +54,6 @@ class Committed:
         self.store = store
         self.loads += 1
         self.cache = RecordCache(store.getter("current"), self._cache_bytes_max)
-        self.get_history = store.getter("history")
         self.get_reply = store.getter("replies")
         self.state: MachineState
         self.frontier: Frontier

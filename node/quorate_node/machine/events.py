@@ -1,8 +1,9 @@
 """The family `revisions`: runs of consecutive events, packed into few records.
 
 A record's key is the revision key of its first event. Its value is the events one after the other, each as revision u64, sub u32,
-previous mod u64 (0: none), type u8, key length u32, record length u32, key. How events are packed follows from how entries came into
-apply calls, so it differs between members: snapshots and comparisons see single events (`events`), which are the same everywhere.
+previous mod u64 (0: none), type u8, key length u32, record length u32, superseded length u32, key, and the record that the event
+superseded: what versions of the past are found by (`past`). How events are packed follows from how entries came into apply calls, so it
+differs between members: snapshots and comparisons see single events (`events`), which are the same everywhere.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from typing import NamedTuple
 from quorate_node.machine.records import REVISION_KEY
 from quorate_node.store.interface import StateReader
 
-EVENT = Struct(">QIQBII")
+EVENT = Struct(">QIQBIII")
 EVENT_BYTES = EVENT.size
 REVISION_KEY_BYTES = REVISION_KEY.size
 RUN_EVENTS_MAX = 128
-RUN_BYTES_MAX = 16 * 1024
+RUN_BYTES_MAX = 64 * 1024
 """A record holds at most so much, or one event: whoever reads one event reads its record."""
 
 
@@ -31,37 +32,44 @@ class Noted(NamedTuple):
     type: int
     key: bytes
     record_bytes: int
+    """Of the record that the event left; 0 for a deletion."""
+    superseded: bytes
+    """The record from before; empty where there was none."""
 
 
-def encode_event(revision: int, sub: int, previous_mod: int, type_: int, key: bytes, record_bytes: int) -> bytes:
-    return EVENT.pack(revision, sub, previous_mod, type_, len(key), record_bytes) + key
+def encode_event(revision: int, sub: int, previous_mod: int, type_: int, key: bytes, record_bytes: int, superseded: bytes = b"") -> bytes:
+    return encode_head(revision, sub, previous_mod, type_, key, record_bytes, superseded) + superseded
 
 
-def pack_runs(events: list[bytes], put: Callable[[bytes, bytes], None]) -> None:
-    """Give consecutive encoded events to `put` as records: (key, value)."""
-    for start in range(0, len(events), RUN_EVENTS_MAX):
-        _pack(events[start : start + RUN_EVENTS_MAX], put)
+def encode_head(revision: int, sub: int, previous_mod: int, type_: int, key: bytes, record_bytes: int, superseded: bytes) -> bytes:
+    """The event without the superseded record itself."""
+    return EVENT.pack(revision, sub, previous_mod, type_, len(key), record_bytes, len(superseded)) + key
 
 
-def _pack(events: list[bytes], put: Callable[[bytes, bytes], None]) -> None:
-    value = b"".join(events)
-    if len(value) > RUN_BYTES_MAX and len(events) > 1:
-        half = len(events) // 2
-        _pack(events[:half], put)
-        _pack(events[half:], put)
+def pack_runs(parts: list[bytes], put: Callable[[bytes, bytes], None]) -> None:
+    """Give consecutive events to `put` as records: (key, value). Two parts are one event, wherever it is cut into two: the many bytes of
+    superseded records are copied once, here."""
+    assert len(parts) % 2 == 0, "two parts are one event"
+    for start in range(0, len(parts), 2 * RUN_EVENTS_MAX):
+        _pack(parts[start : start + 2 * RUN_EVENTS_MAX], put)
+
+
+def _pack(parts: list[bytes], put: Callable[[bytes, bytes], None]) -> None:
+    if len(parts) > 2 and sum(map(len, parts)) > RUN_BYTES_MAX:
+        half = len(parts) // 4 * 2
+        _pack(parts[:half], put)
+        _pack(parts[half:], put)
     else:
+        value = b"".join(parts)
         put(value[:REVISION_KEY_BYTES], value)
 
 
 def unpack_run(key: bytes, value: bytes) -> list[bytes]:
     """The encoded events of a record. Raises `ValueError` for one that is damaged."""
-    if value[:REVISION_KEY_BYTES] != key:
-        # As the first releases wrote them: one event, whose revision is in the key alone.
-        return [key + value]
     events: list[bytes] = []
     at, end = 0, len(value)
     while at < end:
-        after = at + EVENT_BYTES + int.from_bytes(value[at + _KEY_LENGTH_AT : at + _KEY_LENGTH_AT + 4])
+        after = at + EVENT_BYTES + sum(_LENGTHS.unpack_from(value, at + _LENGTHS_AT)) if at + EVENT_BYTES <= end else at + EVENT_BYTES
         if after > end:
             raise ValueError(f"the events from revision {REVISION_KEY.unpack(key)[0]} on are damaged: they end at {end}, not at {after}")
         events.append(value[at:after])
@@ -69,22 +77,25 @@ def unpack_run(key: bytes, value: bytes) -> list[bytes]:
     return events
 
 
-_KEY_LENGTH_AT = Struct(">QIQB").size
+_LENGTHS = Struct(">I4xI")
+_LENGTHS_AT = Struct(">QIQB").size
+"""Of the key and of the superseded record; the record's between them says nothing of the event's own bytes."""
 
 
 def checked_event(key: bytes, value: bytes) -> bytes:
     """The encoded event of a snapshot's pair. Raises `ValueError` for what is none: packed with others it could not be told apart."""
     event = key + value
-    if len(key) != REVISION_KEY_BYTES or len(event) < EVENT_BYTES or len(event) - EVENT_BYTES != EVENT.unpack_from(event)[4]:
+    more = len(event) - EVENT_BYTES
+    if len(key) != REVISION_KEY_BYTES or more < 0 or more != sum(_LENGTHS.unpack_from(event, _LENGTHS_AT)):
         raise ValueError(f"the pair with key {key!r} is no event")
     return event
 
 
 def decode_event(event: bytes) -> Noted:
-    revision, sub, previous_mod, type_, key_bytes, record_bytes = EVENT.unpack_from(event)
-    key = event[EVENT_BYTES:]
-    assert len(key) == key_bytes, f"the event at revision {revision} is damaged: its key has {len(key)} bytes, not {key_bytes}"
-    return Noted(revision, sub, previous_mod, type_, key, record_bytes)
+    revision, sub, previous_mod, type_, key_bytes, record_bytes, superseded_bytes = EVENT.unpack_from(event)
+    key_end = EVENT_BYTES + key_bytes
+    assert len(event) == key_end + superseded_bytes, f"the event at revision {revision} is damaged: it has {len(event)} bytes"
+    return Noted(revision, sub, previous_mod, type_, event[EVENT_BYTES:key_end], record_bytes, event[key_end:])
 
 
 def runs(reader: StateReader, start: bytes, end: bytes | None = None) -> Iterator[tuple[bytes, list[bytes]]]:

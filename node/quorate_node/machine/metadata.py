@@ -9,13 +9,13 @@ from quorate_node.machine.records import LOCAL_PREFIX
 from quorate_node.machine.rules import CLUSTER_VERSION_FIRST, THIS_RELEASE, Release
 from quorate_node.protocol.entry import CHAIN_START
 from quorate_node.protocol.membership import Configuration
-from quorate_node.store.errors import FormatTooNew
+from quorate_node.store.errors import FormatTooNew, FormatTooOld
 from quorate_node.store.interface import StateReader
 
 STATE_KEY = b"state"
 PURGED_KEY = LOCAL_PREFIX + b"purged"
 """Revision below which compacted history was physically removed on this member."""
-STATE_FORMAT = 1
+STATE_FORMAT = 2
 DIGEST_START = bytes(32)
 
 
@@ -45,12 +45,18 @@ encode_state = msgspec.msgpack.Encoder().encode
 
 
 def read_state(reader: StateReader, release: Release = THIS_RELEASE) -> tuple[MachineState, Frontier]:
-    """The record, or the initial one of an empty store. Raises `FormatTooNew`, `MalformedFrontier`, `msgspec.DecodeError`."""
+    """The record, or the initial one of an empty store. Raises `FormatTooNew`, `FormatTooOld`, `MalformedFrontier`,
+    `msgspec.DecodeError`."""
     raw = reader.getter("meta")(STATE_KEY)
     state = MachineState() if raw is None else _decode(raw)
     if state.format > STATE_FORMAT:
         raise FormatTooNew(
             f"the state's format is {state.format} and this release reads up to {STATE_FORMAT}: run the newer release that wrote it"
+        )
+    if state.format < STATE_FORMAT:
+        raise FormatTooOld(
+            f"the state's format is {state.format}, of a development version before 0.1.0, and this release reads {STATE_FORMAT}: "
+            f"start with an empty data directory and write your data anew"
         )
     if not release.knows(state.cluster_version):
         raise FormatTooNew(

@@ -1,14 +1,15 @@
 """Compacted history is removed in the background, a chunk at a time: its logical end came at once, with the COMPACT entry.
 
-The events up to the compacted revision name every version that is garbage (`previous_mod`), so nothing is searched for: each is deleted
-by its key. Not part of the digest or of snapshots (`records.is_canonical`): members may be at different points.
+The events before the compacted revision go, and with them the versions that they superseded. They name every record of the index that
+is garbage (`previous_mod`), so nothing is searched for: each is deleted by its key. Not part of the digest or of snapshots
+(`records.is_canonical`): members may be at different points.
 """
 
 from __future__ import annotations
 
 from quorate_node.machine.events import decode_event, pack_runs, runs
 from quorate_node.machine.metadata import PURGED_KEY
-from quorate_node.machine.records import REVISION_KEY, U64, escape
+from quorate_node.machine.records import DELETE, REVISION_KEY, U64, escape, is_indexed
 from quorate_node.store.errors import Backpressure
 from quorate_node.store.interface import StateBatch, StateStore
 
@@ -60,10 +61,10 @@ def _purge_run(batch: StateBatch, record_key: bytes, run: list[bytes], compacted
     for event in run:
         noted = decode_event(event)
         if noted.revision >= compacted_revision:
-            kept.append(event)
-        if noted.previous_mod and noted.revision <= compacted_revision:
+            kept += (event, b"")
+        if noted.revision <= compacted_revision and noted.superseded and is_indexed(noted.superseded, deleted=noted.type == DELETE):
             batch.delete(escape(noted.key) + U64.pack(noted.previous_mod), "history")
-    if len(kept) < len(run):
+    if len(kept) < 2 * len(run):
         batch.delete(record_key, "revisions")
         pack_runs(kept, batch.writes["revisions"].__setitem__)
     return len(run)

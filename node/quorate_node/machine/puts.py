@@ -10,7 +10,7 @@ from quorate.wire.commands import Put
 from quorate.wire.results import PutResult, Result
 from quorate_node.machine.application_port import Pending
 from quorate_node.machine.events import EVENT
-from quorate_node.machine.records import HEADER, PUT, U64
+from quorate_node.machine.records import HEADER, INDEXED_EVERY, PUT, U64, escape
 from quorate_node.machine.stage import Stage
 
 
@@ -24,7 +24,7 @@ def apply_puts(stage: Stage, puts: list[Put], results: list[Result | Pending]) -
     pack_header, unpack_header, pack_event = HEADER.pack, HEADER.unpack_from, EVENT.pack
     pack_u64 = U64.pack
     writes = stage.batch.writes
-    written, superseded, event_done = writes["current"], writes["history"], stage.events.append
+    written, indexed, events = writes["current"], writes["history"], stage.events
     current, effects = stage.current, stage.effects
     changed, answered = stage.changes.append, results.append
     is_watched = stage.is_watched
@@ -36,21 +36,22 @@ def apply_puts(stage: Stage, puts: list[Put], results: list[Result | Pending]) -
         if old is None:
             created += 1
             previous_mod = 0
+            old = b""
             record = pack_header(revision, revision, 1, 0) + put.value
         else:
             create, previous_mod, version, lease = unpack_header(old)
             record = pack_header(create, revision, version + 1, 0) + put.value
-            history_key = key.replace(b"\x00", b"\x00\xff") + b"\x00\x00" + pack_u64(previous_mod)
-            superseded[history_key] = pack_u64(revision) + old
+            if version % INDEXED_EVERY == 0:
+                indexed[escape(key) + pack_u64(previous_mod)] = pack_u64(revision)
             if lease:
                 stage.detach(lease, key)
         current[key] = record
-        event = pack_event(revision, 0, previous_mod, PUT, len(key), len(record)) + key
+        head = pack_event(revision, 0, previous_mod, PUT, len(key), len(record), len(old)) + key
         written[key] = record
-        event_done(event)
-        effects += (event, record)
+        events += (head, old)
+        effects += (head, record)
         if is_watched:
-            changed((revision, key, record, old))
+            changed((revision, key, record, old or None))
         answered(PutResult(revision))
     stage.revision = revision
     stage.key_count += created

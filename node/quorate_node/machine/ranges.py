@@ -8,8 +8,9 @@ from operator import itemgetter
 from quorate.wire.commands import Range, SortOrder, SortTarget
 from quorate.wire.results import KeyValue, RangeResult
 from quorate_node.machine.interface import Refused
+from quorate_node.machine.past import get_at, items_at
 from quorate_node.machine.records import HEADER, HEADER_BYTES, key_only, key_value
-from quorate_node.machine.scan import Source, bounds, get_at, items_at
+from quorate_node.machine.scan import Source, bounds
 
 Pair = tuple[bytes, bytes]
 Steps = Generator[None, None, RangeResult]

@@ -11,9 +11,10 @@ from quorate_node.machine.committed import Committed
 from quorate_node.machine.interface import Refused, TooLarge
 from quorate_node.machine.leases import ABSENT
 from quorate_node.machine.limits import MachineLimits
+from quorate_node.machine.past import items_at
 from quorate_node.machine.ranges import Steps, checked_revision, matches, range_steps, single_result, sorts
 from quorate_node.machine.records import U64, key_only, key_value
-from quorate_node.machine.scan import StoreSource, bounds, items_at
+from quorate_node.machine.scan import StoreSource, bounds
 from quorate_node.store.interface import StateReader
 
 STREAM_CHUNK_BYTES = 1024 * 1024

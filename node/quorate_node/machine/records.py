@@ -1,17 +1,18 @@
 """Layouts of the state's column families: what lies under which key, byte for byte. All integers are big-endian.
 
     current     key                            -> create u64, mod u64, version u64, lease u64, value
-    history     escape(key), mod u64           -> superseded_at u64, the record that `current` held
-    revisions   revision u64, sub u32          -> a run of events from there on (`events`)
+    history     escape(key), mod u64           -> superseded_at u64: an index of few versions (`is_indexed`)
+    revisions   revision u64, sub u32          -> a run of events from there on, with the records that they superseded (`events`)
     leases      lease u64                      -> granted ttl_ms u64, deadline_ms u64
     lease_keys  lease u64, key                 -> empty
     sessions    session u64                    -> ttl_ms u64, deadline_ms u64, acked_below u64, seq_max u64
     replies     session u64, seq u64           -> reply (machine.sessions)
     members     member id u64                  -> msgpack of MemberRecord
 
-A version of a key lives in exactly one place: in `current`, or, once superseded at revision w, in `history` as the interval
-[mod, w). So there are no tombstones, a version is garbage exactly when w <= the compacted revision, and an event's value is
-found by its mod revision without being stored a second time. A key changes at most once a revision (`txn_form` refuses more).
+A version of a key lives in exactly one place: in `current`, or, once superseded at revision w, in the event at w. So there are no
+tombstones, and a version is garbage exactly when w <= the compacted revision: with its event. Events of a key form a chain (previous
+mod), and `history` says where to step into it (`past`): an index record for every version would cost a put as much as the put itself.
+A key changes at most once a revision (`txn_form` refuses more).
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ HEADER_BYTES = HEADER.size
 REVISION_KEY = Struct(">QI")
 U64 = Struct(">Q")
 PAIR = Struct(">QQ")
+INDEXED_EVERY = 16
+"""A version of the past is at most so many steps along its key's events away from an indexed one."""
 SESSION = Struct(">QQQQ")
 
 _ZERO = b"\x00"
@@ -50,6 +53,16 @@ def key_value(key: bytes, record: bytes) -> KeyValue:
 def key_only(key: bytes, record: bytes) -> KeyValue:
     create, mod, version, lease = HEADER.unpack_from(record)
     return KeyValue(key, b"", create, mod, version, lease)
+
+
+def version_of(record: bytes) -> int:
+    return int.from_bytes(record[16:24])
+
+
+def is_indexed(superseded: bytes, *, deleted: bool) -> bool:
+    """Whether `history` has a record of a superseded version: every `INDEXED_EVERY`-th of a key, and its last one before a deletion,
+    behind which no chain of events leads from `current`."""
+    return deleted or version_of(superseded) % INDEXED_EVERY == 0
 
 
 def mod_revision(record: bytes) -> int:

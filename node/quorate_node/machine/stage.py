@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from quorate_node.machine.application_port import Pending
 from quorate_node.machine.committed import Committed, Lease, Session, encode_member
-from quorate_node.machine.events import encode_event
+from quorate_node.machine.events import Noted, decode_event, encode_head
 from quorate_node.machine.records import (
     DELETE,
     PAIR,
@@ -21,6 +21,7 @@ from quorate_node.machine.records import (
     SESSION,
     U64,
     escape,
+    is_indexed,
     lease_of,
     mod_revision,
 )
@@ -74,7 +75,10 @@ class Stage:
         self.changes: list[Change] = []
         self.effects: list[bytes] = []
         self.events: list[bytes] = []
-        """As encoded by `events`, in order; packed when the call ends."""
+        """In order, each as two parts: its head and the record that it superseded; packed when the call ends."""
+        self._changes_noted: dict[tuple[int, bytes], Noted] = {}
+        self._noted = 0
+        """Parts of `events` that are in there."""
         self.lease_count = len(committed.leases)
         self.session_count = len(committed.sessions)
         self.leases: dict[int, Lease | None] = {}
@@ -121,6 +125,14 @@ class Stage:
         current = self.current
         return ((key, current[key]) for key in keys[low:high])
 
+    def event(self, key: bytes, revision: int) -> Noted:
+        """A change of this call. For commands that read an older revision which they, or others of the call, have made: rare."""
+        for head, superseded in zip(self.events[self._noted :: 2], self.events[self._noted + 1 :: 2], strict=True):
+            noted = decode_event(head + superseded)
+            self._changes_noted[noted.revision, noted.key] = noted
+        self._noted = len(self.events)
+        return self._changes_noted[revision, key]
+
     def write_key(self, key: bytes, record: bytes | None, revision: int) -> None:
         """The one way a key changes: current value, superseded version, event, lease, count and digest together."""
         old = self.record(key)
@@ -130,22 +142,23 @@ class Stage:
         if old is not None:
             previous_mod = mod_revision(old)
             assert previous_mod < revision, "a key changes at most once a revision"
-            writes["history"][escape(key) + U64.pack(previous_mod)] = U64.pack(revision) + old
+            if is_indexed(old, deleted=record is None):
+                writes["history"][escape(key) + U64.pack(previous_mod)] = U64.pack(revision)
             if lease := lease_of(old):
                 self.detach(lease, key)
         else:
             self.key_count += 1
         if record is None:
             self.key_count -= 1
-            event = encode_event(revision, self.sub, previous_mod, DELETE, key, 0)
-            self.effects.append(event)
+            head = encode_head(revision, self.sub, previous_mod, DELETE, key, 0, old or b"")
+            self.effects.append(head)
         else:
-            event = encode_event(revision, self.sub, previous_mod, PUT, key, len(record))
-            self.effects += (event, record)
+            head = encode_head(revision, self.sub, previous_mod, PUT, key, len(record), old or b"")
+            self.effects += (head, record)
             if lease := lease_of(record):
                 self.attach(lease, key)
         writes["current"][key] = record
-        self.events.append(event)
+        self.events += (head, old or b"")
         self._remember(key, record)
         if self.is_watched:
             self.changes.append((revision, key, record, old))

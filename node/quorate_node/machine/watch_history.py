@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from quorate_node.machine.events import Noted, decode_event, events
-from quorate_node.machine.records import HEADER_BYTES, PUT, REVISION_KEY, U64, escape, mod_revision
+from quorate_node.machine.past import Versions, get_at
+from quorate_node.machine.records import PUT, REVISION_KEY, mod_revision
+from quorate_node.machine.scan import StoreVersions
 from quorate_node.machine.stage import Change
 from quorate_node.machine.watch_index import W, WatchIndex
 from quorate_node.store.interface import StateReader
@@ -22,7 +24,7 @@ class HistoryReader:
             if (len(noted) >= events_max or size >= bytes_max) and line.revision != noted[-1].revision:
                 return Chunk(self._store, noted, complete=False)
             noted.append(line)
-            size += len(line.key) + line.record_bytes
+            size += len(line.key) + line.record_bytes + len(line.superseded)
         return Chunk(self._store, noted, complete=True)
 
 
@@ -38,28 +40,26 @@ class Chunk:
     def changes(self, wanted: WatchIndex[W], compacted_revision: int) -> list[Change]:
         """The changes to keys that a watch of `wanted` may want, with values; previous ones where they are not compacted."""
         noted = [line for line in self._noted if wanted.matching(line.key)]
+        versions = StoreVersions(self._store)
         current = self._store.getter("current")([line.key for line in noted]) if noted else []
-        in_history = [
-            escape(line.key) + U64.pack(line.revision)
-            for line, record in zip(noted, current, strict=True)
-            if line.type == PUT and not _is_version(record, line.revision)
-        ]
-        before = [
-            escape(line.key) + U64.pack(line.previous_mod) for line in noted if line.previous_mod and line.revision > compacted_revision
-        ]
-        wanted_keys = in_history + before
-        old = dict(zip(wanted_keys, self._store.getter("history")(wanted_keys), strict=True)) if wanted_keys else {}
-        return [_change(line, record, old) for line, record in zip(noted, current, strict=True)]
+        later: dict[bytes, Noted] = {}
+        changes: list[Change] = []
+        for line, record in zip(reversed(noted), reversed(current), strict=True):
+            after = _left_by(versions, line, record, later.get(line.key)) if line.type == PUT else None
+            before = line.superseded if line.superseded and line.revision > compacted_revision else None
+            later[line.key] = line
+            changes.append((line.revision, line.key, after, before))
+        changes.reverse()
+        return changes
 
 
-def _is_version(record: bytes | None, revision: int) -> bool:
-    return record is not None and mod_revision(record) == revision
-
-
-def _change(line: Noted, current: bytes | None, old: dict[bytes, bytes]) -> Change:
-    record: bytes | None = None
-    if line.type == PUT:
-        record = current if _is_version(current, line.revision) else old[escape(line.key) + U64.pack(line.revision)][8:]
-        assert len(record or b"") >= HEADER_BYTES, f"the value of {line.key!r} at {line.revision} is gone before its compaction"
-    before = old.get(escape(line.key) + U64.pack(line.previous_mod)) if line.previous_mod else None
-    return line.revision, line.key, record, None if before is None else before[8:]
+def _left_by(versions: Versions, line: Noted, current: bytes | None, later: Noted | None) -> bytes:
+    """The record that the put `line` left: the key's next change has it, or `current`."""
+    if later is not None:
+        record: bytes | None = later.superseded
+    elif current is not None and mod_revision(current) == line.revision:
+        record = current
+    else:
+        record = get_at(versions, line.key, line.revision)
+    assert record and mod_revision(record) == line.revision, f"{line.key!r} at {line.revision} is gone before its compaction"
+    return record

@@ -40,6 +40,10 @@ class StoreFailed(StoreError):
     """The disk failed (a sync returned an error): what it holds is unknown, so the member stops and must not retry."""
 
 
+class FormatTooOld(StoreError):
+    """The data directory was written before the first release, in a form that no release reads."""
+
+
 class StoreLocked(StoreError):
     """Another process holds the data directory."""
 

@@ -31,7 +31,7 @@ from quorate_node.machine.limits import MachineLimits
 from quorate_node.machine.metadata import STATE_KEY, MachineState
 from quorate_node.protocol.entry import Entry, EntryType
 from quorate_node.protocol.membership import Configuration, MemberRecord
-from quorate_node.store.errors import FormatTooNew
+from quorate_node.store.errors import FormatTooNew, FormatTooOld, StoreError
 from tests.unit.machine.builders import KIND_OF, Member, command, entry
 
 
@@ -171,12 +171,19 @@ def test_members_come_with_the_configuration_and_update_their_addresses(member: 
     assert (list(reopened.members), reopened.configuration) == ([1], Configuration(voters=(1,)))
 
 
-def test_a_state_of_a_newer_release_is_not_opened(memory_member: Member) -> None:
+@pytest.mark.parametrize(
+    ("format_", "error", "text"),
+    [
+        (3, FormatTooNew, "format is 3 and this release reads up to 2"),
+        (1, FormatTooOld, "format is 1, of a development version .* start with an empty data directory"),
+    ],
+)
+def test_a_state_of_another_form_is_not_opened(memory_member: Member, format_: int, error: type[StoreError], text: str) -> None:
     store = memory_member.store
     batch = store.batch()
-    batch.put(STATE_KEY, msgspec.msgpack.encode(MachineState(format=2)), store.family("meta"))
+    batch.put(STATE_KEY, msgspec.msgpack.encode(MachineState(format=format_)), store.family("meta"))
     store.write(batch)
-    with pytest.raises(FormatTooNew, match="format is 2 and this release reads up to 1"):
+    with pytest.raises(error, match=text):
         KeyValueMachine.open(store)
 
 

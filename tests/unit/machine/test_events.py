@@ -21,14 +21,17 @@ from quorate_node.machine.events import (
 from quorate_node.machine.interface import WatchRequest
 from quorate_node.machine.records import DELETE, PUT, REVISION_KEY
 from quorate_node.store.interface import StateStore
-from quorate_node.store.memory_disk import MemoryDisk
-from quorate_node.store.memory_state import MemoryStateStore
 from tests.unit.machine.builders import ALL, Member, drain
 
 
-def packed(encoded: list[bytes]) -> list[tuple[bytes, bytes]]:
+def parts(encoded: list[bytes], cut: int = 20) -> list[bytes]:
+    """Each event in two, wherever it is cut."""
+    return [part for event in encoded for part in (event[:cut], event[cut:])]
+
+
+def packed(encoded: list[bytes], cut: int = 20) -> list[tuple[bytes, bytes]]:
     records: list[tuple[bytes, bytes]] = []
-    pack_runs(encoded, lambda key, value: records.append((key, value)))
+    pack_runs(parts(encoded, cut), lambda key, value: records.append((key, value)))
     return records
 
 
@@ -36,22 +39,25 @@ def run_of(count: int, key_bytes: int = 8) -> list[bytes]:
     return [encode_event(revision, 0, revision - 1, PUT, b"%0*d" % (key_bytes, revision), 40) for revision in range(2, 2 + count)]
 
 
-@given(keys=st.lists(st.one_of(st.binary(max_size=40), st.integers(1, 70_000).map(lambda size: b"k" * size)), max_size=20))
-def test_what_is_packed_comes_out_again(keys: list[bytes]) -> None:
-    encoded = [encode_event(7 + at, at % 3, at, DELETE if at % 2 else PUT, key, at) for at, key in enumerate(keys)]
-    records = packed(encoded)
+@given(
+    keys=st.lists(st.one_of(st.binary(max_size=40), st.integers(1, 70_000).map(lambda size: b"k" * size)), max_size=20),
+    cut=st.integers(0, 100),
+)
+def test_what_is_packed_comes_out_again(keys: list[bytes], cut: int) -> None:
+    encoded = [encode_event(7 + at, at % 3, at, DELETE if at % 2 else PUT, key, at, key[:at]) for at, key in enumerate(keys)]
+    records = packed(encoded, cut)
     assert [event for key, value in records for event in unpack_run(key, value)] == encoded
     for key, value in records:
         assert key == value[: REVISION_KEY.size]
         assert len(value) <= RUN_BYTES_MAX or len(unpack_run(key, value)) == 1
-    assert [decode_event(event)[:5] for event in encoded] == [
-        (7 + at, at % 3, at, DELETE if at % 2 else PUT, key) for at, key in enumerate(keys)
+    assert [decode_event(event) for event in encoded] == [
+        (7 + at, at % 3, at, DELETE if at % 2 else PUT, key, at, key[:at]) for at, key in enumerate(keys)
     ]
 
 
 def test_a_record_holds_a_bounded_number_of_events() -> None:
     assert [len(unpack_run(key, value)) for key, value in packed(run_of(300))] == [RUN_EVENTS_MAX, RUN_EVENTS_MAX, 300 - 2 * RUN_EVENTS_MAX]
-    assert len(packed(run_of(128, key_bytes=200))) == 2
+    assert len(packed(run_of(128, key_bytes=1000))) == 4
 
 
 def test_an_apply_call_is_one_record(memory_member: Member) -> None:
@@ -63,7 +69,7 @@ def test_events_are_found_from_any_revision(store: StateStore) -> None:
     batch = store.batch()
     encoded = run_of(40)
     for low, high in ((0, 1), (1, 20), (20, 21), (21, 40)):
-        pack_runs(encoded[low:high], batch.writes["revisions"].__setitem__)
+        pack_runs(parts(encoded[low:high]), batch.writes["revisions"].__setitem__)
     store.write(batch)
     for reader in (store, store.snapshot()):
         for start in range(50):
@@ -72,17 +78,6 @@ def test_events_are_found_from_any_revision(store: StateStore) -> None:
                 expected = [event for event in encoded if bounds[0] <= event and (bounds[1] is None or event < bounds[1])]
                 assert list(events(reader, *bounds)) == expected, (start, end)
     reader.close()  # type: ignore[union-attr]
-
-
-def test_events_written_one_a_record_by_earlier_releases_are_read_alike() -> None:
-    store, encoded = MemoryStateStore(MemoryDisk(), "1"), run_of(5)
-    batch = store.batch()
-    for event in encoded[:3]:
-        batch.put(event[: REVISION_KEY.size], event[REVISION_KEY.size :], "revisions")
-    pack_runs(encoded[3:], batch.writes["revisions"].__setitem__)
-    store.write(batch)
-    assert list(events(store, b"")) == encoded
-    assert list(events(store, REVISION_KEY.pack(4, 0))) == encoded[2:]
 
 
 def test_a_watch_starts_in_the_middle_of_a_run(member: Member) -> None:
@@ -101,7 +96,10 @@ def test_the_purge_shortens_a_run_that_reaches_over_the_compacted_revision(membe
     member.one(Compact(15))
     member.purge()
     assert [decode_event(event).revision for event in events(member.store, b"")] == list(range(15, 22))
-    assert len(list(member.store.items("history", b""))) == 6
+    assert len(list(member.store.items("history", b""))) == 1, "of twenty versions the sixteenth alone is indexed"
+    member.one(Compact(18))
+    member.purge()
+    assert not list(member.store.items("history", b""))
 
 
 def test_a_damaged_run_is_named() -> None:

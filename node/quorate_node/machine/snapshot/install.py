@@ -73,7 +73,7 @@ class Installation:
                 self._keep_meta(key, value)
                 continue
             if family == _REVISIONS:
-                run.append(_event(key, value))
+                run += (_event(key, value), b"")
             else:
                 batch.put(key, value, STATE_FAMILIES[family])
             pairs += 1

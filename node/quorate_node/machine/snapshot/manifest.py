@@ -15,7 +15,7 @@ from quorate_node.machine.snapshot.limits import CHUNK_BYTES_MAX, CHUNKS_MAX, MA
 from quorate_node.protocol.membership import Configuration
 from quorate_node.protocol.message import SnapshotMetadata
 
-SNAPSHOT_FORMAT = 1
+SNAPSHOT_FORMAT = 2
 HASH_BYTES = 32
 
 

@@ -13,12 +13,12 @@ import pytest
 
 from quorate_node.machine.events import REVISION_KEY_BYTES, encode_event, pack_runs
 from quorate_node.machine.interface import Refused
-from quorate_node.machine.records import REVISION_KEY, U64
+from quorate_node.machine.records import U64
 from quorate_node.machine.snapshot.canonical import END, START, MalformedPairs, decode_pairs, read_pairs
 from quorate_node.machine.snapshot.compression import pack_chunk, unpack_chunk
 from quorate_node.machine.snapshot.file import receive_snapshot_file, verify_snapshot_file, write_snapshot_file
 from quorate_node.machine.snapshot.limits import SnapshotLimits
-from quorate_node.machine.snapshot.manifest import Manifest, SnapshotHeader, decode_manifest, encode_manifest, whole_hasher
+from quorate_node.machine.snapshot.manifest import SNAPSHOT_FORMAT, Manifest, SnapshotHeader, decode_manifest, encode_manifest, whole_hasher
 from quorate_node.machine.snapshot.sink import DirectorySnapshotSink
 from quorate_node.machine.snapshot.source import CanonicalSnapshotSource
 from quorate_node.protocol.membership import Configuration
@@ -60,7 +60,7 @@ def content_of(seed: int, pairs: int = 300) -> Content:
         if family == "history":
             value = U64.pack(chance.randint(COMPACTED + 1, 99)) + value
         elif family == "revisions":
-            event = encode_event(chance.randint(COMPACTED, 99), chance.randint(0, 9), 0, chance.randint(0, 1), key, len(value))
+            event = encode_event(chance.randint(COMPACTED, 99), chance.randint(0, 9), 0, chance.randint(0, 1), key, 40, value)
             key, value = event[:REVISION_KEY_BYTES], event[REVISION_KEY_BYTES:]
         elif key.startswith(b"local/"):
             continue
@@ -73,7 +73,8 @@ def fill(store: StateStore, content: Content, seed: int) -> StateStore:
     chance = random.Random(seed)
     order = list(content)
     chance.shuffle(order)
-    noise = {("meta", b"local/purged"): chance.randbytes(8), ("revisions", REVISION_KEY.pack(COMPACTED - 1, chance.randint(0, 9))): b"old"}
+    purged_later = encode_event(COMPACTED - 1, chance.randint(0, 9), 0, 0, b"old", 40)
+    noise = {("meta", b"local/purged"): chance.randbytes(8), ("revisions", purged_later[:REVISION_KEY_BYTES]): purged_later}
     noise["history", chance.randbytes(20)] = U64.pack(COMPACTED)
     for family, key in order:
         batch = store.batch()
@@ -85,7 +86,7 @@ def fill(store: StateStore, content: Content, seed: int) -> StateStore:
             store.write(batch)
             batch = store.batch()
             batch.delete(key + b"deleted later", handle)
-        batch.put(key, content[family, key], handle)
+        batch.put(key, key + content[family, key] if family == "revisions" else content[family, key], handle)
         store.write(batch)
         if chance.random() < 0.01:
             store.flush()
@@ -106,7 +107,7 @@ def pack_some(store: StateStore, chance: random.Random) -> None:
             run = []
         if chance.random() < 0.8:
             batch.delete(key, "revisions")
-            run.append(key + value)
+            run += (value, b"")
         else:
             pack_runs(run, batch.writes["revisions"].__setitem__)
             run = []
@@ -338,14 +339,14 @@ def test_a_manifest_is_checked_and_compared() -> None:
         manifest.expect(metadata, 8)
     with pytest.raises(Refused, match=r"manifest.hashes is 0 bytes"):
         decode_manifest(_manifest(sizes=(5,)))
-    with pytest.raises(Refused, match=r"manifest.format is 2: this release reads formats up to 1"):
-        decode_manifest(_manifest(format=2))
+    with pytest.raises(Refused, match=r"manifest.format is 3: this release reads formats up to 2"):
+        decode_manifest(_manifest(format=3))
     with pytest.raises(Refused, match=r"sizes\[0\] is 0"):
         decode_manifest(_manifest(sizes=(0,), hashes=bytes(32)))
 
 
 def _manifest(**changes: object) -> bytes:
-    return encode_manifest(msgspec.structs.replace(Manifest(1, HEADER, 10, (), b"", bytes(32)), **changes))
+    return encode_manifest(msgspec.structs.replace(Manifest(SNAPSHOT_FORMAT, HEADER, 10, (), b"", bytes(32)), **changes))
 
 
 async def test_a_store_that_stalls_is_waited_for(tmp_path: Path) -> None:
@@ -373,7 +374,7 @@ async def test_what_is_not_in_order_is_not_installed(tmp_path: Path) -> None:
     ):
         digest = whole_hasher(HEADER)
         digest.update(chunk)
-        manifest = Manifest(1, HEADER, 10, (len(chunk),), sha256(chunk).digest(), whole or digest.digest())
+        manifest = Manifest(SNAPSHOT_FORMAT, HEADER, 10, (len(chunk),), sha256(chunk).digest(), whole or digest.digest())
         sink = DirectorySnapshotSink(tmp_path / name, encode_manifest(manifest))
         sink.write(0, chunk)
         with pytest.raises(Refused, match=message):
