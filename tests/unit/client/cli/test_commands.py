@@ -190,6 +190,7 @@ class TestErrors:
             ["elect", "e"],
             ["elect", "e", "me", "--observe"],
             ["transfer", "a", "--step-down"],
+            ["transfer", "--from", "a", "--step-down"],
             ["--tls-cert", "/none", "get", "a"],
         ],
     )
@@ -224,6 +225,13 @@ class TestOperators:
         assert result.exit_code == 0
         assert json.loads(result.stdout)[0]["role"] == "leader"
         assert run("status", "--endpoints", "127.0.0.1:9", "--timeout", "200ms").exit_code == 3
+
+    def test_transfer_from_a_member_leaves_another_leader_alone(self, run: Run, served: FakeMember) -> None:
+        assert run("transfer", "--from", "2").stdout.startswith("member_id\t1\n")
+        assert served.calls == [], "nothing is asked of a cluster that another member leads"
+        served.http_answers = [(200, {"member_id": "3", "client_url": "v"})]
+        assert run("transfer", "--from", "1").stdout == "member_id\t3\nclient_url\tv\n"
+        assert [call[:2] for call in served.calls] == [("POST", "/v1/leader/transfer")]
 
     def test_leases(self, run: Run, served: FakeMember, state: FakeState) -> None:
         granted = json.loads(run("lease", "grant", "10s", "-o", "json").stdout)
