@@ -9,7 +9,7 @@ WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -p no:cacheprovider
 ARGS ?=
 
-.PHONY: help run test lint format types imports tidy coverage test-conformance test-simulation simulate tla test-cluster mutants campaign bench soak soak-cluster config-docs crds lock clean
+.PHONY: help run test lint format types imports tidy coverage test-conformance test-simulation simulate tla test-cluster test-kubernetes mutants campaign bench soak soak-cluster config-docs crds lock clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -86,6 +86,11 @@ campaign: $(STAMP) ## Real members under drawn faults for MINUTES (default 5), S
 	@sh tests/cluster/prepare.sh
 	$(BIN)/python -m tests.cluster.campaign --minutes $(or $(MINUTES),5) $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) --members $(or $(MEMBERS),3) $(ARGS)
 
+# As root, with Go; the programs and images are built once into QUORATE_KUBERNETES_CACHE (default ~/.cache/quorate/kubernetes).
+# With KUBECONFIG the tests run on that cluster, whose nodes have the image that QUORATE_KUBERNETES_IMAGE names.
+test-kubernetes: $(STAMP) ## A real Kubernetes without Docker or a VM (needs root and Go), or the one that KUBECONFIG names
+	$(BIN)/python -m tests.kubernetes $(ARGS)
+
 bench: $(STAMP) ## Side by side with etcd, built in the same run (needs Go); ARGS="--only post64 --quick" for a part
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
@@ -102,12 +107,16 @@ config-docs: $(STAMP) ## Write docs/configuration.md anew from the settings' mod
 crds: $(STAMP) ## Write crds/ anew from the operator's models
 	$(BIN)/python -m quorate_operator.crd_files crds
 
-lock: ## Resolve requirements.lock anew from pyproject.toml
+lock: ## Resolve requirements.lock, and requirements.image.lock within it, anew from pyproject.toml
 	$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv
 	{ echo "# The exact versions, with the hashes of every file they may come in, that the tests were run with. Made by: make lock"; \
 	  build/lock/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
 	  --all-extras pyproject.toml; } > requirements.lock.new
 	mv requirements.lock.new requirements.lock
+	{ echo "# What the image has: the programs' own dependencies out of requirements.lock, and what builds them. Made by: make lock"; \
+	  echo 'setuptools>=77' | build/lock/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	  --extra node --extra operator -c requirements.lock pyproject.toml -; } > requirements.image.lock.new
+	mv requirements.image.lock.new requirements.image.lock
 
 clean: ## Remove what the targets made, but for the data of `make run`
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage *.egg-info

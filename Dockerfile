@@ -1,0 +1,26 @@
+# The node (and every other program of the project) on any Debian-like Python base, offline after this build:
+#   docker build -t quorate .          or the same with buildah or podman
+# BASE must have Python 3.11 to 3.13 with its venv module; both stages use it, so that the environment fits where it lands.
+ARG BASE=docker.io/library/python:3.13-slim-bookworm
+
+FROM ${BASE} AS build
+RUN python3 -m venv /opt/quorate
+# Dependencies first: a change of ours reuses this layer. Every file is checked against its hash.
+COPY requirements.image.lock /source/
+RUN /opt/quorate/bin/python -m pip install --no-cache-dir --disable-pip-version-check --require-hashes -r /source/requirements.image.lock
+COPY pyproject.toml README.md LICENSE /source/
+COPY client /source/client
+COPY node /source/node
+RUN /opt/quorate/bin/python -m pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation /source \
+ && /opt/quorate/bin/python -m pip uninstall --yes --disable-pip-version-check setuptools pip
+
+FROM ${BASE}
+COPY --from=build /opt/quorate /opt/quorate
+ENV PATH=/opt/quorate/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1
+# A number, so that `runAsNonRoot` can be judged without the image's list of users. Nothing is written but the data directory.
+USER 65532:65532
+WORKDIR /
+EXPOSE 7301 7302
+ENTRYPOINT ["quorate-node"]
