@@ -1,0 +1,96 @@
+"""A whole Kubernetes in the namespaces of this process: started in order, stopped in reverse, with the tests' hands on its parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.kubernetes.bed import network
+from tests.kubernetes.bed.certificates import Authority
+from tests.kubernetes.bed.containerd import Containerd
+from tests.kubernetes.bed.control_plane import ControlPlane
+from tests.kubernetes.bed.kubelet import kubelet
+from tests.kubernetes.bed.layout import NodePlace
+from tests.kubernetes.bed.objects import cluster_objects, local_volume
+from tests.kubernetes.bed.processes import Program, wait_for
+from tests.kubernetes.debian import cni_directory
+from tests.kubernetes.kubectl import Kubectl, KubectlFailure, condition
+
+NODES = 2
+VOLUMES_PER_NODE = 12
+NODES_READY_TIMEOUT_S = 120.0
+
+
+class BedNode:
+    """One node: `kubelet` and `containerd` may be killed and started again."""
+
+    def __init__(self, place: NodePlace, containerd: Containerd, kubelet: Program) -> None:
+        self.name = place.name
+        self.place = place
+        self.containerd = containerd
+        self.kubelet = kubelet
+
+
+class Bed:
+    """`start`, use `kubectl`, `stop`. To be made inside the wrapper's namespaces only (`tests.kubernetes.bed.wrapper`)."""
+
+    def __init__(self, programs: dict[str, Path], images: list[Path], state: Path, logs: Path) -> None:
+        """`images`: docker-archives that every node gets; `state` and `logs`: folders that exist."""
+        self._images = images
+        places = [NodePlace(number + 1, state, logs) for number in range(NODES)]
+        authority = Authority(state / "certificates")
+        self.control_plane = ControlPlane(programs, state, logs, authority)
+        self.kubectl = Kubectl(programs["kubectl"], self.control_plane.kubeconfig)
+        self.proxy = network.proxy(programs["kube-proxy"], self.control_plane, state, logs)
+        self.dns = network.dns(programs["coredns"], self.control_plane, state, logs)
+        resolver = network.resolver_file(state)
+        plugins = cni_directory()
+        assert plugins is not None, "the wrapper's caller has looked for the packages"
+        self.nodes = [
+            BedNode(place, Containerd(place, plugins), kubelet(programs["kubelet"], place, self.control_plane, authority, resolver))
+            for place in places
+        ]
+
+    def start(self) -> None:
+        """Until both nodes are Ready. Raises `BedFailure`."""
+        network.set_up([node.place for node in self.nodes])
+        for node in self.nodes:
+            node.containerd.start()
+        self.control_plane.start()
+        for node in self.nodes:
+            for image in self._images:
+                node.containerd.import_image(image)
+            node.kubelet.start()
+        self.kubectl.apply(cluster_objects())
+        self.proxy.start()
+        self.dns.start()
+        self._make_volumes()
+        everything = [*self.control_plane.running, self.proxy, self.dns, *(node.kubelet for node in self.nodes)]
+        wait_for("both nodes are Ready", self._missing, NODES_READY_TIMEOUT_S, everything)
+
+    def stop(self) -> None:
+        """In order, so that every log ends with an orderly end; what it misses, the namespaces' end takes."""
+        for program in (self.proxy, self.dns):
+            program.stop()
+        for node in self.nodes:
+            node.kubelet.stop()
+        self.control_plane.stop()
+        for node in self.nodes:
+            node.containerd.program.stop()
+
+    def node(self, name: str) -> BedNode:
+        return next(node for node in self.nodes if node.name == name)
+
+    def _make_volumes(self) -> None:
+        volumes = []
+        for node in self.nodes:
+            for number in range(VOLUMES_PER_NODE):
+                (node.place.volumes / str(number)).mkdir(parents=True)
+                volumes.append(local_volume(node.place, number))
+        self.kubectl.apply(volumes)
+
+    def _missing(self) -> str:
+        try:
+            ready = {node["metadata"]["name"] for node in self.kubectl.list("nodes") if condition(node, "Ready")}
+        except KubectlFailure as failure:
+            return str(failure)
+        return ", ".join(f"{node.name} is not Ready" for node in self.nodes if node.name not in ready)

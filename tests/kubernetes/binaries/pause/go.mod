@@ -1,0 +1,3 @@
+module quorate.io/tests/pause
+
+go 1.24

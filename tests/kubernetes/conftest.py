@@ -1,0 +1,85 @@
+"""The cluster under test: the one that KUBECONFIG names, else the bed, in whose namespaces the tests then run."""
+
+from __future__ import annotations
+
+import os
+import re
+import uuid
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.kubernetes.bed.bed import Bed
+from tests.kubernetes.binaries.build import programs
+from tests.kubernetes.kubectl import Kubectl
+from tests.kubernetes.settings import IMAGE, IMAGE_VARIABLE, IMAGES_VARIABLE, LOGS_VARIABLE, STATE_VARIABLE
+from tests.kubernetes.target import Target
+
+RUN_WITH = "run `make test-kubernetes`, or name a cluster with KUBECONFIG"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Waiting for pods takes longer than the suite's usual patience."""
+    for item in items:
+        if item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(600))
+
+
+@pytest.fixture(scope="session")
+def _running_bed() -> Iterator[Bed | None]:
+    if os.environ.get("KUBECONFIG"):
+        yield None
+        return
+    if STATE_VARIABLE not in os.environ:
+        pytest.fail(f"there is no cluster to test on: {RUN_WITH}", pytrace=False)
+    images = [Path(name) for name in os.environ[IMAGES_VARIABLE].split(os.pathsep)]
+    bed = Bed(programs(), images, Path(os.environ[STATE_VARIABLE]), Path(os.environ[LOGS_VARIABLE]))
+    try:
+        bed.start()
+        yield bed
+    finally:
+        bed.stop()
+
+
+@pytest.fixture(scope="session")
+def target(_running_bed: Bed | None) -> Target:
+    if _running_bed is not None:
+        return Target(_running_bed.kubectl, IMAGE, _running_bed)
+    return Target(Kubectl("kubectl", os.environ["KUBECONFIG"]), os.environ.get(IMAGE_VARIABLE, IMAGE), None)
+
+
+@pytest.fixture(scope="session")
+def kubectl(target: Target) -> Kubectl:
+    return target.kubectl
+
+
+@pytest.fixture(scope="session")
+def bed(_running_bed: Bed | None) -> Bed:
+    """For tests that take hold of the cluster's own parts: nobody may do that on a cluster of somebody else's."""
+    if _running_bed is None:
+        pytest.skip("stops parts of the cluster itself: done on the bed, never on a cluster that KUBECONFIG names")
+    return _running_bed
+
+
+@pytest.fixture
+def namespace(target: Target, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A namespace of the test's own under Pod Security `restricted`; gone afterwards, and its volumes are given back."""
+    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())[:40].strip("-") + "-" + uuid.uuid4().hex[:6]
+    labels = {"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/enforce-version": "latest"}
+    target.kubectl.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}])
+    yield name
+    if request.node.stash.get(FAILED, False):
+        target.describe(name, Path(os.environ.get(LOGS_VARIABLE, ".")) / name)
+    target.remove_namespace(name)
+
+
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed:
+        item.stash[FAILED] = True
+    return report

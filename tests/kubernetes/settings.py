@@ -1,0 +1,13 @@
+"""What the runner tells the tests inside the namespaces, by environment."""
+
+from __future__ import annotations
+
+STATE_VARIABLE = "QUORATE_KUBERNETES_STATE"
+"""Folder of the cluster to be made."""
+LOGS_VARIABLE = "QUORATE_KUBERNETES_LOGS"
+IMAGES_VARIABLE = "QUORATE_KUBERNETES_IMAGES"
+"""docker-archives that every node gets."""
+IMAGE_VARIABLE = "QUORATE_KUBERNETES_IMAGE"
+"""Name of the project's image on a cluster that KUBECONFIG names, where it must be already."""
+IMAGE = "localhost/quorate:test"
+"""Its name on our own."""

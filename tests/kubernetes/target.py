@@ -1,0 +1,93 @@
+"""The cluster under test, and what a test may do to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.kubernetes.bed.bed import Bed
+from tests.kubernetes.kubectl import Kubectl, KubectlFailure, eventually
+
+KINDS_DESCRIBED = "pods,statefulsets,persistentvolumeclaims,services,endpointslices,events"
+LOG_LINES = 500
+
+
+@dataclass(frozen=True)
+class Target:
+    kubectl: Kubectl
+    image: str
+    """The project's image, present on every node."""
+    bed: Bed | None
+    """None: the cluster is somebody else's."""
+
+    def kill_container(self, namespace: str, pod: str, container: str) -> int:
+        """SIGKILL to every process of a running container, as when it runs out of memory. Returns how many there were.
+
+        Only on the bed, whose containers are processes next to the tests: so it works with the API server stopped too, once
+        `container_id` is known.
+        """
+        return kill_processes(self.container_id(namespace, pod, container))
+
+    def container_id(self, namespace: str, pod: str, container: str) -> str:
+        status = self.kubectl.get("pod", pod, namespace)["status"]
+        every = status.get("containerStatuses", []) + status.get("initContainerStatuses", [])
+        return str(next(each["containerID"] for each in every if each["name"] == container)).removeprefix("containerd://")
+
+    def remove_namespace(self, name: str) -> None:
+        self.kubectl("delete", "namespace", name, "--timeout=120s", timeout_s=150)
+        if self.bed is not None:
+            recycle_volumes(self.bed)
+
+    def describe(self, namespace: str, folder: Path) -> None:
+        """What a failed test left: objects, and each container's log, this one's and the last one's."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, command in (("objects.yaml", ["get", KINDS_DESCRIBED, "-o", "yaml"]), ("described", ["describe", "pods"])):
+            with suppress(KubectlFailure):
+                (folder / name).write_text(self.kubectl(*command, "-n", namespace))
+        with suppress(KubectlFailure):
+            for pod in self.kubectl.list("pods", namespace):
+                pod_name = pod["metadata"]["name"]
+                for suffix, arguments in ((".log", []), (".previous.log", ["--previous"])):
+                    with suppress(KubectlFailure):
+                        text = self.kubectl.logs(namespace, pod_name, "--all-containers", f"--tail={LOG_LINES}", *arguments)
+                        (folder / (pod_name + suffix)).write_text(text)
+
+
+def kill_processes(container_id: str) -> int:
+    """SIGKILL to every process whose control group is the container's; returns how many there were."""
+    assert len(container_id) >= 12, f"{container_id!r} is no container's id"
+    killed = 0
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            # It may end while we look.
+            with suppress(OSError):
+                if container_id in (folder / "cgroup").read_text():
+                    os.kill(int(folder.name), signal.SIGKILL)
+                    killed += 1
+    return killed
+
+
+def recycle_volumes(bed: Bed) -> None:
+    """Empties the local volumes whose claims are gone and offers them again; Kubernetes itself never does that to a retained volume."""
+    kubectl = bed.kubectl
+
+    def missing() -> str:
+        claims = {(claim["metadata"]["namespace"], claim["metadata"]["name"]) for claim in kubectl.list("persistentvolumeclaims")}
+        bound = [volume for volume in kubectl.list("persistentvolumes") if volume["status"].get("phase") == "Bound"]
+        references = [volume["spec"]["claimRef"] for volume in bound]
+        lost = [each["name"] for each in references if (each["namespace"], each["name"]) not in claims]
+        return f"volumes of {', '.join(lost)} are not yet released" if lost else ""
+
+    eventually("volumes are released", missing, 30)
+    for volume in kubectl.list("persistentvolumes"):
+        if volume["status"].get("phase") in {"Released", "Failed"}:
+            folder = Path(volume["spec"]["local"]["path"])
+            shutil.rmtree(folder)
+            folder.mkdir()
+            patch = json.dumps([{"op": "remove", "path": "/spec/claimRef"}])
+            kubectl("patch", "persistentvolume", volume["metadata"]["name"], "--type=json", "-p", patch)
