@@ -11,6 +11,7 @@ RUN /opt/quorate/bin/python -m pip install --no-cache-dir --disable-pip-version-
 COPY pyproject.toml README.md LICENSE /source/
 COPY client /source/client
 COPY node /source/node
+COPY operator /source/operator
 RUN /opt/quorate/bin/python -m pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation /source \
  && /opt/quorate/bin/python -m pip uninstall --yes --disable-pip-version-check setuptools pip
 
