@@ -68,7 +68,7 @@ class Recorder:
         assert self.answer is not None, "nobody said how to answer"
         return await self.answer(member_id, kind, payload)
 
-    async def until(self, condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
+    async def until(self, condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
         """Wait for the receiver to have heard what `condition` asks for."""
         async with asyncio.timeout(timeout_s):
             while not condition():
@@ -126,7 +126,7 @@ class Member:
         self.transport.set_peers({other.member_id: other.url for other in others})
 
 
-async def eventually(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
+async def eventually(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
     """Wait for what nobody is told of."""
     async with asyncio.timeout(timeout_s):
         while not condition():

@@ -62,7 +62,7 @@ class Wire:
 
     async def read(self) -> tuple[int, bytes]:
         """Opcode and payload of the next frame, which must not be masked."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             first, size = await self._reader.readexactly(2)
             if size == 126:
                 size = int.from_bytes(await self._reader.readexactly(2))
@@ -226,7 +226,7 @@ async def test_what_is_no_upgrade_is_refused_with_the_reason(old: bytes, new: by
     member = await start_member(1)
     reader, writer = await asyncio.open_connection("127.0.0.1", member.port)
     writer.write(UPGRADE.replace(old, new))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         answer = await reader.readuntil(reason)
     assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
     writer.close()

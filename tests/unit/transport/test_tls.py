@@ -26,7 +26,7 @@ async def start_with(start_member: StartMember, member_id: int, files: TlsFiles,
 
 async def failure_of(member: Member, containing: str) -> str:
     """The last error of a link that is not coming up."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             for link in member.transport.links():
                 assert not link.connected
