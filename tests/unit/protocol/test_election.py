@@ -7,7 +7,7 @@ import pytest
 from quorate_node.protocol.entry import Entry
 from quorate_node.protocol.membership import ChangeKind, Configuration
 from quorate_node.protocol.message import Message, MessageType
-from quorate_node.protocol.raft.core import ROLE_CHANGES
+from quorate_node.protocol.raft.core import ROLE_CHANGES, VOTERS_FEW
 from quorate_node.protocol.ready import EventKind, Role
 from tests.unit.protocol.group import Group, change
 
@@ -290,6 +290,15 @@ def test_a_member_of_lower_priority_waits_longer() -> None:
     group[3].core.reset_election_timeout()
     assert group[1].core.randomized_election_ticks == 15
     assert group[3].core.randomized_election_ticks == 10, "only voters can win"
+
+
+@pytest.mark.parametrize(("voters", "latest"), [(3, 19), (VOTERS_FEW, 19), (VOTERS_FEW + 1, 10 + VOTERS_FEW)])
+def test_timeouts_of_many_voters_have_a_tick_for_each(voters: int, latest: int) -> None:
+    """Else the first to be due is not alone for as long as a campaign takes."""
+    core = Group(voters, silent=True)[1].core
+    core.random_ticks = lambda _, high: high
+    core.reset_election_timeout()
+    assert core.randomized_election_ticks == latest
 
 
 # Suspicion

@@ -18,6 +18,8 @@ from quorate_node.protocol.ready import Event, EventKind, HardState, ReadState, 
 
 RandomTicks = Callable[[int, int], int]
 """A random number between two bounds, both included: all the randomness that Raft uses."""
+VOTERS_FEW = 50
+"""Up to so many voters timeouts fall within twice the election timeout, as in the paper (9.3)."""
 
 ROLE_CHANGES: dict[tuple[Role, Role], str] = {
     (Role.FOLLOWER, Role.FOLLOWER): "newer term, or a leader found",
@@ -223,8 +225,11 @@ class Core:
             )
 
     def reset_election_timeout(self) -> None:
-        ticks = self.config.election_ticks
-        self.randomized_election_ticks = self.random_ticks(ticks, 2 * ticks - 1) + self._priority_ticks()
+        """Between one and two election timeouts. With more than `VOTERS_FEW` there is a tick for each of them: else the first to be due
+        would not be alone for as long as a campaign takes. It is due hardly later for that: it is the earliest of them all."""
+        ticks, voters = self.config.election_ticks, len(self.tracker.members.voters())
+        spread_ticks = max(ticks, voters) if voters > VOTERS_FEW else ticks
+        self.randomized_election_ticks = self.random_ticks(ticks, ticks + spread_ticks - 1) + self._priority_ticks()
 
     def _priority_ticks(self) -> int:
         """Half an election timeout more for a member while others of higher priority could lead."""
