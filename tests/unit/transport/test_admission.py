@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from quorate_node.transport.handshake import CLOSE_FAULT, CLOSE_REFUSED, CLOSE_TRY_AGAIN, ConnectionClass, encode_hello
