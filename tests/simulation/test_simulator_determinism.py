@@ -12,8 +12,9 @@ import pytest
 from quorate_node.simulator.options import draw
 from quorate_node.simulator.run import run_seed
 
-SEEDS = (5, 12, 43, 46)
-"""A quiet one, one with many members, one whose members are killed, wiped and sent snapshots, one with failpoints and files."""
+SEEDS = (5, 12, 43, 46, 73)
+"""A quiet one, one with many members, one whose members are killed, wiped and sent snapshots, one with failpoints and files, one
+with two releases, the application's machine and crowds."""
 
 
 @pytest.mark.timeout(120)
