@@ -98,6 +98,34 @@ def decode_event(event: bytes) -> Noted:
     return Noted(revision, sub, previous_mod, type_, event[EVENT_BYTES:key_end], record_bytes, event[key_end:])
 
 
+def find_event(reader: StateReader, key: bytes, revision: int) -> Noted:
+    """The change of `key` at `revision`, which is known to be there. Raises `ValueError` where it is not: the state is damaged."""
+    # A revision's events may lie in several records, the first of which may begin before it.
+    first = REVISION_KEY.pack(revision, 0)
+    for record_key, value in reader.items("revisions", b"", REVISION_KEY.pack(revision + 1, 0), backwards=True):
+        found = _find_in_run(value, key, revision)
+        if found is not None:
+            return found
+        if record_key < first:
+            break
+    raise ValueError(f"the state is damaged: the change of {key!r} at revision {revision} is not there")
+
+
+def _find_in_run(value: bytes, key: bytes, revision: int) -> Noted | None:
+    """Nothing is taken out of the record but what is looked for: that is what most of a step into the past costs."""
+    at, end, unpack = 0, len(value), EVENT.unpack_from
+    while at < end:
+        found, sub, previous_mod, type_, key_bytes, record_bytes, superseded_bytes = unpack(value, at)
+        key_at = at + EVENT_BYTES
+        key_end = key_at + key_bytes
+        at = key_end + superseded_bytes
+        if found == revision and value[key_at:key_end] == key:
+            return Noted(revision, sub, previous_mod, type_, key, record_bytes, value[key_end:at])
+        if found > revision:
+            break
+    return None
+
+
 def runs(reader: StateReader, start: bytes, end: bytes | None = None) -> Iterator[tuple[bytes, list[bytes]]]:
     """(record's key, its events) of all records that can hold an event from the revision key `start` on, up to records from `end` on."""
     if end is not None and end <= start:

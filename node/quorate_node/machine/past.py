@@ -1,7 +1,7 @@
 """Versions of the past. A superseded record lies in the event that superseded it, so a version is found from a later change of its key:
 step by step along the key's events, each of which names the one before (`previous_mod`), until one is reached that superseded it.
 
-Where to begin: the index (`records.is_indexed`) has every 16th version and the last before each deletion, so that no way is longer than
+Where to begin: the index (`records.is_indexed`) has every 8th version and the last before each deletion, so that no way is longer than
 that; without a later index record it is `current`. All events on the way are later than the revision that is read, which is not
 compacted: so none of them is. With the intervals [mod, superseded_at) of versions the same search would need a record for each, which
 costs a put as much as all the rest of it does.
@@ -10,20 +10,17 @@ costs a put as much as all the rest of it does.
 from __future__ import annotations
 
 import heapq
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Protocol
 
-from quorate_node.machine.events import Noted, decode_event, unpack_run
-from quorate_node.machine.records import REVISION_KEY, U64, escape, mod_revision, split_history_key
-from quorate_node.store.interface import StateReader
+from quorate_node.machine.events import Noted
+from quorate_node.machine.records import U64, escape, mod_revision, split_history_key
 
 Pairs = Iterator[tuple[bytes, bytes]]
 TICK = b""
 """In place of a record: something was looked at and does not belong; lets a consumer count work that yields nothing."""
-RUNS_KEPT_MAX = 64
-"""Records of events that a source keeps decoded: some MiB. Keys that change much share them."""
 
 
 class Versions(Protocol):
@@ -42,36 +39,6 @@ class Versions(Protocol):
     def event(self, key: bytes, revision: int) -> Noted:
         """The change of `key` at `revision`, which is known to be there. Raises `ValueError` where it is not: the state is damaged."""
         ...
-
-
-class EventFinder:
-    """Events by key and revision, over one state of a store: what is kept never changes, whatever is purged meanwhile."""
-
-    def __init__(self, reader: StateReader) -> None:
-        self._reader = reader
-        self._runs: OrderedDict[bytes, dict[tuple[int, bytes], Noted]] = OrderedDict()
-
-    def find(self, key: bytes, revision: int) -> Noted:
-        for run in self._kept_runs():
-            if (found := run.get((revision, key))) is not None:
-                return found
-        # A revision's events may lie in several records, the first of which may begin before it.
-        first = next(self._reader.keys("revisions", b"", REVISION_KEY.pack(revision, 0) + b"\x00", backwards=True), b"")
-        for record_key, value in self._reader.items("revisions", first, REVISION_KEY.pack(revision + 1, 0)):
-            found = self._keep(record_key, value).get((revision, key))
-            if found is not None:
-                return found
-        raise ValueError(f"the state is damaged: the change of {key!r} at revision {revision} is not there")
-
-    def _kept_runs(self) -> Iterable[dict[tuple[int, bytes], Noted]]:
-        return reversed(self._runs.values())
-
-    def _keep(self, record_key: bytes, value: bytes) -> dict[tuple[int, bytes], Noted]:
-        run = {(noted.revision, noted.key): noted for noted in map(decode_event, unpack_run(record_key, value))}
-        self._runs[record_key] = run
-        if len(self._runs) > RUNS_KEPT_MAX:
-            self._runs.popitem(last=False)
-        return run
 
 
 def get_at(versions: Versions, key: bytes, revision: int) -> bytes | None:

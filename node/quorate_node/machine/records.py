@@ -26,7 +26,7 @@ HEADER_BYTES = HEADER.size
 REVISION_KEY = Struct(">QI")
 U64 = Struct(">Q")
 PAIR = Struct(">QQ")
-INDEXED_EVERY = 16
+INDEXED_EVERY = 8
 """A version of the past is at most so many steps along its key's events away from an indexed one."""
 SESSION = Struct(">QQQQ")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from quorate_node.machine.events import Noted
-from quorate_node.machine.past import EventFinder, Pairs, Versions
+from quorate_node.machine.events import Noted, find_event
+from quorate_node.machine.past import Pairs, Versions
 from quorate_node.machine.stage import Stage
 from quorate_node.store.interface import StateReader
 from quorate_node.store.laid_over import lay_over, within
@@ -35,10 +35,12 @@ class StoreVersions:
     def __init__(self, reader: StateReader) -> None:
         self._reader = reader
         self.get: Callable[[bytes], bytes | None] = reader.getter("current")
-        self.event: Callable[[bytes, int], Noted] = EventFinder(reader).find
 
     def items(self, start: bytes, end: bytes | None) -> Pairs:
         return self._reader.items("current", start, end)
+
+    def event(self, key: bytes, revision: int) -> Noted:
+        return find_event(self._reader, key, revision)
 
     def index(self, start: bytes, end: bytes | None, *, backwards: bool = False) -> Pairs:
         return self._reader.items("history", start, end, backwards=backwards)
@@ -66,7 +68,6 @@ class StageSource:
         self.compacted_revision = stage.compacted_revision
         self.key_count = stage.key_count
         self.get = stage.record
-        self._stored = EventFinder(stage.committed.store)
 
     def items(self, start: bytes, end: bytes | None) -> Pairs:
         overlay = self._stage.overlay(start, end)
@@ -84,4 +85,4 @@ class StageSource:
     def event(self, key: bytes, revision: int) -> Noted:
         if revision > self._stage.committed.state.revision:
             return self._stage.event(key, revision)
-        return self._stored.find(key, revision)
+        return find_event(self._stage.committed.store, key, revision)

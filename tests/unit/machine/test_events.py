@@ -96,7 +96,7 @@ def test_the_purge_shortens_a_run_that_reaches_over_the_compacted_revision(membe
     member.one(Compact(15))
     member.purge()
     assert [decode_event(event).revision for event in events(member.store, b"")] == list(range(15, 22))
-    assert len(list(member.store.items("history", b""))) == 1, "of twenty versions the sixteenth alone is indexed"
+    assert len(list(member.store.items("history", b""))) == 1, "of what is left of twenty versions the sixteenth alone is indexed"
     member.one(Compact(18))
     member.purge()
     assert not list(member.store.items("history", b""))

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from quorate.wire.commands import Compact, DeleteRange, Operation, Put, Range, Txn
 from quorate.wire.results import EventType
+from quorate_node.machine.events import find_event
 from quorate_node.machine.interface import WatchRequest
 from quorate_node.machine.limits import MachineLimits
-from quorate_node.machine.past import RUNS_KEPT_MAX, TICK, EventFinder, get_at, items_at
+from quorate_node.machine.past import TICK, get_at, items_at
 from quorate_node.machine.records import INDEXED_EVERY, key_value
 from quorate_node.machine.scan import StoreSource
 from quorate_node.store.interface import StateStore
@@ -112,7 +113,7 @@ def test_no_way_is_longer_than_the_index_has_steps(memory_member: Member) -> Non
     state = memory_member.machine.state
     for revision in range(2, 201):
         source, looks = StoreSource(memory_member.store, state.revision, 0, 1), Looks()
-        source.event = looks.counted(source.event)
+        source.event = looks.counted(source.event)  # type: ignore[method-assign]
         assert get_at(source, b"k", revision) is not None
         assert looks.count <= INDEXED_EVERY
         looks.count = 0
@@ -133,20 +134,11 @@ class Looks:
         return counting
 
 
-def test_what_is_kept_decoded_is_bounded(memory_member: Member) -> None:
-    for _ in range(RUNS_KEPT_MAX + 10):
-        memory_member.one(Put(b"k"))
-    finder = EventFinder(memory_member.store)
-    for revision in range(2, RUNS_KEPT_MAX + 12):
-        assert finder.find(b"k", revision).revision == revision
-    assert len(finder._runs) == RUNS_KEPT_MAX
-
-
 def test_a_change_that_is_not_there_is_damage(store: StateStore) -> None:
     member = Member(store)
     member.do(Put(b"a"), Put(b"b"))
     with pytest.raises(ValueError, match=r"the state is damaged: the change of b'a' at revision 3 is not there"):
-        EventFinder(store).find(b"a", 3)
+        find_event(store, b"a", 3)
 
 
 def test_events_of_a_revision_that_spans_records_are_found(store: StateStore) -> None:
@@ -154,9 +146,8 @@ def test_events_of_a_revision_that_spans_records_are_found(store: StateStore) ->
     member.one(Put(b"before"))
     member.one(txn(*[Put(b"%03d" % at, bytes(3000)) for at in range(100)]))
     member.one(txn(*[Put(b"%03d" % at) for at in range(100)]))
-    finder = EventFinder(store)
     for at in (0, 1, 50, 99):
-        assert finder.find(b"%03d" % at, 4).superseded.endswith(bytes(3000))
+        assert find_event(store, b"%03d" % at, 4).superseded.endswith(bytes(3000))
 
 
 def test_puts_cost_the_index_one_record_in_many(memory_member: Member) -> None:
