@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -14,7 +15,7 @@ from tests.kubernetes.bed.cgroups import remove_groups
 from tests.kubernetes.bed.remains import Remains, files_now, remains
 from tests.kubernetes.bed.wrapper import wrapped
 from tests.kubernetes.binaries.build import programs
-from tests.kubernetes.cache import CannotPrepare, cache_directory
+from tests.kubernetes.cache import CannotPrepare, cache_directory, locked
 from tests.kubernetes.debian import require_packages
 from tests.kubernetes.image.build import pause_archive, quorate_archive
 from tests.kubernetes.settings import IMAGES_VARIABLE, LOGS_VARIABLE, STATE_VARIABLE
@@ -55,23 +56,29 @@ def _prepare() -> dict[str, str]:
 
 
 def _run(command: list[str], environment: dict[str, str]) -> int:
-    shutil.rmtree(LOGS, ignore_errors=True)
-    LOGS.mkdir(parents=True)
+    """One cluster at a time: control groups and logs have one name each. What a run that was killed has left goes first."""
+    # Ended in order, a run takes its cluster along; `subprocess` then kills `unshare`, and that everything inside.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     beds = cache_directory() / "beds"
     beds.mkdir(exist_ok=True)
-    state = Path(tempfile.mkdtemp(prefix="bed-", dir=beds))
+    with locked(beds):
+        remove_groups()
+        for stale in beds.glob("bed-*"):
+            shutil.rmtree(stale, ignore_errors=True)
+        shutil.rmtree(LOGS, ignore_errors=True)
+        LOGS.mkdir(parents=True)
+        state = Path(tempfile.mkdtemp(prefix="bed-", dir=beds))
+        return _run_in(state, command, {**os.environ, **environment, STATE_VARIABLE: str(state), LOGS_VARIABLE: str(LOGS)})
+
+
+def _run_in(state: Path, command: list[str], environment: dict[str, str]) -> int:
     files_before = files_now()
     try:
-        status = subprocess.run(
-            wrapped(command), env={**os.environ, **environment, STATE_VARIABLE: str(state), LOGS_VARIABLE: str(LOGS)}, cwd=REPOSITORY
-        ).returncode
+        status = subprocess.run(wrapped(command), env=environment, cwd=REPOSITORY).returncode
     finally:
         left = _clear(state, files_before)
-    if left:
-        print(f"test-kubernetes: left behind: {left}", file=sys.stderr)
-        return status or EXIT_LEFT_SOMETHING
-    print(f"left behind: {left}", flush=True)
-    return status
+        print(f"test-kubernetes: left behind: {left}", file=sys.stderr if left else sys.stdout, flush=True)
+    return status or (EXIT_LEFT_SOMETHING if left else 0)
 
 
 def _clear(state: Path, files_before: frozenset[str]) -> Remains:

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.kubernetes.bed.bed import Bed
+from tests.kubernetes.bed.kwok import TAINT
 from tests.kubernetes.kubectl import Kubectl, KubectlFailure, condition, eventually
 from tests.kubernetes.target import Target
 from tests.kubernetes.workload import lone_pod, service, stateful_set
@@ -75,3 +76,58 @@ def test_a_pod_that_may_do_more_than_restricted_allows_is_refused(kubectl: Kubec
     del pod["spec"]["securityContext"]["runAsNonRoot"]
     with pytest.raises(KubectlFailure, match="runAsNonRoot"):
         kubectl.apply([pod], namespace)
+
+
+def test_fake_nodes_beside_the_real_ones_run_only_what_tolerates_them(kubectl: Kubectl, target: Target, bed: Bed, namespace: str) -> None:
+    bed.add_fake_nodes(10)
+    try:
+        pod = lone_pod("nothing", "no/such/image", ["true"])
+        pod["spec"] |= {"nodeSelector": {"type": "kwok"}, "tolerations": [{"key": TAINT["key"], "operator": "Exists"}]}
+        kubectl.apply([pod, lone_pod("real", target.image, SLEEP)], namespace)
+        kubectl("wait", "-n", namespace, "--for=condition=Ready", "pod/nothing", "pod/real", "--timeout=60s", timeout_s=90)
+        where = {each["metadata"]["name"]: each["spec"]["nodeName"] for each in kubectl.list("pods", namespace)}
+        assert where["nothing"].startswith("fake-")
+        assert where["real"] in {node.name for node in bed.nodes}
+        kubectl("delete", "pod", "nothing", "-n", namespace)
+    finally:
+        bed.remove_fake_nodes()
+
+
+def test_the_api_server_can_be_away_while_pods_go_on(kubectl: Kubectl, target: Target, bed: Bed, namespace: str) -> None:
+    kubectl.apply([lone_pod("sleeper", target.image, SLEEP)], namespace)
+    kubectl("wait", "-n", namespace, "--for=condition=Ready", "pod/sleeper", "--timeout=60s", timeout_s=90)
+    identity = target.container_id(namespace, "sleeper", "main")
+    bed.control_plane.api_server.stop()
+    with pytest.raises(KubectlFailure):
+        kubectl("get", "nodes")
+    bed.control_plane.api_server.start()
+    bed.control_plane.wait_until_ready()
+    eventually("the pod is seen again", lambda: "" if target.container_id(namespace, "sleeper", "main") == identity else "restarted", 30)
+
+
+def test_a_cordoned_node_takes_no_new_pod(kubectl: Kubectl, target: Target, bed: Bed, namespace: str) -> None:
+    first, second = (node.name for node in bed.nodes)
+    kubectl("cordon", first)
+    try:
+        kubectl.apply([lone_pod(f"pod-{number}", target.image, SLEEP) for number in range(3)], namespace)
+        names = [f"pod/pod-{number}" for number in range(3)]
+        kubectl("wait", "-n", namespace, "--for=condition=Ready", *names, "--timeout=60s", timeout_s=90)
+        assert {pod["spec"]["nodeName"] for pod in kubectl.list("pods", namespace)} == {second}
+    finally:
+        kubectl("uncordon", first)
+
+
+def test_a_node_whose_kubelet_is_killed_turns_not_ready_and_comes_back(kubectl: Kubectl, bed: Bed) -> None:
+    node = bed.nodes[1]
+    node.kubelet.kill()
+    try:
+        eventually("it is not Ready", lambda: "it is" if condition(kubectl.get("node", node.name), "Ready") else "", 120)
+    finally:
+        node.kubelet.start()
+    eventually("it is Ready", lambda: "" if condition(kubectl.get("node", node.name), "Ready") else "it is not", 60)
+
+
+def test_who_asked_the_api_server_for_what_is_on_record(kubectl: Kubectl, bed: Bed, namespace: str) -> None:
+    records = [json.loads(line) for line in bed.control_plane.audit_log.read_text().splitlines() if namespace in line]
+    made = [each for each in records if each["verb"] in {"create", "patch"} and each["objectRef"]["resource"] == "namespaces"]
+    assert {each["user"]["username"] for each in made} == {"admin"}

@@ -9,6 +9,7 @@ from tests.kubernetes.bed.certificates import Authority
 from tests.kubernetes.bed.containerd import Containerd
 from tests.kubernetes.bed.control_plane import ControlPlane
 from tests.kubernetes.bed.kubelet import kubelet
+from tests.kubernetes.bed.kwok import fake_node, kwok
 from tests.kubernetes.bed.layout import NodePlace
 from tests.kubernetes.bed.objects import cluster_objects, local_volume
 from tests.kubernetes.bed.processes import Program, wait_for
@@ -42,6 +43,7 @@ class Bed:
         self.kubectl = Kubectl(programs["kubectl"], self.control_plane.kubeconfig)
         self.proxy = network.proxy(programs["kube-proxy"], self.control_plane, state, logs)
         self.dns = network.dns(programs["coredns"], self.control_plane, state, logs)
+        self.kwok = kwok(programs, self.control_plane, state, logs)
         resolver = network.resolver_file(state)
         plugins = cni_directory()
         assert plugins is not None, "the wrapper's caller has looked for the packages"
@@ -69,13 +71,29 @@ class Bed:
 
     def stop(self) -> None:
         """In order, so that every log ends with an orderly end; what it misses, the namespaces' end takes."""
-        for program in (self.proxy, self.dns):
+        for program in (self.kwok, self.proxy, self.dns):
             program.stop()
         for node in self.nodes:
             node.kubelet.stop()
         self.control_plane.stop()
         for node in self.nodes:
             node.containerd.program.stop()
+
+    def add_fake_nodes(self, count: int) -> None:
+        """Until `count` nodes of kwok's are Ready. Raises `BedFailure`."""
+        if not self.kwok.running:
+            self.kwok.start()
+        self.kubectl.apply([fake_node(number) for number in range(count)])
+
+        def missing() -> str:
+            ready = [node for node in self.kubectl.list("nodes", selector="type=kwok") if condition(node, "Ready")]
+            return "" if len(ready) >= count else f"{len(ready)} are"
+
+        wait_for(f"{count} fake nodes are Ready", missing, NODES_READY_TIMEOUT_S, [self.kwok])
+
+    def remove_fake_nodes(self) -> None:
+        self.kubectl("delete", "nodes", "-l", "type=kwok")
+        self.kwok.stop()
 
     def node(self, name: str) -> BedNode:
         return next(node for node in self.nodes if node.name == name)

@@ -134,6 +134,7 @@ class ControlPlane:
             f"--cluster-signing-key-file={self._authority.pair.key}",
             "--use-service-account-credentials",
             "--leader-elect=false",
+            f"--flex-volume-plugin-dir={self._state / 'plugins'}",
             "--allocate-node-cidrs",
             f"--cluster-cidr={POD_RANGE}",
             # The default of 20 requests a second makes a hundred clusters wait for their volumes and not for us.

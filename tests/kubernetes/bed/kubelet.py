@@ -41,6 +41,8 @@ def kubelet(program: Path, place: NodePlace, control_plane: ControlPlane, author
                 "clusterDomain": CLUSTER_DOMAIN,
                 "clusterDNS": [HOST_ADDRESS],
                 "resolvConf": str(resolver),
+                # The default is a folder of the machine's.
+                "volumePluginDir": str(place.directory / "plugins"),
                 "podLogsDir": str(place.pod_logs),
                 "cgroupDriver": "cgroupfs",
                 # Needed for resizing pods in place; without it that ends the kubelet.

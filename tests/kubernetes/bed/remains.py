@@ -15,7 +15,8 @@ CONTAINER_LOGS = Path("/var/log/containers")
 ADDRESSES = Path("/var/lib/cni/networks")
 KUBELET = Path("/var/lib/kubelet")
 NETWORK_CACHE = Path("/var/lib/cni/results")
-WATCHED = (POD_LOGS, CONTAINER_LOGS, ADDRESSES, KUBELET, NETWORK_CACHE)
+PLUGINS = Path("/usr/libexec/kubernetes")
+WATCHED = (POD_LOGS, CONTAINER_LOGS, ADDRESSES, KUBELET, NETWORK_CACHE, PLUGINS)
 """Folders that container runtimes use by default: what is new in them after a run is ours."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -23,7 +24,7 @@ TAIL_LINES = 30
 
 
 def programs() -> dict[str, Path]:
-    """Path of every program by name; what is not in the cache is built. Raises `CannotPrepare`."""
+    """Path of every program, and of every file beside one, by name; what is not in the cache is built. Raises `CannotPrepare`."""
     cache = cache_directory() / "binaries"
     cache.mkdir(parents=True, exist_ok=True)
     with locked(cache):
@@ -32,7 +33,8 @@ def programs() -> dict[str, Path]:
             _require_go(cache)
         for recipe in missing:
             _build(recipe, cache)
-    return {name: cache / recipe.key / name for recipe in recipes() for name in recipe.programs}
+    names = [(recipe, name) for recipe in recipes() for name in (*recipe.programs, *(Path(file).name for file in recipe.files))]
+    return {name: cache / recipe.key / name for recipe, name in names}
 
 
 def _require_go(cache: Path) -> None:
@@ -63,8 +65,22 @@ def _build(recipe: Recipe, cache: Path) -> None:
         finished.mkdir()
         for program, made_as in recipe.programs.items():
             (target / made_as).rename(finished / program)
+        _copy_files(recipe, finished)
         finished.rename(cache / recipe.key)
     print(f"{recipe.name} {recipe.version}: built in {time.monotonic() - begun:.0f} s", flush=True)
+
+
+def _copy_files(recipe: Recipe, target: Path) -> None:
+    """Out of the module as Go has it in its own cache, checked against the sums that every module is checked against."""
+    if not recipe.files:
+        return
+    command = ["go", "mod", "download", "-json", f"{recipe.source}@{recipe.version}"]
+    done = subprocess.run(command, cwd=target, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise CannotPrepare(f"`{' '.join(command)}` failed with status {done.returncode}:\n{(done.stdout + done.stderr)[-2_000:]}")
+    module = Path(json.loads(done.stdout)["Dir"])
+    for file in recipe.files:
+        shutil.copyfile(module / file, target / Path(file).name)
 
 
 def _run_with_progress(command: list[str], directory: Path, environment: dict[str, str], name: str) -> None:

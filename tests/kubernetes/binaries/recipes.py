@@ -14,6 +14,13 @@ HELM_VERSION = "v3.21.4"
 KWOK_VERSION = "v0.8.0"
 PAUSE_VERSION = "v1"
 
+KWOK_STAGES = tuple(
+    f"kustomize/stage/{name}.yaml"
+    for name in ("node/fast/node-initialize", "node/heartbeat-with-lease/node-heartbeat-with-lease")
+    + tuple(f"pod/fast/pod-{stage}" for stage in ("complete", "delete", "ready"))
+)
+"""What kwok does with nodes and pods: without these it does nothing, and says so."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -26,11 +33,15 @@ class Recipe:
     module: Path | None = None
     """Folder of the go.mod to build in; None: `go install PACKAGE@VERSION`, for modules without replacements."""
     link_flags: str = "-s -w"
+    source: str = ""
+    """Path of the module that `files` come from."""
+    files: tuple[str, ...] = ()
+    """What else a program needs of its module, by path; kept beside it under the last part of its name."""
 
     @property
     def key(self) -> str:
         """Name of its folder in the cache: another version, another pinned dependency or another flag is another folder."""
-        digest = hashlib.sha256(repr((self.programs, self.packages, self.link_flags)).encode())
+        digest = hashlib.sha256(repr((self.programs, self.packages, self.link_flags, self.files)).encode())
         if self.module is not None:
             for path in sorted(self.module.iterdir()):
                 digest.update(path.name.encode() + path.read_bytes())
@@ -75,5 +86,5 @@ def recipes() -> tuple[Recipe, ...]:
         kubernetes(),
         Recipe("coredns", COREDNS_VERSION, {"coredns": "coredns"}, ("github.com/coredns/coredns",)),
         Recipe("helm", HELM_VERSION, {"helm": "helm"}, ("helm.sh/helm/v3/cmd/helm",)),
-        Recipe("kwok", KWOK_VERSION, {"kwok": "kwok"}, ("sigs.k8s.io/kwok/cmd/kwok",)),
+        Recipe("kwok", KWOK_VERSION, {"kwok": "kwok"}, ("sigs.k8s.io/kwok/cmd/kwok",), source="sigs.k8s.io/kwok", files=KWOK_STAGES),
     )
