@@ -28,7 +28,7 @@ from quorate_node.replica.repair import LogRepair, answer_log_range
 from quorate_node.replica.service import ServiceError
 from quorate_node.replica.settings import ReplicaSettings
 from quorate_node.replica.snapshot_fetching import SnapshotDownload, SnapshotFetcher
-from quorate_node.replica.storage import Storage
+from quorate_node.replica.storage import Storage, applied_point
 from quorate_node.replica.versions import Versions
 from quorate_node.store.errors import FormatTooNew
 from quorate_node.store.interface import LogStore
@@ -247,7 +247,8 @@ class Member:
 
     def _on_send_snapshot(self, message: Message) -> None:
         if message.to in self.machine.configuration.witnesses:
-            self._transport.send([message])  # A witness has no state: the metadata is all there is.
+            message.snapshot = applied_point(self.machine)  # All that it takes; where our log begins it may not have been one of us.
+            self._transport.send([message])
         else:
             self._telemetry.snapshots_sent.add()
             self.server.offer(message)

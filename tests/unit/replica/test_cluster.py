@@ -176,6 +176,21 @@ async def test_a_witness_votes_and_holds_no_data() -> None:
         assert not any(b"two of three" in bytes(entry.data) for entry in witness.storage.log.entries(1, 3, 1 << 20))
 
 
+async def test_a_witness_that_comes_when_the_log_was_compacted_votes_at_once() -> None:
+    """It is told to go on from where it is known: not from where the log begins, in whose configuration it is not."""
+    async with LocalCluster(1, compact_every_entries=20, log_keep_entries=5, compact_check_ms=20) as cluster:
+        await cluster.formed()
+        founder, witness = cluster.nodes[0], Node(cluster, 2, witness=True)
+        for number in range(40):
+            await founder.service.execute(put(b"key", b"%d" % number))
+        await cluster.until(lambda: founder.storage.log.first_index() > 1)
+        cluster.nodes.append(witness)
+        await witness.start()
+        await cluster.formed()
+        assert await founder.service.execute(put(b"key", b"two of two"))
+        assert witness.service.status().applied_index >= founder.storage.log.first_index()
+
+
 async def test_a_second_bootstrap_under_the_same_token_is_refused() -> None:
     async with LocalCluster(1) as cluster:
         await cluster.formed()
