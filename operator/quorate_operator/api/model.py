@@ -36,7 +36,8 @@ def rules(*each: dict[str, str]) -> ConfigDict:
 
 Name = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$")]
 """A name of an object: an RFC 1123 subdomain."""
-PodName = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+MemberId = Annotated[str, Field(min_length=1, max_length=19, pattern=r"^[1-9][0-9]*$")]
+"""A member's id, 1 to 2^63-1: as text, since JSON numbers do not hold it."""
 LabelKey = Annotated[str, Field(min_length=1, max_length=317)]
 LabelValue = Annotated[str, Field(max_length=63, pattern=r"^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$")]
 Zone = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$")]

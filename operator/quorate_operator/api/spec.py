@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from quorate_operator.api.exposure import Metrics, NetworkPolicy, Services, Tls
-from quorate_operator.api.model import Model, PodName, rule, rules
+from quorate_operator.api.model import MemberId, Model, rule, rules
 from quorate_operator.api.placement import Placement
 from quorate_operator.api.pod import PodTemplate, Sidecar
 from quorate_operator.api.tuning import Limits, Timing
@@ -71,5 +71,6 @@ class ConsensusClusterSpec(Model):
     """No pods; the volumes stay."""
     restarted_at: Annotated[str, Field(max_length=64, pattern=r"^[0-9A-Za-z:.+-]*$")] = ""
     """Change it, usually to the present time, and every member is restarted once, one at a time."""
-    lost_members: Annotated[tuple[PodName, ...], Field(max_length=8, json_schema_extra={"x-kubernetes-list-type": "set"})] = ()
-    """Pods whose volumes are lost for good. Each is removed, its volume deleted, and joins again empty. Take the name out afterwards."""
+    lost_members: Annotated[tuple[MemberId, ...], Field(max_length=8, json_schema_extra={"x-kubernetes-list-type": "set"})] = ()
+    """Ids of members whose volumes are lost for good. Each is removed, its volume deleted, and its pod joins again as a new member. An id
+    is never used twice: one that is left here does nothing more."""

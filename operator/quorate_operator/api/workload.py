@@ -47,7 +47,8 @@ class Storage(Model):
     size: Quantity = "10Gi"
     """May grow where the class allows expansion."""
     retention: Literal["Retain", "Delete"] = "Retain"
-    """What becomes of the volumes when the resource is deleted. Scaling down and deleting children never delete one."""
+    """What becomes of the volumes when the resource is deleted. Deleting a child never deletes one. A member that was removed by a
+    vote takes its volume with it: its old copy must never come back."""
 
 
 class Amounts(Model):

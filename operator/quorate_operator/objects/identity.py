@@ -13,6 +13,8 @@ MANAGER = "quorate-operator"
 """Field manager of every apply, and the value of `app.kubernetes.io/managed-by`."""
 CLUSTER_LABEL = f"{GROUP}/cluster"
 TEMPLATE_VERSION_ANNOTATION = f"{GROUP}/template-version"
+DEFAULT_IMAGE_ANNOTATION = f"{GROUP}/default-image"
+MEMBER_ID_ANNOTATION = f"{GROUP}/member-id"
 RESTARTED_AT_ANNOTATION = f"{GROUP}/restarted-at"
 DATA_VOLUME = "data"
 
@@ -28,7 +30,8 @@ class Identity:
     uid: str
     operator_namespace: str
     default_image: str
-    """Repository of the node's image that this operator was released with."""
+    """Repository of the node's image. That and the version below are the operator's own at first, and then what the StatefulSet was made
+    with: a new operator's release restarts nobody."""
     default_version: str
 
     @property

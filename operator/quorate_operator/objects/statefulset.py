@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quorate_operator.api.spec import ConsensusClusterSpec
-from quorate_operator.objects.identity import DATA_VOLUME, TEMPLATE_VERSION_ANNOTATION, Identity, Object
+from quorate_operator.objects.identity import DATA_VOLUME, DEFAULT_IMAGE_ANNOTATION, TEMPLATE_VERSION_ANNOTATION, Identity, Object
 from quorate_operator.objects.pod import pod_template
 
 TEMPLATE_VERSION = 1
@@ -29,6 +29,10 @@ def stateful_set(
             f"the pods were made with template version {template_version} and this operator knows {min(TEMPLATES)} to {max(TEMPLATES)}:"
             " install the operator's newer release again"
         )
+    annotations = {
+        TEMPLATE_VERSION_ANNOTATION: str(template_version),
+        DEFAULT_IMAGE_ANNOTATION: f"{identity.default_image}:{identity.default_version}",
+    }
     claim: Object = {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
@@ -42,7 +46,7 @@ def stateful_set(
     return {
         "apiVersion": "apps/v1",
         "kind": "StatefulSet",
-        "metadata": identity.metadata(identity.name, annotations={TEMPLATE_VERSION_ANNOTATION: str(template_version)}),
+        "metadata": identity.metadata(identity.name, annotations=annotations),
         "spec": {
             "replicas": replicas,
             "serviceName": identity.members_service,

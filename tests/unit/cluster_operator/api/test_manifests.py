@@ -11,7 +11,7 @@ from quorate_operator.api.model import GROUP, KIND, VERSION
 from quorate_operator.api.spec import ConsensusClusterSpec
 from quorate_operator.objects.children import wanted_children
 from quorate_operator.objects.statefulset import stateful_set
-from tests.unit.operator.resources import identity_of
+from tests.unit.cluster_operator.resources import identity_of
 
 MANIFESTS = Path(__file__).resolve().parents[4] / "manifests"
 EXAMPLES = ("minimal", "production", "sidecar", "gpu", "hibernated")

@@ -21,7 +21,7 @@ from quorate_operator.objects.node_settings import settings_map, toml
 from quorate_operator.objects.records import cluster_record, founding_record
 from quorate_operator.objects.services import client_service, leader_service, members_service
 from quorate_operator.objects.statefulset import UnknownTemplateVersion, stateful_set
-from tests.unit.operator.resources import identities, identity_of, spec_of, specs
+from tests.unit.cluster_operator.resources import identities, identity_of, spec_of, specs
 
 LABEL = re.compile(r"^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$")
 SERVICE_NAME = re.compile(r"^[a-z]([-a-z0-9]*[a-z0-9])?$")

@@ -12,7 +12,7 @@ from quorate_operator.api.spec import ConsensusClusterSpec
 from quorate_operator.objects.compare import differences, outdated_fields
 from quorate_operator.objects.overlay import overlaid
 from quorate_operator.objects.pod import pod_template
-from tests.unit.operator.resources import identity_of, spec_of, specs
+from tests.unit.cluster_operator.resources import identity_of, spec_of, specs
 
 IDENTITY = identity_of()
 

@@ -1,0 +1,69 @@
+"""Who counts, and what is left without one of them."""
+
+from __future__ import annotations
+
+from quorate_operator.decide.world import Lag, Member, Pod, World
+
+_TAKES_PART = frozenset({"leader", "follower", "candidate", "witness"})
+
+
+def majority(voters: int) -> int:
+    return voters // 2 + 1
+
+
+def voters(world: World) -> tuple[Member, ...]:
+    return tuple(member for member in world.members if member.voter)
+
+
+def learners(world: World) -> tuple[Member, ...]:
+    return tuple(member for member in world.members if not member.voter)
+
+
+def pod_of(world: World, member: Member) -> Pod | None:
+    """The pod in which this very member runs: one of its name with another identity is another member."""
+    pod = world.pod(member.name)
+    if pod is None or pod.answer is None or pod.answer.member_id != member.member_id:
+        return None
+    return pod
+
+
+def healthy(world: World, member: Member) -> bool:
+    """It takes part: its pod stays, answers as this member, and is no longer than a promotion's lag behind."""
+    pod = pod_of(world, member)
+    return (
+        pod is not None
+        and pod.answer is not None
+        and not pod.deleting
+        and pod.answer.role in _TAKES_PART
+        and (leads(world, member) or member.lag in (Lag.NONE, Lag.SMALL))
+    )
+
+
+def leads(world: World, member: Member) -> bool:
+    return world.membership is not None and world.membership.leader_id == member.member_id
+
+
+def member_in(world: World, pod: Pod) -> Member | None:
+    """The configured member that runs in `pod`."""
+    if pod.answer is None or not pod.answer.member_id:
+        return None
+    return next((member for member in world.members if member.member_id == pod.answer.member_id), None)
+
+
+def others_commit(world: World, without: Member) -> bool:
+    """The other voters alone can commit, in the configuration as it is."""
+    there = [member for member in voters(world) if member != without and healthy(world, member)]
+    return len(there) >= majority(len(voters(world)))
+
+
+def successor(world: World, without: Member) -> Member | None:
+    """Who should lead instead: in a preferred zone if there is one, caught up most, and of the lowest ordinal."""
+    preferred = world.spec.placement.preferred_leader_zones
+    able = [member for member in voters(world) if member != without and healthy(world, member)]
+
+    def rank(member: Member) -> tuple[bool, bool, int]:
+        pod = pod_of(world, member)
+        zone = pod.zone if pod is not None else ""
+        return bool(preferred) and zone not in preferred, member.lag is not Lag.NONE, pod.ordinal if pod is not None else 0
+
+    return min(able, key=rank, default=None)

@@ -1,0 +1,138 @@
+"""Members that are lost, that are new, and that are too many."""
+
+from __future__ import annotations
+
+from quorate_operator.decide.actions import DeleteVolume, Evict, Promote, Remove, Scale, Transfer
+from quorate_operator.decide.outcome import COMPLETE, Do, Outcome, Wait
+from quorate_operator.decide.quorum import (
+    healthy,
+    leads,
+    learners,
+    member_in,
+    others_commit,
+    pod_of,
+    successor,
+    voters,
+)
+from quorate_operator.decide.world import Answer, Lag, Member, World
+
+
+def lost(world: World) -> Outcome:
+    """A member whose volume will never come back is removed by a vote of the others; its pod then joins as a new one."""
+    if world.membership is None:
+        return COMPLETE
+    for member in world.members:
+        why = _why_lost(world, member)
+        heir = successor(world, member) if why and leads(world, member) else None
+        if heir is not None:
+            return Do(Transfer(heir.member_id), "MovingLeader", f"{member.name} leads and is to be replaced: {heir.name} takes over first")
+        if why and member.voter and not others_commit(world, member):
+            message = f"{member.name} is lost ({why}) and the others are no quorum to vote it out"
+            return Wait("QuorumLost", message, holds=False, degraded=True)
+        if why:
+            action = Remove(member.member_id, world.membership.configuration_index)
+            return Do(action, "ReplacingMember", f"member {member.member_id} of {member.name} is lost: {why}")
+    return COMPLETE
+
+
+def _why_lost(world: World, member: Member) -> str:
+    pod = world.pod(member.name)
+    if str(member.member_id) in world.spec.lost_members:
+        return "spec.lostMembers names it"
+    if pod is not None and pod.answer is not None and _is_another(pod.answer, member):
+        return "its pod has another data directory"
+    volume = next((volume for volume in world.volumes if volume.member_id == member.member_id), None)
+    return "its volume's node is gone" if volume is not None and volume.node_gone else ""
+
+
+def _is_another(answer: Answer, member: Member) -> bool:
+    """Another identity, or none and looking for a cluster to join. One that only starts or repairs may not have read its own yet."""
+    return answer.member_id != member.member_id if answer.member_id else answer.role == "uninitialised"
+
+
+def dead_volumes(world: World) -> Outcome:
+    """A volume whose member was voted out never comes back: it is deleted, and its pod, if it is still wanted, joins anew."""
+    if world.membership is None:
+        return COMPLETE
+    known = {member.member_id for member in world.members}
+    for volume in world.volumes:
+        pod = world.pod(world.identity.pod(volume.ordinal))
+        if volume.deleting:
+            if pod is not None and not pod.deleting:
+                return Do(Evict(pod.name, pod.uid), "ReplacingMember", f"{pod.name} holds a volume that is being deleted")
+            return Wait("ReplacingMember", f"volume {volume.name} is being deleted", holds=False)
+        if volume.member_id and volume.member_id not in known and (pod is None or member_in(world, pod) is None):
+            message = f"volume {volume.name} is of member {volume.member_id}, which was voted out"
+            return Do(DeleteVolume(volume.name, volume.uid), "ReplacingMember", message)
+    return COMPLETE
+
+
+def promotion(world: World) -> Outcome:
+    """A learner that has caught up gets its vote; the leader does so by itself, and here it is seen to."""
+    if world.membership is None:
+        return COMPLETE
+    for member in learners(world):
+        pod = pod_of(world, member)
+        if pod is not None and not pod.deleting and member.lag in (Lag.NONE, Lag.SMALL) and pod.answer is not None:
+            action = Promote(member.member_id, world.membership.configuration_index)
+            return Do(action, "Promoting", f"{member.name} has caught up: it gets its vote")
+    behind = [member.name for member in learners(world)]
+    if behind:
+        return Wait("CatchingUp", f"{behind[0]} is a learner and has not caught up", holds=False)
+    joining = [pod for pod in world.pods if pod.name not in {member.name for member in world.members}]
+    if joining:
+        trouble = f": {joining[0].trouble}" if joining[0].trouble else ""
+        return Wait("Joining", f"{joining[0].name} is on its way into the cluster{trouble}", holds=False, degraded=bool(trouble))
+    return COMPLETE
+
+
+def scale_down(world: World) -> Outcome:
+    """The highest ordinal first: leadership moved, removed by a vote, and only then its pod. Refused while one that stays is sick."""
+    if world.membership is None:
+        return COMPLETE
+    ordinal = {member.name: world.identity.ordinal(member.name) for member in world.members}
+    numbered = sorted(((ordinal[member.name], member) for member in world.members), key=lambda each: -1 if each[0] is None else each[0])
+    number, member = numbered[-1]
+    if number is None or number < world.spec.replicas:
+        return COMPLETE
+    staying = [each for each in voters(world) if each != member]
+    sick = [each.name for each in staying if not healthy(world, each)]
+    if sick:
+        message = f"{member.name} is to go and {sick[0]} is away or behind: it must come back first"
+        return Wait("SickMember", message, holds=False, degraded=True)
+    if any(pod.deleting for pod in world.pods):
+        return Wait("RestartInProgress", f"{member.name} is to go; a pod is on its way out", holds=False)
+    if leads(world, member):
+        heir = successor(world, member)
+        if heir is None:
+            return Wait("NoSuccessor", f"{member.name} is to go and leads, and nobody can take over", holds=False, degraded=True)
+        return Do(Transfer(heir.member_id), "MovingLeader", f"{member.name} leads and is to go: {heir.name} takes over first")
+    action = Remove(member.member_id, world.membership.configuration_index)
+    return Do(action, "ScalingDown", f"spec.replicas is {world.spec.replicas}: {member.name} loses its vote, then its pod")
+
+
+def surplus_pods(world: World) -> Outcome:
+    """Pods above every member and above what is wanted."""
+    if world.membership is None or world.workload is None:
+        return COMPLETE
+    ordinals = [world.identity.ordinal(member.name) for member in world.members]
+    keep = max(world.spec.replicas, *(0 if number is None else number + 1 for number in ordinals))
+    if world.workload.replicas <= keep:
+        return COMPLETE
+    action = Scale(keep, world.workload.uid, world.workload.resource_version)
+    return Do(action, "ScalingDown", f"pods from {world.identity.pod(keep)} on are of no member any more")
+
+
+def scale_up(world: World) -> Outcome:
+    """One pod more, when all members are well and nobody is joining: it joins as a learner, which costs no quorum anything."""
+    found = world.workload
+    if found is None or world.membership is None or found.replicas >= world.spec.replicas:
+        return COMPLETE
+    away = [member.name for member in world.members if not member.voter or not healthy(world, member)]
+    joining = [pod.name for pod in world.pods if pod.deleting or pod.name not in {member.name for member in world.members}]
+    if away or joining or len(world.pods) < found.replicas:
+        waiting = (away + joining or ["a pod"])[0]
+        message = f"{found.replicas} of {world.spec.replicas} pods: {waiting} must be a voter that has caught up first"
+        return Wait("ScalingUp", message, holds=False)
+    name = world.identity.pod(found.replicas)
+    return Do(Scale(found.replicas + 1, found.uid, found.resource_version), "ScalingUp", f"{name} starts, and joins as a learner")

@@ -1,0 +1,51 @@
+"""Volumes: who owns them, which member is on them, and how large they are."""
+
+from __future__ import annotations
+
+from quorate_operator.api.quantity import amount
+from quorate_operator.decide.actions import Apply, Recreate
+from quorate_operator.decide.outcome import COMPLETE, Do, Outcome, Wait
+from quorate_operator.decide.world import Volume, World
+from quorate_operator.objects.claims import claim
+
+
+def volumes(world: World) -> Outcome:
+    for volume in world.volumes:
+        if volume.deleting:
+            continue
+        size = world.spec.storage.size if amount(world.spec.storage.size) > amount(volume.size) else volume.size
+        member_id = _member_id(world, volume)
+        why = _why(world, volume, size, member_id)
+        if why:
+            item = claim(world.spec, world.identity, volume.name, volume.uid, size, member_id)
+            return Do(Apply(item), "Volumes", f"{volume.name}: {why}")
+    return COMPLETE
+
+
+def _why(world: World, volume: Volume, size: str, member_id: int) -> str:
+    if volume.owned != (world.spec.storage.retention == "Delete"):
+        return f"spec.storage.retention is {world.spec.storage.retention}"
+    if size != volume.size:
+        return f"it grows from {volume.size} to {size}"
+    return f"it holds member {member_id}" if member_id != volume.member_id else ""
+
+
+def _member_id(world: World, volume: Volume) -> int:
+    """The identity that its pod shows now; what was seen before while none does."""
+    pod = world.pod(world.identity.pod(volume.ordinal))
+    shown = pod.answer.member_id if pod is not None and pod.answer is not None and not pod.deleting else 0
+    return shown or volume.member_id
+
+
+def expansion(world: World) -> Outcome:
+    """The volumes have grown; then the StatefulSet is made anew around its running pods, for its volume template cannot be changed."""
+    found = world.workload
+    if found is None:
+        return COMPLETE
+    if amount(found.volume_size) != amount(world.spec.storage.size):
+        message = f"new volumes are to have {world.spec.storage.size}: the StatefulSet is made anew, its pods run on"
+        return Do(Recreate(found.uid), "Volumes", message)
+    growing = [volume.name for volume in world.volumes if not volume.deleting and amount(volume.capacity) < amount(volume.size)]
+    if growing:
+        return Wait("VolumeExpanding", f"{growing[0]} is growing; some classes need the pod's restart for it", holds=False)
+    return COMPLETE

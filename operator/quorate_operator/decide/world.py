@@ -1,0 +1,153 @@
+"""The world as it was observed, and nothing else: plain frozen data, from which every decision and the whole status are made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from quorate_operator.api.spec import ConsensusClusterSpec
+from quorate_operator.objects.children import Key
+from quorate_operator.objects.identity import Identity, Object
+
+
+class Lag(Enum):
+    """How far a member's log is behind the leader's, in buckets: a number would change the status all the time."""
+
+    NONE = "None"
+    SMALL = "Small"
+    """Within what the node promotes a learner with."""
+    LARGE = "Large"
+    UNKNOWN = "Unknown"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a member said of itself (`GET /v1/status`). `cluster_id` and `member_id` 0: its data directory is empty."""
+
+    cluster_id: int
+    member_id: int
+    role: str
+    term: int = 0
+    version: str = ""
+    cluster_version: int = 1
+
+
+@dataclass(frozen=True)
+class Pod:
+    """`answer` is None while nobody answers there. `trouble`: why it does not run, in Kubernetes' words (unschedulable, image)."""
+
+    name: str
+    uid: str
+    ordinal: int
+    live: Object
+    ready: bool = False
+    deleting: bool = False
+    node: str = ""
+    zone: str = ""
+    trouble: str = ""
+    answer: Answer | None = None
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A member's PersistentVolumeClaim. `member_id`: the identity on it, as it was seen before; 0 while none was."""
+
+    name: str
+    uid: str
+    ordinal: int
+    size: str
+    capacity: str
+    owned: bool = False
+    member_id: int = 0
+    node_gone: bool = False
+    """It lies on a node whose object is gone: nobody will ever read it again."""
+    deleting: bool = False
+
+
+@dataclass(frozen=True)
+class Member:
+    """One member of the applied configuration, as the leader knows it."""
+
+    member_id: int
+    name: str
+    """The pod's."""
+    voter: bool
+    lag: Lag = Lag.UNKNOWN
+
+
+@dataclass(frozen=True)
+class Membership:
+    """Told by the leader, after a quorum confirmed that it leads."""
+
+    configuration_index: int
+    leader_id: int
+    members: tuple[Member, ...]
+
+
+@dataclass(frozen=True)
+class Workload:
+    """The StatefulSet. `pinned_image`: the operator's default image at its making, as repository:version."""
+
+    uid: str
+    resource_version: str
+    replicas: int
+    template: Object
+    volume_size: str
+    template_version: int
+    pinned_image: str
+
+
+@dataclass(frozen=True)
+class Founding:
+    """The record of the one founding call: on which pod and volume, under which token."""
+
+    token: str
+    pod: str
+    volume_uid: str
+
+
+@dataclass(frozen=True)
+class World:
+    """One cluster. `children` are the live objects that are ours; `missing_kinds` those that this Kubernetes does not have."""
+
+    identity: Identity
+    spec: ConsensusClusterSpec
+    generation: int = 1
+    deleting: bool = False
+    children: Mapping[Key, Object] = field(default_factory=dict)
+    missing_kinds: tuple[str, ...] = ()
+    workload: Workload | None = None
+    pods: tuple[Pod, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    membership: Membership | None = None
+    founding: Founding | None = None
+    recorded_cluster_id: str = ""
+
+    @property
+    def pinned(self) -> Identity:
+        """The identity with the default image that the StatefulSet was made with: a new operator's default restarts nobody."""
+        if self.workload is None or not self.workload.pinned_image:
+            return self.identity
+        image, _, version = self.workload.pinned_image.rpartition(":")
+        return replace(self.identity, default_image=image, default_version=version)
+
+    def pod(self, name: str) -> Pod | None:
+        return next((pod for pod in self.pods if pod.name == name), None)
+
+    def volume(self, ordinal: int) -> Volume | None:
+        return next((volume for volume in self.volumes if volume.ordinal == ordinal), None)
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        return self.membership.members if self.membership is not None else ()
+
+    @property
+    def cluster_id(self) -> int:
+        """The id that members say they belong to; 0 when none that answers belongs to any."""
+        return next((pod.answer.cluster_id for pod in self.pods if pod.answer is not None and pod.answer.cluster_id), 0)
+
+    @property
+    def volumes_end(self) -> int:
+        """One above the highest ordinal that has a volume: as many pods as there are or may be members."""
+        return max((volume.ordinal + 1 for volume in self.volumes), default=0)
