@@ -12,7 +12,7 @@ from quorate_node.simulator.options import FaultOptions, NetworkOptions, Options
 from quorate_node.simulator.run import run_seed
 
 NONE = FaultOptions(
-    **{name: 0.0 for name in FaultOptions.__struct_fields__ if not name.endswith("_max")},
+    **{field.name: 0.0 for field in msgspec.structs.fields(FaultOptions) if field.type is float},
     down_ms_max=300,
     pause_ms_max=1_000,
     partition_ms_max=1_500,
@@ -58,6 +58,7 @@ def _silence() -> Iterator[None]:
         (["fault pause"], world(pause=1.0)),
         (["partition symmetric", "partition one-way", "network partitioned"], world(partition=1.0)),
         (["fault clog", "network clogged"], world(clog=1.0)),
+        (["fault ambush", "network silenced", "network narrow"], world(ambush=4.0)),
         (["fault disk stall"], world(disk_stall=1.0)),
         (["fault disk full"], world(disk_full=1.0)),
         (["fault sync failure", "process gave up"], world(sync_failure=0.5)),

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from quorate_node.simulator.ambush import Ambushes
 from quorate_node.simulator.application_faults import ApplicationFaults
 from quorate_node.simulator.clock_faults import ClockFaults
 from quorate_node.simulator.disk_faults import DiskFaults
@@ -42,6 +43,7 @@ class Faults:
         processes, wires, clocks = ProcessFaults(scene), NetworkFaults(scene), ClockFaults(scene)
         self._disks = disks = DiskFaults(scene, processes)
         versions = VersionFaults(scene, processes)
+        self._ambushes = ambushes = Ambushes(scene, processes)
         self.ended = processes.ended
         rates = options.faults
         self._kinds: list[tuple[Callable[[], bool], str, float]] = [
@@ -65,11 +67,13 @@ class Faults:
             (clocks.upset, "clock", rates.clock),
             (clocks.set_wall_clock, "wall clock", rates.wall_clock),
             (self._set_failpoint, "failpoint", rates.failpoint),
+            (ambushes.lie_in_wait, "ambush", rates.ambush),
         ]
 
     def end(self) -> None:
         """What is under way still happens, nothing new begins."""
         self.scene.over = True
+        self._ambushes.stand_down()
 
     async def run(self) -> None:
         scene = self.scene

@@ -96,6 +96,6 @@ def change(options: Options, settings: Sequence[str]) -> Options:
             changed = msgspec.convert(tree, Options)
         except msgspec.DecodeError as error:
             raise ValueError(f"{setting!r}: {text!r} is no value for {name}: {error}") from error
-        if not isinstance(value, bool) and value < (name in AT_LEAST_ONE):
+        if isinstance(value, int | float) and not isinstance(value, bool) and value < (name in AT_LEAST_ONE):
             raise ValueError(f"{setting!r}: {name} must be at least {int(name in AT_LEAST_ONE)}")
     return changed

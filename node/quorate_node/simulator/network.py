@@ -44,6 +44,10 @@ class Network:
         """What is sent arrives after this time."""
         self._late: dict[str, int] = {}
         """A machine that sleeps, or woke up just now: nothing reaches it before this time."""
+        self.silenced: dict[Pair, int] = {}
+        """What is sent before this time is lost while the network is faulty, and no connection ends for it; what is under way arrives."""
+        self.narrow: dict[Pair, int] = {}
+        """As `silenced`, for what is large: a path that lets less through than its ends believe passes heartbeats and no entries."""
         self.sent: Callable[[Message], None] = _nobody_looks
         """Told of every message that leaves a member."""
         self._seed = seed
@@ -80,6 +84,9 @@ class Network:
     def lost(self, pair: Pair) -> bool:
         if pair in self.blocked:
             self.counters["network partitioned"] += 1
+            return True
+        if self.faulty and self.silenced and self.loop.now_ns < self.silenced.get(pair, 0):
+            self.counters["network silenced"] += 1
             return True
         if self.faulty and self._fateful and self._fate(pair).random() < self.options.loss:
             self.counters["network lost"] += 1
@@ -135,6 +142,20 @@ class Network:
             for other in self.listening.values():
                 if other.url != url:
                     self.loop.after(0, other.process, other.fell_silent, url)
+
+    @staticmethod
+    def silence(how: dict[Pair, int], sources: list[str], targets: list[str], until_ns: int) -> None:
+        """`how`: `silenced` or `narrow`, from `sources` to `targets`."""
+        for source in sources:
+            for target in targets:
+                if source != target:
+                    how[source, target] = max(until_ns, how.get((source, target), 0))
+
+    def too_narrow(self, pair: Pair) -> bool:
+        """Whether what carries entries is too large to get through."""
+        narrow = self.faulty and self.loop.now_ns < self.narrow.get(pair, 0)
+        self.counters["network narrow"] += narrow
+        return narrow
 
     def heal(self) -> None:
         self.blocked.clear()

@@ -86,6 +86,10 @@ class FaultOptions(msgspec.Struct, frozen=True):
     failpoint_error_percent: int = 0
     """Of the places that are set, at how many a member dies, and at how many it meets an error. At the others it is late."""
     failpoint_sleep_ms_max: int = 1
+    ambush: float = 0.0
+    """Faults that wait for a moment of the protocol (`ambush.Ambush`)."""
+    ambushes: tuple[str, ...] = ()
+    """Of which kinds, as `Ambush.text` has them; none given: any."""
 
 
 class LoadOptions(msgspec.Struct, frozen=True):
@@ -112,3 +116,5 @@ class LoadOptions(msgspec.Struct, frozen=True):
     """How long a client waits for an answer; then it asks again, where a session makes that safe."""
     progress_ms: int
     """How often a watch that wants progress asks for it."""
+    levels: tuple[str, ...] = ("linearizable", "linearizable", "stale")
+    """Of reads that are not from the lease: one of these."""

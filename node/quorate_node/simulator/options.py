@@ -187,6 +187,7 @@ def _with_later_faults(options: Options, random: Random) -> Options:
         freeze=_sometimes(Random(f"freeze {options.seed}"), 0.1, 1.0),
         wall_clock=_sometimes(Random(f"wall clock {options.seed}"), 0.3, 2.0),
         release=_sometimes(Random(f"release {options.seed}"), 0.15, 2.0),
+        ambush=_sometimes(Random(f"ambush {options.seed}"), 0.4, 4.0),
     )
     application = _application(Random(f"application {options.seed}"))
     crowded = Random(f"limits {options.seed}")
@@ -210,7 +211,7 @@ def _with_later_faults(options: Options, random: Random) -> Options:
 
 def without_later_faults(options: Options) -> Options:
     """As the seed was before there were any: to see again what it found then."""
-    later = ("failpoint", "suspend", "freeze", "wall_clock", "release", "state_stall", "application")
+    later = ("failpoint", "suspend", "freeze", "wall_clock", "release", "state_stall", "application", "ambush")
     return msgspec.structs.replace(
         options,
         faults=msgspec.structs.replace(options.faults, **dict.fromkeys(later, 0.0)),

@@ -51,6 +51,10 @@ class ProcessFaults:
         self._interrupt(host, partial(self._killed, host, host.life))
         return True
 
+    def kill_now(self, host: Host) -> None:
+        if host.up:
+            self._killed(host, host.life)
+
     def _killed(self, host: Host, life: Life | None) -> None:
         if host.life is life and not self.scene.over:
             self.scene.trace.event("kill", host.name)
@@ -75,14 +79,14 @@ class ProcessFaults:
             within_ns = self.scene.random.randrange(self.scene.options.disk.sync_us_mean * 1_000)
             host.disk.at_write = partial(self._lose_power_later, host, within_ns)
         else:
-            self._lose_power(host)
+            self.lose_power(host)
         return True
 
     def _lose_power_later(self, host: Host, within_ns: int) -> None:
         """In the middle of a write: what is not synced is in doubt."""
-        self.scene.loop.after(within_ns, self.scene.loop.world, self._lose_power, host)
+        self.scene.loop.after(within_ns, self.scene.loop.world, self.lose_power, host)
 
-    def _lose_power(self, host: Host) -> None:
+    def lose_power(self, host: Host) -> None:
         if host.up and not self.scene.over:
             host.kill(power=True)
             self.down_for(host)
@@ -113,6 +117,10 @@ class ProcessFaults:
         pause_ns = self.scene.random.randrange(self.scene.options.faults.pause_ms_max * MS)
         self._interrupt(host, partial(self._stand_still, host.name, process, pause_ns))
         return True
+
+    def pause_now(self, host: Host, pause_ns: int) -> None:
+        if host.life is not None and not host.life.process.paused:
+            self._stand_still(host.name, host.life.process, pause_ns)
 
     def _stand_still(self, name: str, process: Process, pause_ns: int) -> None:
         if not self.scene.over:

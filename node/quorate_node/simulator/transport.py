@@ -219,6 +219,8 @@ class SimulatedTransport:
         sender = self._member_id()
         # failpoint: transport.send, or return
         pair = self.url, link.url
+        if self._network.narrow and any(message.entries for message in batch) and self._network.too_narrow(pair):
+            return
         recording = self._network.trace.recording
         flight = recording.sent(self._loop.now_ns, self.url, link.url, batch) if recording is not None else 0
         self._network.carry(pair, target.process, target._on_frame, sender, frame, flight)

@@ -251,7 +251,7 @@ class Client:
         random = self.random
         level = Consistency.LEASE
         if random.random() >= self._options.load.lease_reads:
-            level = random.choice((Consistency.LINEARIZABLE, Consistency.LINEARIZABLE, Consistency.STALE))
+            level = Consistency(random.choice(self._options.load.levels))
         staleness_ms = random.choice(STALENESS_MS) if level is Consistency.STALE else 0
         request = self.requests.read()
         work = read(request, LEVELS[level], staleness_ms)
