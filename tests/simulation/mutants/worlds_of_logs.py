@@ -140,3 +140,34 @@ def damage(options: Options) -> Options:
         compact_every_entries=50_000,
         commands=150,
     )
+
+
+def torn_files(options: Options) -> Options:
+    """As `crashes`, with the production's own log and its term and vote in files of a simulated disk."""
+    options = crashes(options)
+    return msgspec.structs.replace(
+        options, faults=msgspec.structs.replace(options.faults, power_loss=4.0), log_in_files=True, log_segment_bytes=65_536
+    )
+
+
+def lost_snapshots(options: Options) -> Options:
+    """Whoever was away needs a snapshot, and the word of it is lost, while the connection stays."""
+    return small_world(
+        options,
+        faults={
+            "partition": 1.0,
+            "partition_ms_max": 1_000,
+            "ambush": 3.0,
+            "ambushes": ("snapshot none sender now, deaf receiver", "snapshot none sender now, mute sender"),
+        },
+        log_keep_entries=1,
+        compact_every_entries=10,
+        commands=200,
+        think_ms_max=100,
+    )
+
+
+def slow_installs(options: Options) -> Options:
+    """As `snapshots`, where what a member does beside its main thread takes long, so that much happens while a snapshot takes its place."""
+    options = snapshots(options)
+    return msgspec.structs.replace(options, disk=msgspec.structs.replace(options.disk, executor_us_max=100_000), commands=250)

@@ -35,3 +35,19 @@ def hasty_changes(options: Options) -> Options:
 
 def snapshot_changes(options: Options) -> Options:
     return msgspec.structs.replace(changes(options), log_keep_entries=1, compact_every_entries=10)
+
+
+def long_away(options: Options) -> Options:
+    """Whoever comes back after long finds members that it has never heard of, and one of them may lead."""
+    return small_world(
+        options,
+        faults={"kill": 0.5, "down_ms_max": 8_000},
+        members=3,
+        spares=3,
+        membership_changes=1.5,
+        transfers=2.0,
+        log_keep_entries=5_000,
+        compact_every_entries=50_000,
+        commands=250,
+        think_ms_max=400,
+    )
