@@ -14,6 +14,14 @@ import pytest
 from tests.cluster.harness.cluster import ClusterUnderTest
 
 StartCluster = Callable[..., Awaitable[ClusterUnderTest]]
+TEST_TIMEOUT_S = 400
+"""Of a test that names no other: several waits of a minute each, of which none is near its end where nothing is wrong."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(TEST_TIMEOUT_S))
 
 
 @pytest.fixture

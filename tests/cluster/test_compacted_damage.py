@@ -17,7 +17,7 @@ COMPACTS = {"compact_every_entries": 20, "log_keep_entries": 5, "compact_check_m
 STEPS = ("snapshot.chunk.before_rename", "snapshot.install.before_meta", "recovery.state.before_switch")
 """Each of them ends one life of the recovery, with the old state still in use."""
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,8 @@ async def test_a_member_whose_damage_everybody_has_compacted_is_whole_again_howe
         victim = cluster.members[2]
         victim.settings["replica"]["compact_every_entries"] = 1_000_000  # Its state is flushed by nobody: it needs its log.
         await cluster.start()
-        leader = await cluster.leader(among=cluster.members[:2])
+        leader = cluster.members[0]
+        await cluster.lead(leader)
         await _write(cluster, leader)
         await cluster.wait_equal()
         last = int((await cluster.api.status(victim.url))["last_index"])

@@ -12,7 +12,7 @@ from tests.cluster.harness.cluster import ClusterUnderTest
 from tests.cluster.harness.failpoints import PANICKED
 from tests.cluster.harness.member import Member
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 
 FOUNDING = (
     "hard_state.save.before_sync",

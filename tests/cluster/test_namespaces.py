@@ -31,6 +31,7 @@ while True:
         connection.sendall(data)
 """
 CUT = Impairment(drop=True)
+TRIES = 7
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def connection(namespaces: Namespaces) -> Iterator[socket.socket]:
         server.kill()
 
 
-async def round_trip_s(connection: socket.socket, timeout_s: float = 10.0) -> float:
+async def round_trip_s(connection: socket.socket, timeout_s: float = 30.0) -> float:
     def there_and_back() -> float:
         connection.settimeout(timeout_s)
         begun_s = time.monotonic()
@@ -72,15 +73,20 @@ async def round_trip_s(connection: socket.socket, timeout_s: float = 10.0) -> fl
     return await asyncio.to_thread(there_and_back)
 
 
+async def fastest_s(connection: socket.socket) -> float:
+    """Of several round trips: what the wires make of it, and not a machine that does other things as well."""
+    return min([await round_trip_s(connection) for _ in range(TRIES)])
+
+
 async def test_a_delay_is_on_one_direction_and_goes_away(wires: Wires, connection: socket.socket) -> None:
-    assert await round_trip_s(connection) < 0.25
+    assert await fastest_s(connection) < 0.25
     await wires.impair("slow", {(1, 0): Impairment(delay_ms=300.0)})
-    assert 0.3 <= await round_trip_s(connection) < 0.6
+    assert 0.3 <= await fastest_s(connection) < 0.6
     await wires.impair("slow too", {(0, 1): Impairment(delay_ms=200.0)})
-    assert await round_trip_s(connection) >= 0.5
+    assert await fastest_s(connection) >= 0.5
     await wires.clear("slow")
     await wires.clear("slow too")
-    assert await round_trip_s(connection) < 0.25
+    assert await fastest_s(connection) < 0.25
 
 
 @pytest.mark.parametrize("direction", [(0, 1), (1, 0)])
@@ -91,11 +97,11 @@ async def test_a_cut_holds_all_back_until_it_heals_and_the_connection_lives(
     with pytest.raises(TimeoutError):
         await round_trip_s(connection, timeout_s=0.7)
     await wires.clear("cut")
-    connection.settimeout(10.0)
+    connection.settimeout(30.0)
     received = b""
     while len(received) < 100:
         received += await asyncio.to_thread(connection.recv, 100)
-    assert await round_trip_s(connection) < 1.0
+    assert await fastest_s(connection) < 1.0
 
 
 async def test_loss_duplicates_and_disorder_are_mended_by_tcp_at_the_price_of_time(wires: Wires, connection: socket.socket) -> None:
@@ -109,14 +115,14 @@ async def test_a_cable_that_is_out_cuts_the_driver_off_too(namespaces: Namespace
     with pytest.raises(OSError), socket.create_connection((namespaces.address(1), PORT), 0.5):
         pass
     namespaces.plug(1)
-    assert await round_trip_s(connection) < 5.0
+    assert await fastest_s(connection) < 5.0
 
 
 def test_nothing_is_left_behind() -> None:
     with Namespaces(3) as made:
         process = subprocess.Popen([*made.prefix(2), "sleep", "600"])
         assert made.name(2) in ip("netns", "list")
-    assert process.wait(5.0) != 0, "a process in a namespace ends with it"
+    assert process.wait(30.0) != 0, "a process in a namespace ends with it"
     listed = ip("netns", "list") + ip("-o", "link", "show")
     assert f"qc{os.getpid()}" not in listed
 

@@ -12,9 +12,11 @@ from typing import Any, Self
 from tests.cluster.harness.api import Api, Refused, Unknown
 from tests.cluster.harness.member import Member
 from tests.cluster.harness.network import Network
+from tests.cluster.harness.patience import Patience
 from tests.cluster.ports import free_ports
 
-CONVERGE_TIMEOUT_S = 30.0
+CONVERGE_TIMEOUT_S = 60.0
+"""For what takes a second: on a machine that does other things as well it takes long, and is right all the same."""
 POLL_S = 0.02
 
 
@@ -98,9 +100,9 @@ class ClusterUnderTest:
 
     async def until(self, condition: Callable[[], Any], what: str, timeout_s: float = CONVERGE_TIMEOUT_S) -> float:
         """Seconds until the coroutine `condition` was true; requests that fail count as not yet. Raises AssertionError in time."""
-        begun = time.monotonic()
+        begun, patience = time.monotonic(), Patience(timeout_s)
         last = ""
-        while time.monotonic() - begun < timeout_s:
+        while patience.lasts():
             try:
                 if await condition():
                     return time.monotonic() - begun
@@ -144,6 +146,30 @@ class ClusterUnderTest:
         await self.until(one_leads, "a leader", timeout_s)
         assert found is not None
         return found
+
+    async def leads(self, member: Member) -> bool:
+        """Whether the member says that it leads. If it does not, leadership is to move to it: ask again."""
+        status = await self.api.status(member.url)
+        if status["role"] != "leader":
+            await self.ask("POST", "/v1/leader/transfer", {"to": str(status["member_id"])})
+        return bool(status["role"] == "leader")
+
+    async def lead(self, member: Member) -> None:
+        """Move leadership to that member."""
+        await self.until(lambda: self.leads(member), f"{member.name} as the leader")
+
+    async def remove(self, member_id: str) -> None:
+        """Remove a member. Asked again until nobody lists it: an answer that was lost may have been a yes."""
+
+        async def removed() -> bool:
+            try:
+                await self.ask("DELETE", f"/v1/members/{member_id}")
+            except Refused as refused:
+                if refused.error != "MemberNotFound":
+                    raise
+            return all(member["member_id"] != member_id for member in (await self.ask("GET", "/v1/members"))["members"])
+
+        await self.until(removed, f"the removal of member {member_id}")
 
     async def followers(self) -> list[Member]:
         leader = await self.leader()

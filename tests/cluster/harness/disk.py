@@ -82,10 +82,11 @@ def flip_bit(path: Path, offset: int) -> None:
 
 def damage_entry(data: Path, content: bytes) -> None:
     """Turn a bit over in the log entry that holds `content`. Not just anywhere in the middle: a batch's marker may lie there, which a later
-    one outlives, and then nothing is lost.
+    one outlives, and then nothing is lost. In whichever of the log's files it is, newest first.
     """
-    path, begin, end = last_written(data)
-    flip_bit(path, path.read_bytes().index(content, begin, end))
+    files = [path for pattern in ("segments/segment-*", "log/*.log") for path in sorted(data.glob(pattern), reverse=True)]
+    offset, path = next((at, path) for path in files if (at := path.read_bytes().find(content)) >= 0)
+    flip_bit(path, offset)
 
 
 class SmallDisk:

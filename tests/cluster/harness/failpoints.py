@@ -38,12 +38,12 @@ class MemberFailpoints:
         """`terms`, `hits`, `fired`, `held`."""
         return await self._ask("GET", f"/failpoints/{name}")
 
-    async def wait_fired(self, name: str, timeout_s: float = 20.0) -> None:
+    async def wait_fired(self, name: str, timeout_s: float = 60.0) -> None:
         async with asyncio.timeout(timeout_s):
             while not (await self.state(name))["fired"]:
                 await asyncio.sleep(0.01)
 
-    async def wait_died(self, timeout_s: float = 20.0) -> None:
+    async def wait_died(self, timeout_s: float = 60.0) -> None:
         """Until a `panic` has ended the member. Raises AssertionError when it ended otherwise, TimeoutError when it lives."""
         assert self._member.process is not None
         status = await asyncio.wait_for(self._member.process.wait(), timeout_s)

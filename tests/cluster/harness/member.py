@@ -16,8 +16,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-READY_TIMEOUT_S = 30.0
-STOP_TIMEOUT_S = 20.0
+from tests.cluster.harness.patience import Patience
+
+READY_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 30.0
 PROGRAM = Path(sys.executable).parent / "quorate-node"
 
 
@@ -88,15 +90,18 @@ class Member:
 
     async def wait_ready(self, timeout_s: float = READY_TIMEOUT_S) -> float:
         """Seconds until it said that it is ready. Raises TimeoutError with the end of its log when it did not."""
-        begun = time.monotonic()
-        while time.monotonic() - begun < timeout_s:
+        begun, patience = time.monotonic(), Patience(timeout_s)
+        while patience.lasts():
             if not self.running:
                 code = self.process.returncode if self.process else None
                 raise AssertionError(f"{self.name} ended with status {code} instead of becoming ready:\n{self.log_tail()}")
-            if await asyncio.to_thread(self._ready):
+            if await self.is_ready():
                 return time.monotonic() - begun
             await asyncio.sleep(0.02)
         raise TimeoutError(f"{self.name} was not ready after {timeout_s} s:\n{self.log_tail()}")
+
+    async def is_ready(self) -> bool:
+        return await asyncio.to_thread(self._ready)
 
     def _ready(self) -> bool:
         try:
