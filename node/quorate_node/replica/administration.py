@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from random import Random
 
 import msgspec
@@ -148,7 +149,7 @@ class Administration:
                     f"name {call.name!r} and peer_url {call.peer_url!r} belong to different members or another address "
                     f"({record.name!r} at {record.peer_url!r}); remove or replace that member first",
                 )
-            if self._is_active(record.member_id):
+            if await self._soon(partial(self._is_active, record.member_id)):
                 raise ServiceError("MemberExists", f"member {record.member_id} is alive under {call.name!r} at {call.peer_url!r}")
             # The same place with an empty directory: the old member lost its volume and can never come back.
             return await self._introduce(call, leaving=record.member_id)
@@ -170,7 +171,7 @@ class Administration:
         record = MemberRecord(member_id, call.name, call.peer_url, call.client_url, call.witness, call.priority)
         changes = [SingleChange(ChangeKind.ADD_WITNESS if call.witness else ChangeKind.ADD_LEARNER, member_id)]
         if leaving is not None:
-            self._require_quorum_without(leaving)
+            await self._require_quorum_without(leaving)
             changes.insert(0, SingleChange(ChangeKind.REMOVE, leaving))
         await self._change(MembershipChange(tuple(changes), Transition.AUTO, msgspec.msgpack.encode([record])))
         return member_id
@@ -180,6 +181,8 @@ class Administration:
         self._require_member(call.member_id)
         if call.member_id not in configuration.learners:
             raise ServiceError("MemberNotLearner", f"member {call.member_id} is no learner: it votes already")
+        if not await self._soon(partial(self._has_answered, call.member_id)):
+            raise ServiceError("MemberNotReady", f"member {call.member_id} does not answer; start it, and wait until it has caught up")
         progress = self._engine.raft.status().progress.get(call.member_id)
         lag_max = self._settings.promotion_lag_entries
         if progress is None or self._engine.raft.last_index - progress.match > lag_max:
@@ -191,7 +194,7 @@ class Administration:
 
     async def _remove(self, call: AdministrationCall) -> int:
         self._require_member(call.member_id)
-        self._require_quorum_without(call.member_id)
+        await self._require_quorum_without(call.member_id)
         if call.member_id == self._engine.raft.id and len(self._engine.machine.configuration.voters) > 1:
             # A leader does not end its own vote: another takes over, and is asked by the caller's retry.
             await self._transfer(AdministrationCall("transfer"))
@@ -215,16 +218,36 @@ class Administration:
         progress = self._engine.raft.status().progress.get(member_id)
         return progress is not None and progress.recent_active
 
-    def _require_quorum_without(self, leaving: int) -> None:
+    def _has_answered(self, member_id: int) -> bool:
+        """It answers, and has stored something: one that is new counts as heard until an election timeout has passed."""
+        progress = self._engine.raft.status().progress.get(member_id)
+        return progress is not None and progress.recent_active and progress.match > 0
+
+    async def _soon(self, condition: Callable[[], object]) -> bool:
+        """Whether it holds, now or within an election timeout: who is heard is counted anew once in that time, and right after that
+        nobody was, however well all are. Raises `ServiceError` when leadership is lost meanwhile."""
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + self._settings.election_timeout_ms / 1000
+        while not condition():
+            if loop.time() > until_s:
+                return False
+            await asyncio.sleep(self._settings.tick_ms / 1000)
+            self._require_leader()
+        return True
+
+    async def _require_quorum_without(self, leaving: int) -> None:
         """What stays must be able to commit on its own, or the change would never end."""
         voters = [v for v in self._engine.machine.configuration.voters if v != leaving]
         if leaving not in self._engine.machine.configuration.voters:
             return
-        active = [v for v in voters if v == self._engine.raft.id or self._is_active(v)]
-        if len(active) < len(voters) // 2 + 1:
+
+        def active() -> int:
+            return sum(v == self._engine.raft.id or self._is_active(v) for v in voters)
+
+        if not await self._soon(lambda: active() >= len(voters) // 2 + 1):
             raise ServiceError(
                 "QuorumWouldBeLost",
-                f"without member {leaving} only {len(active)} of {len(voters)} voters answer; bring others back or add members first",
+                f"without member {leaving} only {active()} of {len(voters)} voters answer; bring others back or add members first",
             )
 
     async def _change(self, change: MembershipChange) -> None:
@@ -297,11 +320,12 @@ class Administration:
 
     async def _transfer(self, call: AdministrationCall) -> int:
         engine = self._engine
+        if not call.member_id and not await self._soon(self.best_successor):
+            raise ServiceError("TransferFailed", "no other voter answers that could lead; leadership stays")
         target = call.member_id or self.best_successor()
         if target == engine.raft.id:
             return target
-        if not target:
-            raise ServiceError("TransferFailed", "no other voter answers that could lead; leadership stays")
+        self._require_member(target)
         configuration = engine.machine.configuration
         if target not in configuration.voters or target in configuration.witnesses:
             raise ServiceError("InvalidArgument", f"member {target} cannot lead: it is no voter, or only a witness")
@@ -317,6 +341,11 @@ class Administration:
             engine.raft.repeat_transfer()
             engine.wake()
         return target
+
+    def has_heir(self) -> bool:
+        """Whether there is another voter that may lead, heard or not."""
+        configuration = self._engine.machine.configuration
+        return any(voter != self._engine.raft.id and voter not in configuration.witnesses for voter in configuration.voters)
 
     async def hand_over(self) -> None:
         """Give leadership to the best successor. Raises `ServiceError` when nobody took it."""

@@ -235,7 +235,7 @@ class Replica:
 
     async def _drain(self, member: Member) -> None:
         engine = member.engine
-        if engine.soft_state.role == Role.LEADER and member.administration.best_successor():
+        if engine.soft_state.role == Role.LEADER and member.administration.has_heir():
             try:
                 # failpoint: shutdown.before_transfer, awaited
                 await member.administration.hand_over()
