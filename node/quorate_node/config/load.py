@@ -39,30 +39,31 @@ def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Loaded:
 
 def build(raw: dict[str, dict[str, Any]], origins: Mapping[str, str]) -> NodeConfig:
     """Check raw values and make the model of them. Raises ConfigurationError."""
-    problems = _numbers_that_are_none(raw, origins)
+    wrong = _numbers_that_are_none(raw, origins)
+    problems = list(wrong.values())
     try:
         config = NodeConfig.model_validate(raw)
     except ValidationError as error:
-        seen = set(problems)
-        named = [line for each in error.errors() for line in _lines(each, origins)]
-        raise ConfigurationError([*problems, *(line for line in dict.fromkeys(named) if line not in seen)]) from error
+        # One line a setting: what is said of a number below zero is not said again as a bound.
+        named = [line for each in error.errors() if ".".join(map(str, each["loc"][:2])) not in wrong for line in _lines(each, origins)]
+        raise ConfigurationError([*problems, *dict.fromkeys(named)]) from error
     if problems:
         raise ConfigurationError(problems)
     return config
 
 
-def _numbers_that_are_none(raw: dict[str, dict[str, Any]], origins: Mapping[str, str]) -> list[str]:
-    """What the model's lenient conversion would let through: `true` as the number 1, and sizes and times below zero."""
-    problems = []
+def _numbers_that_are_none(raw: dict[str, dict[str, Any]], origins: Mapping[str, str]) -> dict[str, str]:
+    """What the model's lenient conversion would let through, by path: `true` as the number 1, and sizes and times below zero."""
+    problems: dict[str, str] = {}
     for section, values in raw.items():
         for key, value in values.items():
             setting = settings()[section][key]
             if setting.type not in (int, float):
                 continue
             if isinstance(value, bool):
-                problems.append(_line(setting.path, value, "must be a number, not true or false", origins))
+                problems[setting.path] = _line(setting.path, value, "must be a number, not true or false", origins)
             elif _negative(value):
-                problems.append(_line(setting.path, value, "must not be negative", origins))
+                problems[setting.path] = _line(setting.path, value, "must not be negative", origins)
     return problems
 
 

@@ -141,5 +141,7 @@ class Joiner:
 
 
 def _nobody_yet(found: Sequence[Peer]) -> str:
+    if not found:
+        return "it knows of no peers and was given no bootstrap token: name its peers, or give it a token to make a cluster of it alone"
     silent = "".join(f"; {peer.url} did not answer: {peer.failure}" for peer in found if peer.answer is None)
-    return f"none of {', '.join(peer.url for peer in found) or 'no peers'} belongs to a cluster yet{silent}"
+    return f"none of {', '.join(peer.url for peer in found)} belongs to a cluster yet{silent}"

@@ -137,6 +137,10 @@ class TestFaults:
     def test_values_that_cannot_go_together_are_refused_with_the_remedy(self, arguments: list[str], text: str) -> None:
         assert any(text in problem for problem in problems(arguments)), problems(arguments)
 
+    def test_a_number_below_zero_is_complained_of_once(self) -> None:
+        (found,) = problems(["--set", "listen.port=-1"])
+        assert found == "listen.port = '-1' (--set listen.port): must not be negative; the default is 7301"
+
     def test_true_is_not_a_number(self, tmp_path: Path) -> None:
         found = problems(["--config", written(tmp_path, "[listen]\nport = true\n[replica]\ntick_ms = true\n")])
         assert any("listen.port" in problem for problem in found)
