@@ -9,6 +9,7 @@ import aiohttp
 import msgspec
 
 from quorate.endpoints import Endpoints
+from quorate.failures import in_words
 from quorate.options import Options
 from quorate.stream_connection import StreamConnection
 
@@ -125,7 +126,7 @@ class Connector:
         except TimeoutError:
             self.last_failure = f"{url} did not answer within {self._options.connect_timeout_s} s (connect_timeout_s)"
         except (aiohttp.ClientError, OSError) as failed:
-            self.last_failure = f"{url}: {failed}"
+            self.last_failure = f"{url}: {in_words(failed)}"
         else:
             self._open.add(connection)
             self._endpoints.succeeded(url)

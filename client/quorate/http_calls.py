@@ -12,6 +12,7 @@ import msgspec
 from quorate.answers import ErrorAnswer
 from quorate.endpoints import Endpoints
 from quorate.exceptions import ApiError, DeadlineExceeded, Leader, MalformedAnswer, OutcomeUnknown, QuorateError, Unreachable, from_answer
+from quorate.failures import in_words
 from quorate.options import Options
 from quorate.request import ELSEWHERE, SILENT_RETRIES
 
@@ -113,7 +114,7 @@ class HttpCalls:
                     return content
                 return error_of(content, answer.status, f"{method} {path} of {url}")
         except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as failed:
-            raise Unreachable(f"{url}: {failed}") from failed
+            raise Unreachable(f"{url}: {in_words(failed)}") from failed
         except TimeoutError as failed:
             if not safe:
                 raise OutcomeUnknown(f"{method} {path}: no answer of {url} within the deadline; it may have been carried out") from failed
@@ -122,8 +123,8 @@ class HttpCalls:
             raise DeadlineExceeded(f"{method} {path}: no answer of {url} within the deadline") from failed
         except (aiohttp.ClientError, OSError) as failed:
             if not safe:
-                raise OutcomeUnknown(f"{method} {path}: {url} was lost ({failed}); it may have been carried out") from failed
-            raise Unreachable(f"{url}: {failed}") from failed
+                raise OutcomeUnknown(f"{method} {path}: {url} was lost ({in_words(failed)}); it may have been carried out") from failed
+            raise Unreachable(f"{url}: {in_words(failed)}") from failed
 
     def _try_again(self, error: QuorateError, url: str, safe: bool) -> bool:
         if not isinstance(error, ApiError) or error.error not in SILENT_RETRIES:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import aiohttp
 
 from quorate.exceptions import ClientClosed
+from quorate.failures import in_words
 from quorate.http_calls import HttpCalls, error_of
 from quorate.request import SILENT_RETRIES
 
@@ -57,7 +58,7 @@ class Reconnecting:
             try:
                 await self._open(url)
             except (TimeoutError, aiohttp.ClientError, OSError) as failed:
-                await self.failed(f"{url}: {str(failed) or type(failed).__name__}")
+                await self.failed(f"{url}: {in_words(failed)}")
         return self._socket
 
     async def _open(self, url: str) -> None:

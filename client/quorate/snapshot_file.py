@@ -16,6 +16,7 @@ import aiohttp
 
 from quorate.answers import Restored, SnapshotInfo
 from quorate.exceptions import OutcomeUnknown, SnapshotDamaged, Unreachable
+from quorate.failures import in_words
 from quorate.http_calls import HttpCalls, error_of, read_answer
 
 MAGIC = b"QUORATE\x1a"
@@ -41,7 +42,9 @@ def verify_snapshot(path: Path, progress: Progress | None = None) -> SnapshotInf
         digest = _hash(file, size_bytes - TRAILER_BYTES, size_bytes, progress)
         trailer = file.read(TRAILER_BYTES)
     if trailer != digest:
-        raise SnapshotDamaged(f"{path} is damaged or cut short: SHA-256 is {digest.hex()}, its trailer says {trailer.hex()}; take it again")
+        raise SnapshotDamaged(
+            f"{path} is damaged or cut short: SHA-256 is {digest.hex()}, its trailer says {trailer.hex()}; take the snapshot again"
+        )
     return SnapshotInfo(str(path), size_bytes, digest.hex())
 
 
@@ -73,7 +76,7 @@ async def receive_snapshot(calls: HttpCalls, path: Path, progress: Progress | No
             await asyncio.to_thread(_publish, partial, path)
             return SnapshotInfo(str(path), checked.size_bytes, checked.sha256, index, revision)
         except (aiohttp.ClientError, ConnectionError) as failed:
-            last = Unreachable(f"snapshot of {url}: {failed}")
+            last = Unreachable(f"snapshot of {url}: {in_words(failed)}")
             calls.endpoints.failed(url, asyncio.get_running_loop().time())
         finally:
             partial.unlink(missing_ok=True)
@@ -126,7 +129,7 @@ async def send_snapshot(
                 raise error_of(content, answer.status, f"POST /v1/restore of {url}")
             return read_answer(content, Restored, f"POST /v1/restore of {url}")
     except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as failed:
-        raise Unreachable(f"restore: {url}: {failed}") from failed
+        raise Unreachable(f"restore: {url}: {in_words(failed)}") from failed
     except (TimeoutError, aiohttp.ClientError, OSError) as failed:
         raise OutcomeUnknown(f"restore: the connection to {url} was lost ({failed!r}); ask its status") from failed
 

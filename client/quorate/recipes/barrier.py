@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from quorate.operations import Key, Text, delete, put, to_bytes
-from quorate.recipes.waiting import next_change
+from quorate.recipes.waiting import at_most, next_change
 
 if TYPE_CHECKING:
     from quorate.cluster import Cluster
@@ -34,7 +33,7 @@ class Barrier:
 
     async def wait(self, *, timeout_s: float | None = None) -> None:
         """Return once the barrier is not up. Raises `TimeoutError`."""
-        async with asyncio.timeout(timeout_s):
+        async with at_most(timeout_s, "the barrier to be released"):
             while True:
                 found = await self.cluster.range(self.key, consistency="linearizable")
                 if not found.kvs:
@@ -75,7 +74,7 @@ class DoubleBarrier:
             raise RuntimeError("this object has entered already; make one for each party")
         lease = self._lease = self.cluster.lease(self.ttl_ms)
         try:
-            async with asyncio.timeout(self.timeout_s):
+            async with at_most(self.timeout_s, f"{self.parties} parties to come"):
                 await lease.__aenter__()
                 came = await self.cluster.put(self._inside + f"{lease.id:016x}".encode(), lease=lease.id)
                 inside = await self.cluster.range(self._inside, prefix=True, count_only=True, consistency="linearizable")
@@ -94,7 +93,7 @@ class DoubleBarrier:
         if lease is None:
             return
         try:
-            async with asyncio.timeout(self.timeout_s):
+            async with at_most(self.timeout_s, "the other parties to leave"):
                 await self.cluster.delete(self._inside + f"{lease.id:016x}".encode())
                 while True:
                     inside = await self.cluster.range(self._inside, prefix=True, count_only=True, consistency="linearizable")

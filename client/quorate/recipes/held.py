@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 from quorate.exceptions import LeaseLost, LockLost
 from quorate.operations import Key, Text, get, put, to_bytes
-from quorate.recipes.waiting import next_change
+from quorate.recipes.waiting import at_most, next_change
 from quorate.transaction import Transaction
 from quorate.wire.commands import Compare, Operation, Txn
 from quorate.wire.results import RangeResult, TxnResult
@@ -85,7 +85,7 @@ class Held:
             raise RuntimeError(f"{self._name}: this object contends already; make one for each contender")
         self._lease = self.cluster.lease(self.ttl_ms)
         try:
-            async with asyncio.timeout(self.timeout_s if timeout_s is None else timeout_s):
+            async with at_most(self.timeout_s if timeout_s is None else timeout_s, f"{self._name} to be free"):
                 await self._enter(self._lease)
                 await self._wait_turn(self._lease)
         except LeaseLost as lost:

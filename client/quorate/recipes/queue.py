@@ -11,13 +11,12 @@ delete the key if it is still the one that was read.
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from typing import TYPE_CHECKING, NamedTuple
 
 from quorate.exceptions import QueueFull
 from quorate.operations import Key, Text, delete, put, to_bytes
-from quorate.recipes.waiting import next_change
+from quorate.recipes.waiting import at_most, next_change
 from quorate.wire.results import KeyValue
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ class Queue:
     async def get(self, *, timeout_s: float | None = None) -> Item:
         """Take the first item, waiting for one. Raises `TimeoutError`. Cancelled before it returns, it has taken nothing unless the
         cancellation came while the taking transaction was under way."""
-        async with asyncio.timeout(timeout_s):
+        async with at_most(timeout_s, "an item"):
             while True:
                 item, revision = await self._try()
                 if item is not None:

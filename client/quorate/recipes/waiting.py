@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from quorate.exceptions import WatchCompacted
@@ -10,6 +12,19 @@ from quorate.exceptions import WatchCompacted
 if TYPE_CHECKING:
     from quorate.lease import Lease
     from quorate.watch import Watch
+
+
+@asynccontextmanager
+async def at_most(timeout_s: float | None, waiting_for: str) -> AsyncIterator[None]:
+    """`asyncio.timeout`, whose `TimeoutError` says what was waited for and how long. None: for ever."""
+    limit = asyncio.timeout(timeout_s)
+    try:
+        async with limit:
+            yield
+    except TimeoutError as late:
+        if not limit.expired():
+            raise
+        raise TimeoutError(f"waited {timeout_s:g} s for {waiting_for}") from late
 
 
 async def next_change(watch: Watch, lease: Lease | None = None) -> None:

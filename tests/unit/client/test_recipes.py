@@ -54,7 +54,7 @@ class TestLock:
 
     async def test_waiting_can_time_out_and_leaves_nothing(self, cluster: Cluster, state: FakeState) -> None:
         async with Lock(cluster, "jobs"):
-            with pytest.raises(TimeoutError):
+            with pytest.raises(TimeoutError, match=r"waited 0\.1 s for jobs to be free"):
                 await Lock(cluster, "jobs").acquire(timeout_s=0.1)
             assert len(state.keys) == 1
             assert len(state.leases) == 1
@@ -195,7 +195,7 @@ class TestBarriers:
         await soon(barrier.wait())
         assert await barrier.hold()
         assert not await barrier.hold()
-        with pytest.raises(TimeoutError):
+        with pytest.raises(TimeoutError, match=r"waited 0\.05 s for the barrier to be released"):
             await barrier.wait(timeout_s=0.05)
         waiting = asyncio.create_task(barrier.wait())
         await asyncio.sleep(0.05)
@@ -224,7 +224,7 @@ class TestBarriers:
             assert state.keys == {}
 
     async def test_too_few_time_out_and_leave_nothing(self, cluster: Cluster, state: FakeState) -> None:
-        with pytest.raises(TimeoutError):
+        with pytest.raises(TimeoutError, match=r"waited 0\.1 s for 2 parties to come"):
             await DoubleBarrier(cluster, "d", 2, timeout_s=0.1).enter()
         assert state.keys == {}
 
@@ -253,7 +253,7 @@ class TestQueue:
 
     async def test_a_taker_waits(self, cluster: Cluster) -> None:
         queue = Queue(cluster, "q")
-        with pytest.raises(TimeoutError):
+        with pytest.raises(TimeoutError, match=r"waited 0\.05 s for an item"):
             await queue.get(timeout_s=0.05)
         waiting = asyncio.create_task(queue.get())
         await asyncio.sleep(0.05)

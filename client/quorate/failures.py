@@ -1,0 +1,13 @@
+"""What a failed connection is called when a person reads it."""
+
+from __future__ import annotations
+
+import aiohttp
+
+
+def in_words(failed: BaseException) -> str:
+    """Why a member could not be reached, without the words of the library (which speaks of ssl where there is none)."""
+    if isinstance(failed, aiohttp.ClientConnectorError) and not isinstance(failed, aiohttp.ClientSSLError):
+        why = failed.os_error
+        return f"no connection: {why.strerror or why}"
+    return str(failed) or type(failed).__name__
