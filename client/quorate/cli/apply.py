@@ -8,7 +8,7 @@ import click
 
 from quorate.cli.output import bytes_json, emit_fields, emit_json, emit_line, plain, text
 from quorate.cli.settings import Settings, pass_settings
-from quorate.cli.values import value_bytes
+from quorate.cli.values import FROM_ONE, value_bytes
 
 if TYPE_CHECKING:
     from quorate.cluster import Cluster
@@ -43,8 +43,8 @@ def propose(settings: Settings, payload: str, literal: bool, is_base64: bool) ->
 
 
 @command.command()
-@click.option("--from", "from_index", type=click.IntRange(min=1), default=1, show_default=True, help="From this index of the log.")
-@click.option("--count", type=click.IntRange(min=1), help="Stop after so many commands.")
+@click.option("--from", "from_index", type=FROM_ONE, default=1, show_default=True, help="From this index of the log.")
+@click.option("--count", type=FROM_ONE, help="Stop after so many commands.")
 @pass_settings
 def follow(settings: Settings, from_index: int, count: int | None) -> None:
     """Print the commands in order, for ever. Plain: index, position, payload."""

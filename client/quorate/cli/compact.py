@@ -8,13 +8,14 @@ import click
 
 from quorate.cli.output import emit_fields
 from quorate.cli.settings import Settings, pass_settings
+from quorate.cli.values import FROM_ONE
 
 if TYPE_CHECKING:
     from quorate.cluster import Cluster
 
 
 @click.command("compact")
-@click.argument("revision", type=click.IntRange(min=1), required=False)
+@click.argument("revision", type=FROM_ONE, required=False)
 @click.option("--now", is_flag=True, help="Up to the present revision.")
 @pass_settings
 def command(settings: Settings, revision: int | None, now: bool) -> None:

@@ -9,7 +9,7 @@ import click
 
 from quorate.cli.output import emit_fields, emit_json, emit_line, kv_json, plain, text
 from quorate.cli.settings import Settings, pass_settings
-from quorate.cli.values import DURATION
+from quorate.cli.values import DURATION, not_empty
 
 if TYPE_CHECKING:
     from quorate.cluster import Cluster
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("elect")
-@click.argument("name")
+@click.argument("name", callback=not_empty)
 @click.argument("proposal", required=False)
 @click.argument("program", nargs=-1, type=click.UNPROCESSED)
 @click.option("--ttl", type=DURATION, default="10s", show_default=True, help="When we die, another leads after this.")

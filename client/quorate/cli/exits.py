@@ -87,14 +87,38 @@ def one_line(error: BaseException, as_json: bool) -> str:
     leader_json = None
     if known is not None and known.leader is not None:
         leader_json = {"member_id": str(known.leader.member_id), "client_url": known.leader.client_url}
+    return error_json(
+        name,
+        message,
+        remedy(error),
+        int(exit_code(error)),
+        retryable=known.retryable if known is not None else False,
+        outcome_unknown=known.outcome_unknown if known is not None else False,
+        leader=leader_json,
+        request_id=known.request_id if known is not None else "",
+    )
+
+
+def error_json(
+    error: str,
+    message: str,
+    remedy: str,
+    exit_code: int,
+    *,
+    retryable: bool = False,
+    outcome_unknown: bool = False,
+    leader: dict[str, str] | None = None,
+    request_id: str = "",
+) -> str:
+    """The object that stands on stderr with `-o json`: always the same fields."""
     line = {
-        "error": name,
+        "error": error,
         "message": message,
-        "remedy": remedy(error),
-        "exit_code": int(exit_code(error)),
-        "retryable": known.retryable if known is not None else False,
-        "outcome_unknown": known.outcome_unknown if known is not None else False,
-        "leader": leader_json,
-        "request_id": known.request_id if known is not None else "",
+        "remedy": remedy,
+        "exit_code": exit_code,
+        "retryable": retryable,
+        "outcome_unknown": outcome_unknown,
+        "leader": leader,
+        "request_id": request_id,
     }
     return json.dumps(line, ensure_ascii=False)

@@ -11,6 +11,7 @@ from quorate.cli.exits import Exit
 from quorate.cli.key_range import KeyRange, takes_key_range
 from quorate.cli.output import KV_COLUMNS, emit_json, emit_line, emit_table, kv_json, kv_row, plain
 from quorate.cli.settings import Settings, pass_settings
+from quorate.cli.values import FROM_ZERO
 
 if TYPE_CHECKING:
     from quorate.cluster import Cluster
@@ -21,8 +22,8 @@ TABLE_KEYS_MAX = 10_000
 
 @click.command("get")
 @takes_key_range("lists")
-@click.option("--limit", type=click.IntRange(min=0), default=0, help="At most so many.")
-@click.option("--revision", type=click.IntRange(min=0), default=0, help="As it was at this revision.")
+@click.option("--limit", type=FROM_ZERO, default=0, help="At most so many.")
+@click.option("--revision", type=FROM_ZERO, default=0, help="As it was at this revision.")
 @click.option("--sort-by", type=click.Choice(["key", "version", "create", "modify", "value"]), default="key")
 @click.option("--order", type=click.Choice(["none", "ascend", "descend"]), default="none")
 @click.option("--keys-only", is_flag=True)

@@ -9,14 +9,14 @@ import click
 
 from quorate.cli.output import emit_fields
 from quorate.cli.settings import Settings, pass_settings
-from quorate.cli.values import DURATION
+from quorate.cli.values import DURATION, not_empty
 
 if TYPE_CHECKING:
     from quorate.cluster import Cluster
 
 
 @click.command("lock", context_settings={"ignore_unknown_options": False, "allow_interspersed_args": True})
-@click.argument("name")
+@click.argument("name", callback=not_empty)
 @click.argument("program", nargs=-1, type=click.UNPROCESSED)
 @click.option("--ttl", type=DURATION, default="10s", show_default=True, help="When we die, others get the lock after this.")
 @click.option("--wait", type=DURATION, help="Wait so long at most (exit code 8).  [default: for ever]")

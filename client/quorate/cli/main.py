@@ -112,13 +112,25 @@ class Verbs(click.Group):
         try:
             code = super().main(*args, **kwargs)
         except click.ClickException as wrong:
-            wrong.show()
+            _show(wrong, settings)
             code = wrong.exit_code
         except click.Abort:
             code = 130
         except Exception as error:  # noqa: BLE001 (re-raised when it is not one of ours)
             code = _report(error, settings)
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _show(wrong: click.ClickException, settings: Settings) -> None:
+    """How it is meant to be called, for people; the same object as for every other error, for programs."""
+    from quorate.cli.exits import error_json
+
+    if settings.output != "json":
+        wrong.show()
+        return
+    context = wrong.ctx if isinstance(wrong, click.UsageError) else None
+    remedy = f"see `{context.command_path} --help`" if context is not None else ""
+    click.echo(error_json("Usage", wrong.format_message(), remedy, wrong.exit_code), err=True)
 
 
 def _report(error: Exception, settings: Settings) -> int:

@@ -8,7 +8,7 @@ import click
 
 from quorate.cli.output import emit_fields, emit_json, emit_rows
 from quorate.cli.settings import Settings, pass_settings
-from quorate.cli.values import find_member
+from quorate.cli.values import FROM_ZERO, find_member
 
 if TYPE_CHECKING:
     from quorate.answers import Members
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("name", "member_id", "role", "state", "lag", "client_url")
 expected = click.option(
-    "--expect-configuration", "expected", type=click.IntRange(min=0), help="Refuse when the membership is not at this index any more."
+    "--expect-configuration", "expected", type=FROM_ZERO, help="Refuse when the membership is not at this index any more."
 )
 
 
@@ -29,8 +29,8 @@ def command() -> None:
     \b
     Examples:
       quorate members list
-      quorate members add http://10.0.0.4:7301 --name node-4
-      quorate members replace node-2 http://10.0.0.9:7301 --name node-9
+      quorate members add http://10.0.0.4:7302 --name node-4
+      quorate members replace node-2 http://10.0.0.9:7302 --name node-9
       quorate members remove node-1
     """
 
@@ -81,7 +81,7 @@ def list_members(settings: Settings) -> None:
 @click.argument("peer_url")
 @click.option("--name", default="", help="What people call it.")
 @click.option("--witness", is_flag=True, help="It votes and stores no data.")
-@click.option("--priority", type=click.IntRange(min=0), default=0, help="The higher leads when it can.")
+@click.option("--priority", type=FROM_ZERO, default=0, help="The higher leads when it can.")
 @expected
 @pass_settings
 def add(settings: Settings, peer_url: str, name: str, witness: bool, priority: int, expected: int | None) -> None:

@@ -26,7 +26,7 @@ def emit_json(document: Any) -> None:
 
 def emit_line(*fields: object) -> None:
     """One plain line: fields separated by tabs, with tabs, line ends and backslashes inside them escaped."""
-    click.echo("\t".join(field if isinstance(field, str) else str(field) for field in fields))
+    click.echo("\t".join(str(field).lower() if isinstance(field, bool) else str(field) for field in fields))
 
 
 def emit_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "", caption: str = "") -> None:

@@ -24,7 +24,7 @@ def command(settings: Settings, file: Path, token: str, max_time: int) -> None:
     \b
     Example:
       quorate restore backup.snapshot --endpoints http://10.0.0.1:7301 --token restore-2031-01-02
-      quorate members add http://10.0.0.2:7301 --endpoints http://10.0.0.1:7301
+      quorate members add http://10.0.0.2:7302 --endpoints http://10.0.0.1:7301
     """
     if len(settings.endpoint_list) != 1:
         raise click.UsageError("name exactly one member with --endpoints: the empty one that is to be filled")

@@ -31,6 +31,8 @@ def save(settings: Settings, file: Path, force: bool, max_time: int) -> None:
     """Save a snapshot to FILE: written beside it, checked, synced, and only then named FILE."""
     if file.exists() and not force:
         raise click.UsageError(f"{file} is there already; --force replaces it")
+    if not file.absolute().parent.is_dir():
+        raise click.UsageError(f"{file.parent} is no directory; make it first")
     with bytes_progress(f"saving {file.name}", settings.format) as progress:
         info = settings.run(lambda cluster: cluster.snapshot(file, progress=progress, timeout_s=max_time))
     fields: dict[str, object] = {"path": info.path, "size_bytes": info.size_bytes, "sha256": info.sha256}

@@ -56,8 +56,37 @@ class Identifier(_IntegerType):
         return number
 
 
+class Number(_IntegerType):
+    """A revision, an index or a count: `minimum` up to 2^63-1, which is all that the cluster has words for."""
+
+    name = "integer"
+
+    def __init__(self, minimum: int) -> None:
+        self.minimum = minimum
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        try:
+            number = int(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a number", param, ctx)
+        if not self.minimum <= number < 2**63:
+            self.fail(f"{value} must be within {self.minimum} and 2^63-1", param, ctx)
+        return number
+
+
 DURATION = Duration()
 IDENTIFIER = Identifier()
+FROM_ZERO = Number(0)
+FROM_ONE = Number(1)
+
+
+def not_empty(_: click.Context, param: click.Parameter, value: str) -> str:
+    """A callback for arguments that name something. Raises `click.BadParameter`."""
+    if not value:
+        raise click.BadParameter("must not be empty", param=param)
+    return value
 
 
 def key_bytes(text: str, is_base64: bool, name: str = "KEY") -> bytes:
@@ -75,10 +104,12 @@ def value_bytes(text: str, is_base64: bool, literal: bool) -> bytes:
     if not literal and text == "-":
         return sys.stdin.buffer.read()
     if not literal and text.startswith("@"):
+        advice = "use --literal for a value that begins with @"
+        if text == "@":
+            raise click.BadParameter(f"@ names no file; {advice}", param_hint="VALUE")
         try:
             return Path(text[1:]).read_bytes()
         except OSError as wrong:
-            advice = "use --literal for a value that begins with @"
             raise click.BadParameter(f"{text[1:]}: {wrong.strerror}; {advice}", param_hint="VALUE") from wrong
     return key_bytes(text, is_base64, "VALUE")
 
@@ -90,6 +121,8 @@ async def find_member(cluster: Cluster, text: str) -> int:
     if text.isdecimal() or text.startswith("0x"):
         return int(text, 0)
     named = [each.member_id for each in (await cluster.members()).members if each.name == text]
-    if len(named) != 1:
+    if not named:
+        raise MemberNotFound(f"no member is called {text!r}")
+    if len(named) > 1:
         raise MemberNotFound(f"{len(named)} members are called {text!r}; name one by its id")
     return named[0]

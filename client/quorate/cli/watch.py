@@ -12,6 +12,7 @@ import click
 from quorate.cli.key_range import KeyRange, takes_key_range
 from quorate.cli.output import emit_json, emit_line, event_json, plain, text
 from quorate.cli.settings import Settings, pass_settings
+from quorate.cli.values import FROM_ONE, FROM_ZERO
 
 if TYPE_CHECKING:
     from quorate.cluster import Cluster
@@ -20,11 +21,11 @@ if TYPE_CHECKING:
 
 @click.command("watch")
 @takes_key_range("watches")
-@click.option("--revision", type=click.IntRange(min=0), default=0, help="From this revision on; 0 is from now.")
+@click.option("--revision", type=FROM_ZERO, default=0, help="From this revision on; 0 is from now.")
 @click.option("--previous", is_flag=True, help="Also print what was there before.")
 @click.option("--no-put", is_flag=True)
 @click.option("--no-delete", is_flag=True)
-@click.option("--count", type=click.IntRange(min=1), help="Stop after so many changes.")
+@click.option("--count", type=FROM_ONE, help="Stop after so many changes.")
 @click.option("--exec", "program", metavar="COMMAND", help="Run COMMAND by the shell at each change.")
 @click.option("--keep-going", is_flag=True, help="Go on when COMMAND fails.")
 @pass_settings

@@ -26,15 +26,6 @@ Run = Callable[..., Result]
 PROGRAM = [sys.executable, "-m", "quorate.cli"]
 
 
-@pytest.fixture
-def run(served: FakeMember) -> Run:
-    def invoke(*arguments: str, stdin: str | bytes | None = None) -> Result:
-        environment = {"QUORATE_ENDPOINTS": served.url, "QUORATE_TIMEOUT": "2s"}
-        return CliRunner().invoke(cli, list(arguments), input=stdin, env=environment)
-
-    return invoke
-
-
 def start(served: FakeMember, *arguments: str) -> subprocess.Popen[str]:
     environment = os.environ | {"QUORATE_ENDPOINTS": served.url, "QUORATE_TIMEOUT": "2s", "PYTHONUNBUFFERED": "1"}
     # Interruptible as at a terminal, also where the tests themselves run in the background of a shell, which ignores interrupts there.
@@ -146,60 +137,6 @@ class TestTransactions:
         assert "line 2, column 3" in result.stderr
 
 
-class TestErrors:
-    def test_unreachable(self, run: Run) -> None:
-        result = run("put", "a", "1", "--endpoints", "127.0.0.1:9", "--timeout", "200ms")
-        assert result.exit_code == 3
-        assert result.stderr.count("\n") == 1
-        assert "--endpoints" in result.stderr
-
-    def test_no_leader(self, run: Run, served: FakeMember) -> None:
-        served.refuse = ["NoLeader"] * 1000
-        result = run("get", "a", "--timeout", "200ms")
-        assert (result.exit_code, result.stderr.count("\n")) == (3, 1)
-        assert "majority" in result.stderr
-
-    def test_as_json(self, run: Run, served: FakeMember) -> None:
-        served.refuse = ["KeyTooLarge"]
-        result = run("put", "a", "1", "-o", "json")
-        assert result.exit_code == 1
-        told = json.loads(result.stderr)
-        assert (told["error"], told["exit_code"], told["retryable"]) == ("KeyTooLarge", 1, False)
-
-    def test_unknown_outcome(self, run: Run, served: FakeMember) -> None:
-        served.silent = True
-        result = run("lease", "grant", "10s", "--timeout", "200ms")
-        assert result.exit_code in (3, 7, 8)
-
-    @pytest.mark.parametrize(
-        "arguments",
-        [
-            ["fly"],
-            ["get"],
-            ["get", "a", "--prefix", "--from-key"],
-            ["put", "a"],
-            ["put", "a", "1", "--ignore-value"],
-            ["put", "a", "@/none/such"],
-            ["put", "--base64", "*", "YQ=="],
-            ["compact"],
-            ["lease", "grant", "fast"],
-            ["lease", "revoke", "x"],
-            ["--timeout", "0s", "get", "a"],
-            ["--endpoints", "ftp://x", "get", "a"],
-            ["-o", "xml", "get", "a"],
-            ["elect", "e"],
-            ["elect", "e", "me", "--observe"],
-            ["transfer", "a", "--step-down"],
-            ["transfer", "--from", "a", "--step-down"],
-            ["--tls-cert", "/none", "get", "a"],
-        ],
-    )
-    def test_usage_errors_are_code_2(self, run: Run, arguments: list[str]) -> None:
-        result = run(*arguments)
-        assert result.exit_code == 2, result.output
-        assert result.stderr
-
-
 class TestOperators:
     def test_members(self, run: Run, served: FakeMember) -> None:
         member = {"member_id": "9007199254740993", "name": "a", "role": "voter", "peer_url": "p", "client_url": "c", "priority": 0}
@@ -215,6 +152,8 @@ class TestOperators:
         served.http_answers = [(200, {"cluster_id": "1", "configuration_index": "4", "members": []}), problem_body("MemberNotFound")]
         assert run("members", "promote", "nobody").exit_code == 4
         assert run("members", "promote", "77").exit_code == 4
+        served.http_answers = [(200, {"cluster_id": "1", "configuration_index": "4", "members": []})]
+        assert run("transfer", "nobody").stderr.startswith("quorate: MemberNotFound: no member is called 'nobody'; ")
 
     def test_leader_transfer_status(self, run: Run, served: FakeMember) -> None:
         assert run("leader").stdout.startswith("member_id\t1\n")
@@ -257,10 +196,13 @@ class TestOperators:
         result = run("snapshot", "verify", str(file))
         assert result.exit_code == 1
         assert "SnapshotDamaged" in result.stderr
+        assert result.stderr.count("take the snapshot again") == 1
 
     def test_the_ordered_log(self, run: Run, served: FakeMember, state: FakeState) -> None:
         state.applied += [(3, 0, 0, 0, b"a"), (4, 0, 0, 0, b"b\n")]
         assert run("apply", "follow", "--count", "2").stdout == "3\t0\ta\n4\t0\tb\\n\n"
+        served.http_answers = [(200, {"index": "9", "value": "bm8=", "rejected": True})]
+        assert "rejected\ttrue\n" in run("apply", "propose", "x").stdout
         served.http_answers = [(200, {"index": "9", "value": "bm8=", "rejected": True})]
         result = run("apply", "propose", "x", "-o", "json")
         assert result.exit_code == 1
@@ -315,7 +257,8 @@ class TestHolding:
     def test_waiting_ends(self, run: Run, state: FakeState) -> None:
         state.revision = 5
         state.keys[b"jobs/x"] = KeyValue(b"jobs/x", b"", 3, 3, 1)
-        assert run("lock", "jobs", "--wait", "200ms", "--", "true").exit_code == 8
+        waited = run("lock", "jobs", "--wait", "200ms", "--", "true")
+        assert (waited.exit_code, waited.stderr) == (8, "quorate: TimeoutError: waited 0.2 s for jobs to be free\n")
 
     def test_a_lost_lock_stops_the_program_and_is_code_6(self, served: FakeMember, state: FakeState) -> None:
         process = start(served, "lock", "jobs", "--ttl", "300ms", "--", "sleep", "60")
