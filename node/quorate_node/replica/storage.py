@@ -260,6 +260,10 @@ class Storage:
         alarms = [f"Damaged: log indexes {damaged} are damaged on disk"] if damaged else []
         if self._application is not None and (message := self._application.status().message):
             alarms.append(f"Application: {message}")
+        registered = self._machine.state.application if isinstance(self._machine, KeyValueMachine) else None
+        if self._application is None and registered is not None:
+            name, version = registered
+            alarms.append(f"Application: the cluster's machine is {name!r} version {version}, this member none: set application.machine")
         return alarms
 
     # --- the application's own machine -------------------------------------------------------------------------
