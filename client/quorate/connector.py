@@ -125,6 +125,8 @@ class Connector:
                 )
         except TimeoutError:
             self.last_failure = f"{url} did not answer within {self._options.connect_timeout_s} s (connect_timeout_s)"
+        except aiohttp.ServerDisconnectedError:
+            self.last_failure = f"{url} closed the connection: check whether it wants TLS (https) or a client's certificate"
         except (aiohttp.ClientError, OSError) as failed:
             self.last_failure = f"{url}: {in_words(failed)}"
         else:

@@ -20,12 +20,19 @@ class Tls(NamedTuple):
     key: str | Path | None = None
 
     def context(self) -> ssl.SSLContext:
-        """Raises `ValueError` when only one of certificate and key is given, `OSError` or `ssl.SSLError` on unreadable files."""
+        """Raises `ValueError` when only one of certificate and key is given, or a file holds none; `OSError` on unreadable files."""
         if (self.certificate is None) != (self.key is None):
             raise ValueError("tls: certificate and key belong together: give both, or neither")
-        context = ssl.create_default_context(cafile=None if self.ca is None else str(self.ca))
+        try:
+            context = ssl.create_default_context(cafile=None if self.ca is None else str(self.ca))
+        except ssl.SSLError as wrong:
+            raise ValueError(f"tls: {self.ca} holds no certificate of an authority in PEM ({wrong.reason})") from wrong
         if self.certificate is not None and self.key is not None:
-            context.load_cert_chain(str(self.certificate), str(self.key))
+            try:
+                context.load_cert_chain(str(self.certificate), str(self.key))
+            except ssl.SSLError as wrong:
+                files = f"{self.certificate} and {self.key}"
+                raise ValueError(f"tls: {files} are no certificate and its key in PEM ({wrong.reason})") from wrong
         return context
 
 

@@ -52,9 +52,10 @@ class Settings:
         from quorate.options import Tls
 
         tls = None
-        if self.tls_ca or self.tls_cert or self.tls_key:
-            tls = Tls(self.tls_ca, self.tls_cert, self.tls_key)
         try:
+            if self.tls_ca or self.tls_cert or self.tls_key:
+                tls = Tls(self.tls_ca, self.tls_cert, self.tls_key)
+                tls.context()  # What is wrong with the files is told before anybody is asked.
             return Cluster(self.endpoint_list, tls=tls, timeout_s=self.timeout_ms / 1000, consistency=cast("Consistency", self.consistency))
         except ValueError as wrong:
             raise click.UsageError(str(wrong)) from wrong

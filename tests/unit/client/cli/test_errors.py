@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from click.testing import Result
@@ -74,6 +77,34 @@ class TestErrors:
         result = run(*arguments)
         assert result.exit_code == 2, result.output
         assert result.stderr
+
+    def test_tls_files_that_are_none_are_named(self, run: Run, tmp_path: Path) -> None:
+        garbage = tmp_path / "garbage.pem"
+        garbage.write_text("no certificate", encoding="utf-8")
+        (tmp_path / "key.pem").write_text("no key", encoding="utf-8")
+        one = run("get", "a", "--tls-cert", str(garbage))
+        assert (one.exit_code, "give both, or neither" in one.stderr) == (2, True)
+        for options in (["--tls-ca", str(garbage)], ["--tls-cert", str(garbage), "--tls-key", str(tmp_path / "key.pem")]):
+            result = run("get", "a", *options)
+            assert result.exit_code == 2
+            assert "garbage.pem" in result.stderr and "in PEM" in result.stderr
+
+    def test_a_port_that_hangs_up_makes_one_think_of_tls(self, run: Run) -> None:
+        def hang_up(listening: socket.socket) -> None:
+            while True:
+                try:
+                    listening.accept()[0].close()
+                except OSError:
+                    return
+
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            answering = threading.Thread(target=hang_up, args=(listening,), daemon=True)
+            answering.start()
+            result = run("get", "a", "--endpoints", f"http://127.0.0.1:{listening.getsockname()[1]}", "--timeout", "300ms")
+            listening.shutdown(socket.SHUT_RDWR)
+        answering.join(5)
+        assert result.exit_code == 3
+        assert "wants TLS" in result.stderr
 
     def test_a_program_gets_usage_errors_as_json_too(self, run: Run) -> None:
         result = run("-o", "json", "get", "a", "--limit", "-1")
