@@ -9,7 +9,7 @@ import aiohttp
 import msgspec
 
 from quorate.endpoints import Endpoints
-from quorate.failures import in_words
+from quorate.failures import hung_up, in_words
 from quorate.options import Options
 from quorate.stream_connection import StreamConnection
 
@@ -125,10 +125,9 @@ class Connector:
                 )
         except TimeoutError:
             self.last_failure = f"{url} did not answer within {self._options.connect_timeout_s} s (connect_timeout_s)"
-        except aiohttp.ServerDisconnectedError:
-            self.last_failure = f"{url} closed the connection: check whether it wants TLS (https) or a client's certificate"
         except (aiohttp.ClientError, OSError) as failed:
-            self.last_failure = f"{url}: {in_words(failed)}"
+            hint = "; check whether it wants TLS (https) or a client's certificate" if hung_up(failed) else ""
+            self.last_failure = f"{url}: {in_words(failed)}{hint}"
         else:
             self._open.add(connection)
             self._endpoints.succeeded(url)

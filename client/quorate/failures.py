@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import aiohttp
 
 
@@ -11,3 +13,8 @@ def in_words(failed: BaseException) -> str:
         why = failed.os_error
         return f"no connection: {why.strerror or why}"
     return str(failed) or type(failed).__name__
+
+
+def hung_up(failed: BaseException) -> bool:
+    """Whether a connection was made, and ended by the other side before it answered: so does a port that wants TLS and hears none."""
+    return isinstance(failed, aiohttp.ServerDisconnectedError) or (isinstance(failed, OSError) and failed.errno == errno.ECONNRESET)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 
 import aiohttp
 import pytest
 
-from quorate.failures import in_words
+from quorate.failures import hung_up, in_words
 
 
 async def test_a_refused_connection_speaks_of_no_ssl() -> None:
@@ -24,3 +25,8 @@ async def test_a_refused_connection_speaks_of_no_ssl() -> None:
 def test_others_keep_their_own_words_and_are_never_nameless() -> None:
     assert in_words(aiohttp.ClientError("the reason")) == "the reason"
     assert in_words(TimeoutError()) == "TimeoutError"
+
+
+def test_who_hangs_up_was_there() -> None:
+    assert hung_up(aiohttp.ServerDisconnectedError()) and hung_up(ConnectionResetError(errno.ECONNRESET, "reset"))
+    assert not hung_up(ConnectionRefusedError(errno.ECONNREFUSED, "refused")) and not hung_up(TimeoutError())

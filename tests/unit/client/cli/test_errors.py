@@ -100,7 +100,7 @@ class TestErrors:
         with socket.create_server(("127.0.0.1", 0)) as listening:
             answering = threading.Thread(target=hang_up, args=(listening,), daemon=True)
             answering.start()
-            result = run("get", "a", "--endpoints", f"http://127.0.0.1:{listening.getsockname()[1]}", "--timeout", "300ms")
+            result = run("get", "a", "--endpoints", f"http://127.0.0.1:{listening.getsockname()[1]}", "--timeout", "1s")
             listening.shutdown(socket.SHUT_RDWR)
         answering.join(5)
         assert result.exit_code == 3
