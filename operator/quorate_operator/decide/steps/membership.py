@@ -14,7 +14,7 @@ from quorate_operator.decide.quorum import (
     successor,
     voters,
 )
-from quorate_operator.decide.world import Answer, Lag, Member, World
+from quorate_operator.decide.world import Answer, Lag, Member, Volume, World
 
 
 def lost(world: World) -> Outcome:
@@ -64,7 +64,18 @@ def dead_volumes(world: World) -> Outcome:
         if volume.member_id and volume.member_id not in known and (pod is None or member_in(world, pod) is None):
             message = f"volume {volume.name} is of member {volume.member_id}, which was voted out"
             return Do(DeleteVolume(volume.name, volume.uid), "ReplacingMember", message)
+        if _never_a_members(world, volume):
+            message = f"volume {volume.name} was made for a pod too many, and no member is on it"
+            return Do(DeleteVolume(volume.name, volume.uid), "ScalingDown", message)
     return COMPLETE
+
+
+def _never_a_members(world: World, volume: Volume) -> bool:
+    """Above all that is wanted, without a pod, and no member has its name: its pod went before anybody was seen on it."""
+    name = world.identity.pod(volume.ordinal)
+    pods = world.workload.replicas if world.workload is not None else volume.ordinal + 1
+    named = any(member.name == name for member in world.members)
+    return not volume.member_id and not named and world.pod(name) is None and volume.ordinal >= max(pods, world.spec.replicas)
 
 
 def promotion(world: World) -> Outcome:

@@ -248,3 +248,12 @@ def test_a_foreign_volume_is_said() -> None:
     ordinal = 1 if leader_ordinal(world) != 1 else 2
     foreign = with_pod(world, ordinal, answer=Answer(CLUSTER_ID + 1, 5, "follower"))
     assert "ForeignVolume" in waits(foreign)
+
+
+def test_a_volume_of_a_pod_too_many_goes_and_one_that_is_wanted_stays() -> None:
+    world = settled()
+    extra = replace(volume_at(world, 2), name=IDENTITY.claim(3), uid="extra", ordinal=3, member_id=0)
+    more = replace(world, volumes=(*world.volumes, extra))
+    assert action(more) == actions.DeleteVolume(IDENTITY.claim(3), "extra")
+    assert isinstance(action(wanting(more, replicas=4)), actions.Scale), "it is wanted: a pod starts on it"
+    assert not isinstance(action(replace(more, membership=None)), actions.DeleteVolume), "nobody knows who is a member"
