@@ -14,6 +14,7 @@ import pytest
 from tests.cluster.harness.clients import Clients
 from tests.cluster.harness.cluster import ClusterUnderTest
 from tests.cluster.harness.failpoints import MemberFailpoints
+from tests.cluster.harness.member import Member
 from tests.cluster.harness.verdict import judge
 from tests.unit.failpoints.reached import REAL_MEMBERS, names
 
@@ -42,10 +43,10 @@ async def test_what_only_real_members_have_is_reached(tmp_path: Path) -> None:
         failpoints = [MemberFailpoints(member) for member in cluster.members]
         for member in cluster.members:
             await member.start()
-        first = cluster.members[0].url
+        first, token = cluster.members[0].url, secrets.token_hex(8)
 
         async def founded() -> bool:
-            return "cluster_id" in await cluster.api.call(first, "POST", "/v1/bootstrap", {"token": secrets.token_hex(8)})
+            return "cluster_id" in await cluster.api.call(first, "POST", "/v1/bootstrap", {"token": token})
 
         await cluster.until(founded, "a cluster")
         await cluster.wait_voters(3)
@@ -62,7 +63,6 @@ async def test_what_only_real_members_have_is_reached(tmp_path: Path) -> None:
         assert sorted(name for name in names(REAL_MEMBERS) if not counted[name]) == []
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("log_backend", list(WORST_MOMENTS))
 async def test_members_that_die_at_the_worst_moments_lose_nothing(log_backend: str, tmp_path: Path) -> None:
     settings = {"store": {"log_backend": log_backend}, "replica": {"compact_every_entries": 200, "log_keep_entries": 50}}
@@ -83,6 +83,7 @@ async def test_members_that_die_at_the_worst_moments_lose_nothing(log_backend: s
             else:
                 victim = leader
                 await failpoints[victim.number].set(moment, "panic" if moment == "state.flush.before" else "5*off->panic")
+                await _dies_leading(cluster, victim)
                 await failpoints[victim.number].wait_died()
             await victim.start()
             await cluster.wait_ready()
@@ -98,9 +99,7 @@ async def test_a_leader_whose_loop_is_held_up_is_replaced_and_serves_no_stale_re
         for place in ("engine.before_apply", "messages.receive", "lease.after_check", "read.before_round"):
             victim = await cluster.leader()
             await failpoints[victim.number].set(place, "1*sleep(1500)")
-            if place == "lease.after_check":
-                await cluster.until(partial(_read_by_lease, cluster, victim.url), "a read by lease")
-            await failpoints[victim.number].wait_fired(place)
+            await cluster.until(partial(_is_held_up, cluster, failpoints[victim.number], victim, place), f"a fire of {place}")
             await asyncio.sleep(2.0)
         await judge(cluster, await clients.stop(), tmp_path)
 
@@ -114,9 +113,9 @@ async def test_a_cluster_that_loses_a_fifth_of_its_frames_goes_on(tmp_path: Path
         for each in failpoints:
             await each.set("transport.send", "20%skip")
         await asyncio.sleep(3.0)
-        assert clients.succeeded() > 20
+        await cluster.until(partial(_has_succeeded, clients, 20), "operations that succeed all the same")
         for each in failpoints:
-            assert (await each.state("transport.send"))["fired"] > 0
+            await each.wait_fired("transport.send")
             await each.remove("transport.send")
         await judge(cluster, await clients.stop(), tmp_path)
 
@@ -130,12 +129,33 @@ async def test_a_leader_that_is_paused_before_its_writes_hands_over_and_goes_on_
         held = await cluster.leader()
         await failpoints[held.number].set("log.begin.before", "skip")  # Not by the kernel, whose sync no failpoint can hold.
         await failpoints[held.number].set("log.write.before_commit", "pause")
-        await cluster.leader(among=[member for member in cluster.members if member is not held], timeout_s=10.0)
+        # Not at once where leadership moved just before, or another member's disk was slow too: `replica.stalls` says why.
+        await cluster.leader(among=[member for member in cluster.members if member is not held])
         assert (await failpoints[held.number].state("log.write.before_commit"))["held"] == 1
         await failpoints[held.number].remove("log.write.before_commit")
         await judge(cluster, await clients.stop(), tmp_path)
 
 
-async def _read_by_lease(cluster: ClusterUnderTest, url: str) -> bool:
-    await cluster.api.get(url, "key", "lease")
-    return True
+async def _dies_leading(cluster: ClusterUnderTest, victim: Member) -> None:
+    """Until it has died. Some of the moments are a leader's alone, and leadership may move before one of them comes."""
+
+    async def dead() -> bool:
+        if victim.running:
+            await cluster.leads(victim)
+        return not victim.running
+
+    await cluster.until(dead, f"the end of {victim.name}")
+
+
+async def _is_held_up(cluster: ClusterUnderTest, failpoints: MemberFailpoints, victim: Member, place: str) -> bool:
+    """Whether it was, at last: a leader is, and one that lost the leadership before is made to lead again."""
+    if (await failpoints.state(place))["fired"]:
+        return True
+    await cluster.leads(victim)
+    if place == "lease.after_check":
+        await cluster.api.get(victim.url, "key", "lease")
+    return False
+
+
+async def _has_succeeded(clients: Clients, count: int) -> bool:
+    return clients.succeeded() > count

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import pairwise
 
 import aiohttp
@@ -13,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 import quorate
 from quorate_node.telemetry.definitions import METRICS
 from tests.cluster.conftest import StartCluster
+from tests.cluster.harness.api import Refused, Unknown
 from tests.cluster.harness.cluster import ClusterUnderTest
 from tests.cluster.harness.member import Member
 from tests.unit.replica.test_metrics import FAULTS
@@ -30,6 +33,8 @@ VALUED = frozenset(
     " peer_handshakes_refused".split()
 )
 """Have a value that is checked below."""
+
+VALUES_TIMEOUT_S = 30.0
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -63,7 +68,7 @@ async def test_every_documented_metric_moves_or_is_right(start_cluster: StartClu
         await cluster.until(lambda: _shown(cluster, "quorate_api_watches"), "an open watch")
         await cluster.until(lambda: _shown(cluster, "quorate_api_streams"), "an open stream")
         watching.cancel()
-        _check_values(await scrape(leader.url), cluster)
+        await _wait_values(cluster)
         await _hold_a_write(cluster, leader)
         seen.append(await _scrape_all(cluster))
         await _fall_behind(cluster, client, behind)
@@ -89,8 +94,7 @@ def _moved(seen: Sequence[Mapping[str, Samples]], name: str) -> bool:
 
 
 async def _use_everything(cluster: ClusterUnderTest, client: quorate.Cluster, leader: Member, other: Member) -> None:
-    first = asyncio.ensure_future(anext(aiter(client.watch(b"k", prefix=True))))
-    await asyncio.sleep(0.2)
+    first = asyncio.ensure_future(anext(aiter(client.watch(b"k", prefix=True, start_revision=1))))
     revision = (await client.put(b"k", b"v")).revision
     assert (await client.get(b"k")) is not None
     await first
@@ -101,6 +105,19 @@ async def _use_everything(cluster: ClusterUnderTest, client: quorate.Cluster, le
     sent = {"content-type": "application/json"}
     async with aiohttp.ClientSession() as session, session.post(f"{leader.url}/v1/put", data=bytes(5 << 20), headers=sent) as large:
         assert large.status == 413
+
+
+async def _wait_values(cluster: ClusterUnderTest) -> None:
+    """Until the leader's are right, whoever leads: what is under way ends in a moment. Raises the last AssertionError."""
+    deadline_s = time.monotonic() + VALUES_TIMEOUT_S
+    while True:
+        try:
+            _check_values(await scrape((await cluster.leader()).url), cluster)
+            return
+        except AssertionError:
+            if time.monotonic() > deadline_s:
+                raise
+            await asyncio.sleep(0.1)
 
 
 def _check_values(samples: Samples, cluster: ClusterUnderTest) -> None:
@@ -119,18 +136,20 @@ def _check_values(samples: Samples, cluster: ClusterUnderTest) -> None:
 
 
 async def _hold_a_write(cluster: ClusterUnderTest, leader: Member) -> None:
-    """While nobody else answers, a write is in flight."""
+    """While nobody else answers, a write is in flight; in the end it is done, or nobody knows."""
     others = [member for member in cluster.members if member is not leader]
     for member in others:
         member.freeze()
     writing = asyncio.ensure_future(cluster.api.put(leader.url, "held", "v"))
     try:
-        await asyncio.sleep(0.1)
-        assert (await scrape(leader.url))[("quorate_api_requests_inflight", ())] == 1
+        while not (await scrape(leader.url))[("quorate_api_requests_inflight", ())]:
+            assert not writing.done(), "it ended, and was never seen to be in flight"
+            await asyncio.sleep(0.02)
     finally:
         for member in others:
             member.thaw()
-    await writing
+    with suppress(Refused, Unknown):
+        await writing
 
 
 async def _fall_behind(cluster: ClusterUnderTest, client: quorate.Cluster, behind: Member) -> None:

@@ -49,7 +49,7 @@ def running(tmp_path: Path) -> Iterator[Run]:
         time.sleep(0.1)
     yield run
     process.send_signal(signal.SIGINT)
-    assert process.wait(30.0) == 0, run.said()
+    assert process.wait(START_TIMEOUT_S) == 0, run.said()
     assert "stopped" in run.said()
 
 
@@ -67,14 +67,14 @@ def test_the_readmes_walk_works_as_written_also_after_killing_a_member(running: 
     for block in blocks:
         here = block.replace(".venv/bin/", f"{PROGRAMS}/").replace("data/local/", f"{running.directory}/data/")
         here = re.sub(r"127\.0\.0\.1:730(\d)", lambda found: f"127.0.0.1:{running.port + int(found[1]) - 1}", here)
-        done = subprocess.run(["sh", "-e", "-c", here], capture_output=True, text=True, env=environment, timeout=60.0)
+        done = subprocess.run(["sh", "-e", "-c", here], capture_output=True, text=True, env=environment, timeout=180.0)
         assert done.returncode == 0, f"{here}\n{done.stdout}{done.stderr}\n{running.said()}"
         outputs.append(done.stdout)
     first, after_the_kill, by_http = outputs
     assert "hello, world" in first
     assert "still here" in after_the_kill
     assert "by curl" in by_http
-    deadline = time.monotonic() + 20.0
+    deadline = time.monotonic() + START_TIMEOUT_S
     while "m1 is started again" not in running.said():
         assert time.monotonic() < deadline, running.said()
         time.sleep(0.2)
