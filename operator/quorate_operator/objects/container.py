@@ -36,7 +36,8 @@ def node_container(spec: ConsensusClusterSpec, identity: Identity) -> Object:
         "name": CONTAINER,
         "image": image(spec, identity),
         "imagePullPolicy": spec.image.pull_policy,
-        "args": ["quorate-node", "--config", f"{CONFIG_FOLDER}/{CONFIG_FILE}"],
+        "command": ["quorate-node"],
+        "args": ["--config", f"{CONFIG_FOLDER}/{CONFIG_FILE}"],
         "env": [
             {"name": "QUORATE_MEMBER__NAME", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}}},
             {"name": "QUORATE_LISTEN__PEER_URL", "value": f"{scheme}://{host}:{PEER_PORT}"},

@@ -85,6 +85,11 @@ def changed(world: Kubernetes, **fields: Any) -> None:
     world.spec = spec_of(**{**there, **fields})
 
 
+def kill_pod(world: Kubernetes, random: Random) -> None:
+    if world.pods:
+        random.choice(list(world.pods.values())).deleting = True
+
+
 def lose_volume(world: Kubernetes, random: Random) -> None:
     """Never of a second member before the first is replaced: that would be the quorum itself, which nothing brings back."""
     if len(world.voters) >= 3 and all(world.up(member) for member in world.voters):
@@ -99,7 +104,7 @@ CHANGES: dict[str, Callable[[Kubernetes, Random], None]] = {
     "settings": lambda world, random: changed(world, timing={"heartbeatMs": 70}),
     "resize": lambda world, random: changed(world, resources={"limits": {"memory": "2Gi"}}),
     "expand": lambda world, random: changed(world, storage={"size": "20Gi", "retention": "Delete"}),
-    "kill pod": lambda world, random: setattr(random.choice(list(world.pods.values())), "deleting", True),
+    "kill pod": kill_pod,
     "lose volume": lose_volume,
     "delete StatefulSet": lambda world, random: drop(world, "StatefulSet"),
     "delete Services": lambda world, random: drop(world, "Service"),

@@ -1,0 +1,43 @@
+"""What the operator writes, the node itself takes: its own loader judges every settings map."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quorate_node.config.load import load
+from quorate_operator.objects.node_settings import CONFIG_FILE, settings_map
+from tests.unit.cluster_operator.resources import identity_of, spec_of
+
+EVERY_LIMIT = {
+    "keyBytesMax": 1024,
+    "valueBytesMax": 2048,
+    "requestBytesMax": 4096,
+    "watchesMax": 100,
+    "connectionsMax": 200,
+    "requestsInflightMax": 300,
+    "pendingCommandsMax": 400,
+}
+
+
+SLOWER = {"heartbeatMs": 100, "electionTimeoutMs": 1000}
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"timing": SLOWER}, {"limits": EVERY_LIMIT}, {"tls": {"mode": "Secret", "secretName": "orders-tls"}}]
+)
+def test_the_node_takes_the_settings(fields: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / CONFIG_FILE
+    path.write_text(settings_map(spec_of(**fields), identity_of())["data"][CONFIG_FILE], encoding="utf-8")
+    host = "http://orders-0.orders-members.shop.svc"
+    scheme = "https" if "tls" in fields else "http"
+    environment = {
+        "QUORATE_MEMBER__NAME": "orders-0",
+        "QUORATE_LISTEN__PEER_URL": host.replace("http", scheme) + ":7302",
+        "QUORATE_LISTEN__CLIENT_URL": host.replace("http", scheme) + ":7301",
+    }
+    config = load(["--config", str(path)], environment).config
+    assert (config.client_url, config.peer_url) == (environment["QUORATE_LISTEN__CLIENT_URL"], environment["QUORATE_LISTEN__PEER_URL"])
+    assert config.replica.heartbeat_ms == fields.get("timing", {}).get("heartbeatMs", 50)
