@@ -131,8 +131,8 @@ class Cluster(Administration):
     async def get(
         self, key: Text, *, revision: int = 0, consistency: Consistency | None = None, timeout_s: float | None = None
     ) -> KeyValue | None:
-        """One key, now or at `revision`; None when it is not there."""
-        result = await self._read(Range(to_bytes(key), revision=revision), consistency, timeout_s)
+        """One key, now or at `revision`; None when it is not there. Raises `ValueError` for what no request may hold."""
+        result = await self._read(range_of(key, revision=revision), consistency, timeout_s)
         return result.kvs[0] if result.kvs else None
 
     async def range(
@@ -284,7 +284,9 @@ class Cluster(Administration):
 
     async def _read(self, request: Range, consistency: Consistency | None, timeout_s: float | None) -> RangeResult:
         deadline_s = await self._place(timeout_s)
-        number = CONSISTENCY_NUMBERS[consistency or self.options.consistency]
+        number = CONSISTENCY_NUMBERS.get(consistency or self.options.consistency)
+        if number is None:
+            raise ValueError(f"consistency: {consistency!r} must be one of {', '.join(CONSISTENCY_NUMBERS)}")
         return _expect(await self._await(self._dispatcher.call(CommandKind.RANGE, request, deadline_s, consistency=number)), RangeResult)
 
     async def _write(

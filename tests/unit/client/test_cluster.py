@@ -347,3 +347,10 @@ class TestLeases:
         assert await cluster.lease_revoke(7) == 1
         with pytest.raises(LeaseNotFound):
             await cluster.lease_revoke(7)
+
+
+async def test_what_no_request_may_hold_is_refused_before_it_is_sent(cluster: Cluster) -> None:
+    with pytest.raises(ValueError, match="revision: -1; neither may be negative"):
+        await cluster.get("a", revision=-1)
+    with pytest.raises(ValueError, match="consistency: 'strong' must be one of linearizable, lease, stale"):
+        await cluster.get("a", consistency="strong")  # type: ignore[arg-type]
