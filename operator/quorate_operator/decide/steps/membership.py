@@ -58,7 +58,7 @@ def dead_volumes(world: World) -> Outcome:
     for volume in world.volumes:
         pod = world.pod(world.identity.pod(volume.ordinal))
         if volume.deleting:
-            if pod is not None and not pod.deleting:
+            if pod is not None and not any(each.deleting for each in world.pods):
                 return Do(Evict(pod.name, pod.uid), "ReplacingMember", f"{pod.name} holds a volume that is being deleted")
             return Wait("ReplacingMember", f"volume {volume.name} is being deleted", holds=False)
         if volume.member_id and volume.member_id not in known and (pod is None or member_in(world, pod) is None):
