@@ -63,10 +63,10 @@ class Administration:
         """`met(member_id)`: whether this member ever shook hands with it (an id that somebody has used is never handed out again)."""
         self._settings = settings
         self._engine = engine
+        self._versions = versions
         self._transport = transport
         self._random = random
         self._met = met
-        self._versions = versions
         self._one_at_a_time = asyncio.Lock()
         self._verbs: dict[str, Callable[[AdministrationCall], Awaitable[int]]] = {
             "add": self._add,
