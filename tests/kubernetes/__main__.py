@@ -9,11 +9,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from tests.kubernetes.bed.cgroups import remove_groups
 from tests.kubernetes.bed.remains import Remains, files_now, remains
-from tests.kubernetes.bed.wrapper import wrapped
+from tests.kubernetes.bed.wrapper import KUBELET, wrapped
 from tests.kubernetes.binaries.build import programs
 from tests.kubernetes.cache import CannotPrepare, cache_directory, locked
 from tests.kubernetes.debian import require_packages
@@ -85,6 +86,8 @@ def _clear(state: Path, files_before: frozenset[str]) -> Remains:
     """Removes what no namespace takes away; returns what is left after that."""
     remove_groups()
     shutil.rmtree(state, ignore_errors=True)
+    with suppress(OSError):
+        KUBELET.rmdir()  # what the wrapper mounted over; a folder that somebody uses is not empty
     return remains(state, files_before)
 
 

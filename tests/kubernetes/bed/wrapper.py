@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+KUBELET = Path("/var/lib/kubelet")
 ENTRY = "tests.kubernetes.bed.wrapper"
 UNSHARE = ("unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child")
 """Not `ip netns exec`: that mounts /sys anew, and the control groups are gone."""
@@ -18,9 +19,12 @@ def wrapped(command: list[str]) -> list[str]:
 
 
 def enter() -> None:
-    """First steps inside: mounts stay inside, and /run, where sockets and the container runtime's state are, is our own."""
-    for command in (["mount", "--make-rprivate", "/"], ["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run"]):
-        subprocess.run(command, check=True)
+    """First steps inside: mounts stay inside, and folders that the parts write to by default are our own, /run with its sockets first."""
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+    # Every kubelet makes a folder for device plugins below its default root, wherever its own root is.
+    KUBELET.mkdir(exist_ok=True)
+    for folder in ("/run", str(KUBELET)):
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", folder], check=True)
     # iptables keeps its lock there.
     Path("/run/lock").mkdir()
 
