@@ -13,7 +13,7 @@ from quorate_node.machine.interface import Refused, SnapshotSink
 from quorate_node.protocol.message import Message
 from quorate_node.replica.catch_up import APPLICATION_PIECE_BYTES, ApplicationPiece, ApplicationPieceRequest, ChunkRequest
 from quorate_node.replica.settings import ReplicaSettings
-from quorate_node.store.errors import Backpressure, NoSpace, StoreError
+from quorate_node.store.errors import Backpressure, NoSpace
 from quorate_node.transport.interface import PeerFailure, PeerRefused, RequestKind, Transport
 
 logger = logging.getLogger(__name__)
@@ -66,7 +66,8 @@ class SnapshotDownload:
             async with asyncio.TaskGroup() as group:
                 for _ in range(self._settings.snapshot_chunk_requests_max):
                     group.create_task(worker())
-        except* (PeerFailure, PeerRefused, Refused, StoreError) as failed:
+        except ExceptionGroup as failed:
+            # Bare, whatever it is: who is told of it looks at its kind.
             raise failed.exceptions[0] from failed
         return sink
 

@@ -206,6 +206,9 @@ class Link:
             self._failed(Ending.FAULT, str(fault))
         except DialFailed as failure:
             self._failed(Ending.NOT_REACHED, str(failure))
+        except Exception as error:  # noqa: BLE001 - such as a disk that does not take what must be remembered first: it is tried again,
+            # because a task that ended here would leave a member that looks well and reaches nobody.
+            self._failed(Ending.NOT_REACHED, f"the handshake broke at this end: {type(error).__name__}: {error}")
         else:
             since_s = context.clock()
             await self._serve(dialled)

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from quorate_node.protocol.message import Message, MessageType
 from quorate_node.transport.handshake import CLOSE_FAULT, ConnectionClass, encode_hello
-from quorate_node.transport.interface import LostReason, PeerFailure, PeerRefused, RequestKind
+from quorate_node.transport.interface import Identity, LostReason, PeerFailure, PeerRefused, RequestKind
 from tests.unit.transport.loopback_members import StartMember, acquaint, eventually, identity
 
 
@@ -256,3 +256,20 @@ async def test_a_peer_that_does_not_take_its_answers_is_given_up(start_member: S
 
 def test_codes_of_ours_are_in_the_range_for_applications() -> None:
     assert 4000 <= CLOSE_FAULT <= 4999
+
+
+async def test_a_handshake_that_breaks_at_our_end_is_tried_again(start_member: StartMember) -> None:
+    """Such as a disk that does not take what is to be announced: the link must not end with it, for nobody would hear of that."""
+    one, other = await start_member(1), await start_member(2)
+    tells, broken = one.recorder.identity, 6
+
+    def breaks_at_first() -> Identity:
+        nonlocal broken
+        if broken:
+            broken -= 1
+            raise RuntimeError("the disk does not take it")
+        return tells()
+
+    one.knows(other)
+    one.recorder.identity = breaks_at_first  # type: ignore[method-assign]
+    await eventually(lambda: broken == 0 and 2 in one.recorder.connected)
