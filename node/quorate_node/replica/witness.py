@@ -5,7 +5,7 @@ A witness stores terms and hashes, so that it can vote and count for a quorum; i
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -52,43 +52,38 @@ class WitnessMachine:
         self.configuration = state.configuration
         self.members = {record.member_id: record for record in state.members}
 
-    def _save(self) -> None:
-        members = tuple(self.members[member_id] for member_id in sorted(self.members))
-        state = WitnessState(self.applied_index, self.applied_term, self.chain, self.configuration, members)
+    def _take(self, state: WitnessState) -> None:
+        """Nothing is changed before the store has taken it: what it refuses (`Backpressure`) is applied again from where it was."""
         batch = self._store.batch()
         batch.put(STATE_KEY, msgspec.msgpack.encode(state), self._family)
         # failpoint: witness.before_save
         self._store.write(batch)
+        self._load(state)
         for callback in self._callbacks:
             callback(self.applied_index)
 
-    def _advance(self, entry: Entry) -> None:
-        assert entry.index == self.applied_index + 1, "entries are applied in order, none is skipped"
-        self.chain = chain_hash(self.chain, entry)
-        self.applied_index, self.applied_term = entry.index, entry.term
+    def _after(self, entries: Sequence[Entry], configuration: Configuration, members: Mapping[int, MemberRecord]) -> WitnessState:
+        index, term, chain = self.applied_index, self.applied_term, self.chain
+        for entry in entries:
+            assert entry.index == index + 1, "entries are applied in order, none is skipped"
+            index, term, chain = entry.index, entry.term, chain_hash(chain, entry)
+        return WitnessState(index, term, chain, configuration, tuple(members[member_id] for member_id in sorted(members)))
 
     def apply(self, entries: Sequence[Entry]) -> list[list[Result | Pending]]:
-        for entry in entries:
-            self._advance(entry)
-        self._save()
+        self._take(self._after(entries, self.configuration, self.members))
         return [[] for _ in entries]
 
     def apply_membership(
         self, entry: Entry, configuration: Configuration, put: Sequence[MemberRecord], removed: Sequence[int]
     ) -> None:
-        self._advance(entry)
-        self.configuration = configuration
-        self.members.update({record.member_id: record for record in put})
+        members = self.members | {record.member_id: record for record in put}
         for member_id in removed:
-            self.members.pop(member_id, None)
-        self._save()
+            members.pop(member_id, None)
+        self._take(self._after([entry], configuration, members))
 
     def jump(self, metadata: SnapshotMetadata) -> None:
         """A snapshot of which a witness takes the metadata only. The members' addresses come with the next changes; known ones stay."""
-        self._load(
-            WitnessState(metadata.index, metadata.term, metadata.chain, metadata.configuration, tuple(self.members.values()))
-        )
-        self._save()
+        self._take(WitnessState(metadata.index, metadata.term, metadata.chain, metadata.configuration, tuple(self.members.values())))
 
     def check(self, kind: int, payload: bytes) -> None:
         raise self._refused()
