@@ -50,6 +50,10 @@ def new_member_id(random: Random, taken: set[int]) -> int:
             return member_id
 
 
+class _DecideAnew(Exception):
+    """The members changed between the look at them and the proposal: by the end of a joint configuration, or a former leader's entry."""
+
+
 class Administration:
     def __init__(
         self,
@@ -78,6 +82,8 @@ class Administration:
             "step-down": self._transfer,
             "activate": self._activate,
         }
+        self._decided_on = 0
+        """The configuration's index that the call under way has looked at."""
 
     async def call(self, call: AdministrationCall) -> int:
         """Carry it out here when this member leads, else at the leader. Raises `ServiceError`."""
@@ -114,14 +120,21 @@ class Administration:
         if call.verb in ("transfer", "step-down"):
             return await handler(call)
         async with self._one_at_a_time:
-            expected = call.expected_configuration_index
-            if expected is not None and expected != self._engine.configuration_index:
-                raise ServiceError(
-                    "ConfigurationChanged",
-                    f"expected_configuration_index is {expected}, the configuration's is {self._engine.configuration_index}; "
-                    "read the members again and decide anew",
-                )
-            return await handler(call)
+            while True:
+                self._require_expected(call.expected_configuration_index)
+                self._decided_on = self._engine.configuration_index
+                try:
+                    return await handler(call)
+                except _DecideAnew:
+                    self._require_leader()
+
+    def _require_expected(self, expected: int | None) -> None:
+        if expected is not None and expected != self._engine.configuration_index:
+            raise ServiceError(
+                "ConfigurationChanged",
+                f"expected_configuration_index is {expected}, the configuration's is {self._engine.configuration_index}; "
+                "read the members again and decide anew",
+            )
 
     def _require_leader(self) -> None:
         if self._engine.soft_state.role != Role.LEADER:
@@ -275,8 +288,10 @@ class Administration:
         await applied
 
     async def _propose(self, change: MembershipChange, until_s: float) -> int:
-        """One change at a time is in the log: wait for the one before."""
+        """One change at a time is in the log: wait for the one before, which may have been decided alike. Raises `_DecideAnew`."""
         while True:
+            if self._engine.configuration_index != self._decided_on:
+                raise _DecideAnew
             try:
                 return self._engine.raft.propose_membership(change)
             except ProposalDropped as dropped:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from quorate_node.replica.administration import AdministrationCall
 from quorate_node.replica.service import ServiceError
 from tests.unit.replica.network import LocalCluster, Node
 
@@ -77,3 +80,39 @@ async def test_leadership_does_not_go_to_a_member_that_is_none() -> None:
         with pytest.raises(ServiceError) as refused:
             await cluster.leader().service.transfer_leadership(NOBODY)
         assert refused.value.error == "MemberNotFound"
+
+
+async def test_a_place_that_asks_twice_to_be_let_in_is_let_in_once() -> None:
+    """Its first question was not answered in time. The second is looked at while the first one's joint configuration still shows the old
+    member: a second new member would be left behind as a learner that nobody is, and no cluster version could be activated any more."""
+    async with LocalCluster(3) as cluster:
+        await cluster.formed()
+        leader, lost = cluster.leader(), cluster.followers()[0]
+        assert leader.replica.member is not None
+        member, machine = leader.replica.member, leader.service.machine
+        record = machine.members[lost.replica.member_id]
+        await lost.crash()
+        await cluster.until(lambda: not member.administration._is_active(record.member_id))
+        asked = AdministrationCall("join", peer_url=record.peer_url, name=record.name, client_url=record.client_url)
+        first, second = await asyncio.gather(member.administration.carry_out(asked), member.administration.carry_out(asked))
+        assert first == second != record.member_id
+        await cluster.until(lambda: not machine.configuration.voters_outgoing)
+        assert machine.configuration.learners == (first,)
+        assert sorted(machine.members) == sorted((*machine.configuration.voters, first))
+
+
+async def test_what_was_expected_of_the_members_is_looked_at_again_when_they_changed_meanwhile() -> None:
+    async with LocalCluster(3) as cluster:
+        await cluster.formed()
+        leader, (lost, staying) = cluster.leader(), cluster.followers()
+        assert leader.replica.member is not None
+        member = leader.replica.member
+        record = leader.service.machine.members[lost.replica.member_id]
+        await lost.crash()
+        await cluster.until(lambda: not member.administration._is_active(record.member_id))
+        await member.administration.carry_out(AdministrationCall("join", peer_url=record.peer_url, name=record.name))
+        joint_index = member.engine.configuration_index
+        assert leader.service.machine.configuration.voters_outgoing, "joint"
+        with pytest.raises(ServiceError) as refused:
+            await leader.service.remove_member(staying.replica.member_id, expected_configuration_index=joint_index)
+        assert refused.value.error == "ConfigurationChanged"
