@@ -25,8 +25,8 @@ async def recover_alone(storage: Storage, applied: SnapshotMetadata, discard_fro
     """
     telemetry.damaged_entries.add(sum(high - low for low, high in storage.log.damaged()))
     while (damaged := storage.log.damaged()) and damaged[0][0] <= applied.index:
-        logger.warning("log entries %s are damaged; the state holds them up to %d, so the log begins after it", damaged, applied.index)
-        await storage.rebase_log(applied)
+        logger.warning("log entries %s are damaged; the state holds them up to %d, so the log goes on without", damaged, applied.index)
+        await storage.leave_damage_to_state(applied)
     if not damaged:
         return None
     first, last = damaged[0][0], storage.log.last_index()

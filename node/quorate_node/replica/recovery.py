@@ -48,9 +48,9 @@ async def recover_log(
         if await repair.damaged(damaged, peers):
             continue
         if low <= machine.applied_index:
-            # Nobody has them, and the state has outlived them: the log starts after it.
+            # Nobody has them, and the state has outlived them: the log starts after it, or where the application needs it.
             # failpoint: recovery.before_rebase, awaited
-            await storage.rebase_log(applied_point(machine))
+            await storage.leave_damage_to_state(applied_point(machine))
             continue
         end = await _confirmed_end(settings, transport, peers)
         # failpoint: recovery.after_confirmed_end, awaited

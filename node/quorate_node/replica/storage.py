@@ -113,6 +113,21 @@ class Storage:
         """Start the log after what the state durably holds. What it was found to have lost behind that stays lost."""
         await asyncio.get_running_loop().run_in_executor(None, self.log.rebase, applied)
 
+    async def leave_damage_to_state(self, applied: SnapshotMetadata) -> None:
+        """Give up damaged entries that the state (`applied`) has outlived: the log starts after it, or as far before it as the application
+        may need what is whole. It stops for good where the log is shorter: nobody sends a snapshot to a member that is not behind."""
+        floor = self.compaction_floor(applied.index)
+        if floor is not None:
+            # After an entry that is whole: the log itself then vouches for where it starts.
+            start = max([floor] + [high for low, high in self.log.damaged() if low <= applied.index])
+            try:
+                if start < applied.index:
+                    await self.compact_log(start, applied.configuration)
+                    return
+            except Damaged as error:
+                logger.warning("the log cannot start after entry %d, as the application needs it: %s", start, error)
+        await self.rebase_log(applied)
+
     async def enter_term(self, term: int) -> None:
         """Before anything of a newer term than this member's is on its disk; durable on return."""
         await asyncio.get_running_loop().run_in_executor(None, self.log.enter_term, term)
