@@ -16,7 +16,9 @@ NOBODY = 77
 def count_anew(leader: Node) -> None:
     """What the leader does once an election timeout: from here on nobody was heard, until the next heartbeat is answered."""
     assert leader.replica.member is not None
-    for progress in leader.replica.member.engine.raft.core.tracker.progress.values():
+    core = leader.replica.member.engine.raft.core
+    core.election_elapsed = 0  # Else its own next count could come before any answer, and it would step down.
+    for progress in core.tracker.progress.values():
         progress.recent_active = False
 
 
