@@ -6,7 +6,7 @@ from typing import Any
 
 from quorate_operator.api.model import GROUP, KIND, PLURAL, VALIDATIONS, VERSION, rule
 from quorate_operator.api.schema import Schema, structural_schema
-from quorate_operator.api.spec import ConsensusClusterSpec
+from quorate_operator.api.spec import REPLICAS_MAX, ConsensusClusterSpec
 from quorate_operator.api.status import ConsensusClusterStatus
 
 NAME_CHARACTERS_MAX = 40
@@ -36,10 +36,17 @@ def root_schema() -> Schema:
         f"metadata.name must be 1 to {NAME_CHARACTERS_MAX} lower-case letters, digits and dashes, beginning with a letter:"
         " it becomes part of DNS names; choose another name",
     )
+    ordinals = ", ".join(f"'{ordinal}'" for ordinal in range(REPLICAS_MAX))
+    leader_rule = rule(
+        "!has(self.spec.placement) || !has(self.spec.placement.preferredLeader) || self.spec.placement.preferredLeader == ''"
+        f" || [{ordinals}].exists(n, self.spec.placement.preferredLeader == self.metadata.name + '-' + n)",
+        f"spec.placement.preferredLeader is none of this cluster's pods, <name>-0 to <name>-{REPLICAS_MAX - 1}: name one of these,"
+        " or leave it empty",
+    )
     return {
         "type": "object",
         "description": "A replicated, linearizable key-value and coordination service.",
-        VALIDATIONS: [name_rule],
+        VALIDATIONS: [name_rule, leader_rule],
         "properties": {
             "apiVersion": {"type": "string"},
             "kind": {"type": "string"},

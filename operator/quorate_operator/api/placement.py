@@ -24,6 +24,9 @@ class Placement(Model):
     """Zones that members may run in. Empty: any."""
     preferred_leader_zones: Annotated[tuple[Zone, ...], Field(max_length=16, json_schema_extra={"x-kubernetes-list-type": "set"})] = ()
     """A caught-up member in one of these is given the leadership. A preference: failover never waits for it."""
+    preferred_leader: Annotated[str, Field(max_length=63, pattern=r"^([a-z][-a-z0-9]*-[0-9]+)?$")] = ""
+    """Name of the pod that is given the leadership while it has caught up and all members are well; it goes before the zones. A
+    preference: failover never waits for it, and a pod that is not there is no reason for anything. Empty: any."""
     nodes: Literal["Required", "Preferred"] = "Preferred"
     """Whether two members may share a node when there is no other."""
     zone_spread: Literal["Required", "Preferred"] = "Preferred"

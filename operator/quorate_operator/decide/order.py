@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from quorate_operator.decide.outcome import Complete, Do, Outcome, Wait
 from quorate_operator.decide.steps.children import children, old_settings
 from quorate_operator.decide.steps.founding import founding, record
-from quorate_operator.decide.steps.leader_zone import leader_zone
 from quorate_operator.decide.steps.membership import dead_volumes, lost, promotion, scale_down, scale_up, surplus_pods
+from quorate_operator.decide.steps.preferred_leader import preferred_leader
 from quorate_operator.decide.steps.releases import release
 from quorate_operator.decide.steps.rollout import restart, template
 from quorate_operator.decide.steps.standing_by import deletion, pause
@@ -51,7 +51,7 @@ STEPS: tuple[tuple[str, Step], ...] = (
     ("template", template),
     ("restart", restart),
     ("scale-up", scale_up),
-    ("leader-zone", leader_zone),
+    ("preferred-leader", preferred_leader),
     ("old-settings", old_settings),
 )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
+
 from quorate_operator.decide.world import Lag, Member, Pod, World
 
 _TAKES_PART = frozenset({"leader", "follower", "candidate", "witness"})
@@ -56,14 +58,28 @@ def others_commit(world: World, without: Member) -> bool:
     return len(there) >= majority(len(voters(world)))
 
 
+class Preference(IntEnum):
+    """How much the resource wants a member to lead; lower is more."""
+
+    NAMED = 0
+    ZONE = 1
+    NONE = 2
+
+
+def preference(world: World, member: Member) -> Preference:
+    placement = world.spec.placement
+    if placement.preferred_leader and member.name == placement.preferred_leader:
+        return Preference.NAMED
+    pod = pod_of(world, member)
+    return Preference.ZONE if pod is not None and pod.zone in placement.preferred_leader_zones else Preference.NONE
+
+
 def successor(world: World, without: Member) -> Member | None:
-    """Who should lead instead: in a preferred zone if there is one, caught up most, and of the lowest ordinal."""
-    preferred = world.spec.placement.preferred_leader_zones
+    """Who should lead instead: whom the resource prefers, caught up most, and of the lowest ordinal."""
     able = [member for member in voters(world) if member != without and healthy(world, member)]
 
-    def rank(member: Member) -> tuple[bool, bool, int]:
+    def rank(member: Member) -> tuple[Preference, bool, int]:
         pod = pod_of(world, member)
-        zone = pod.zone if pod is not None else ""
-        return bool(preferred) and zone not in preferred, member.lag is not Lag.NONE, pod.ordinal if pod is not None else 0
+        return preference(world, member), member.lag is not Lag.NONE, pod.ordinal if pod is not None else 0
 
     return min(able, key=rank, default=None)

@@ -111,6 +111,7 @@ CHANGES: dict[str, Callable[[Kubernetes, Random], None]] = {
     "edit by hand": lambda world, random: edit(world),
     "scale by hand": lambda world, random: world.objects["StatefulSet", IDENTITY.name]["spec"].update(replicas=random.choice([0, 1, 7])),
     "name a lost member": lambda world, random: changed(world, lostMembers=[str(random.choice(sorted(world.voters)))]),
+    "named leader": lambda world, random: changed(world, placement={"preferredLeader": IDENTITY.pod(random.randrange(3))}),
     "leader zone": lambda world, random: changed(world, placement={"preferredLeaderZones": ["zone-1"]}),
 }
 

@@ -10,7 +10,8 @@ import pytest
 from quorate_operator.decide import actions
 from quorate_operator.decide.order import STEPS, decide
 from quorate_operator.decide.outcome import Do, Wait
-from quorate_operator.decide.steps.leader_zone import leader_zone
+from quorate_operator.decide.quorum import successor
+from quorate_operator.decide.steps.preferred_leader import preferred_leader
 from quorate_operator.decide.steps.releases import known_version, release_of
 from quorate_operator.decide.steps.rollout import wanted_set
 from quorate_operator.decide.world import Answer, Lag, World
@@ -238,9 +239,30 @@ def test_a_new_operators_default_image_restarts_nobody() -> None:
 
 def test_the_leader_moves_to_a_preferred_zone_while_all_is_well() -> None:
     world = led_by(wanting(settled(), placement={"preferredLeaderZones": ["zone-2"]}), 0)
-    found = leader_zone(world)
+    found = preferred_leader(world)
     assert isinstance(found, Do) and found.action == actions.Transfer(member_of(world, 2).member_id)
-    assert not isinstance(leader_zone(with_pod(world, follower_ordinals(world)[0], answer=None)), Do)
+    assert not isinstance(preferred_leader(with_pod(world, follower_ordinals(world)[0], answer=None)), Do)
+    assert not isinstance(preferred_leader(led_by(world, 2)), Do), "it leads there already"
+
+
+def test_a_pod_that_is_named_goes_before_the_preferred_zones() -> None:
+    world = led_by(wanting(settled(), placement={"preferredLeaderZones": ["zone-2"], "preferredLeader": IDENTITY.pod(1)}), 2)
+    found = preferred_leader(world)
+    assert isinstance(found, Do) and found.action == actions.Transfer(member_of(world, 1).member_id)
+    assert "preferredLeader" in found.message
+    assert not isinstance(preferred_leader(led_by(world, 1)), Do)
+    assert not isinstance(preferred_leader(with_pod(world, 0, answer=None)), Do), "a member is away"
+
+
+def test_a_pod_that_is_named_and_not_there_moves_nobody() -> None:
+    assert not isinstance(preferred_leader(led_by(wanting(settled(), placement={"preferredLeader": IDENTITY.pod(8)}), 0)), Do)
+
+
+def test_who_leads_and_is_to_be_restarted_hands_over_to_the_one_that_is_named() -> None:
+    named = {"preferredLeader": IDENTITY.pod(2)}
+    world = led_by(wanting(settled(), placement=named), 2)
+    assert successor(world, member_of(world, 2)) == member_of(world, 0), "it cannot follow itself"
+    assert successor(led_by(world, 0), member_of(world, 0)) == member_of(world, 2)
 
 
 def test_a_foreign_volume_is_said() -> None:
