@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from contextlib import suppress
 from pathlib import Path
 
-from tests.kubernetes.bed.cgroups import remove_groups
-from tests.kubernetes.bed.remains import Remains, files_now, remains
-from tests.kubernetes.bed.wrapper import KUBELET, wrapped
-from tests.kubernetes.binaries.build import programs
-from tests.kubernetes.cache import CannotPrepare, cache_directory, locked
-from tests.kubernetes.debian import require_packages
-from tests.kubernetes.image.build import pause_archive, quorate_archive
-from tests.kubernetes.settings import IMAGES_VARIABLE, LOGS_VARIABLE, STATE_VARIABLE
+from tests.kubernetes.bed.place import a_place
+from tests.kubernetes.bed.wrapper import wrapped
+from tests.kubernetes.cache import CannotPrepare, locked
+from tests.kubernetes.hold import enter, held, hold, load
+from tests.kubernetes.prepare import BUILD, REPOSITORY, environment, prepare
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-LOGS = REPOSITORY / "build" / "kubernetes" / "logs"
+LOGS = BUILD / "logs"
 EXIT_CANNOT_PREPARE = 2
 EXIT_LEFT_SOMETHING = 3
+
+DESCRIPTION = "Runs the tests of tests/kubernetes on a real Kubernetes that is made here, as root, or on the one that KUBECONFIG names."
+EPILOGUE = """\
+Everything else is for pytest: -k, -x, files of tests. Exit status: that of the tests; 2: the cluster cannot be made
+here, and one line says why; 3: the tests passed, and something was left behind, which is named.
+
+A cluster that stays, for developing:
+  python -m tests.kubernetes --hold                        in one terminal, until Ctrl-C
+  python -m tests.kubernetes --enter kubectl get nodes     in another one; any command runs inside, also pytest:
+  python -m tests.kubernetes --enter python -m pytest tests/kubernetes/test_members.py
+                                (tests that stop parts of the cluster itself are left out there)
+  python -m tests.kubernetes --load localhost/quorate:mine  the image of this tree, on both nodes under that name;
+                                then QUORATE_KUBERNETES_IMAGE=localhost/quorate:mine for the tests
+"""
 
 
 def pytest_command(arguments: list[str]) -> list[str]:
@@ -35,60 +44,48 @@ def pytest_command(arguments: list[str]) -> list[str]:
 
 def main(arguments: list[str]) -> int:
     """The tests' exit status; 2: the cluster cannot be made here, as was said; 3: the tests passed, and something was left behind."""
-    if os.environ.get("KUBECONFIG"):
-        return subprocess.run(pytest_command(arguments)).returncode
-    begun = time.monotonic()
+    parser = argparse.ArgumentParser(
+        "python -m tests.kubernetes", description=DESCRIPTION, epilog=EPILOGUE, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    modes = parser.add_mutually_exclusive_group()
+    modes.add_argument("--hold", action="store_true", help="bring a cluster up and keep it until Ctrl-C or SIGTERM; no tests")
+    modes.add_argument("--enter", nargs=argparse.REMAINDER, metavar="COMMAND", help="run a command inside the cluster that is held")
+    modes.add_argument("--load", metavar="IMAGE", help="build this tree's image by that name for the cluster that is held")
+    parser.add_argument("--name", default="", help="of the held cluster, where there are several; to be given first")
+    known, others = parser.parse_known_args(arguments)
     try:
-        environment = _prepare()
+        if known.hold:
+            return hold(known.name)
+        if known.enter:
+            return enter(held(known.name), known.enter)
+        if known.load:
+            load(held(known.name), known.load)
+            return 0
+        return run_tests(others)
     except CannotPrepare as failure:
         print(f"test-kubernetes: {failure}", file=sys.stderr)
         return EXIT_CANNOT_PREPARE
+
+
+def run_tests(arguments: list[str]) -> int:
+    """Raises `CannotPrepare`."""
+    if os.environ.get("KUBECONFIG"):
+        return subprocess.run(pytest_command(arguments)).returncode
+    begun = time.monotonic()
+    images = prepare()
     print(f"prepared in {time.monotonic() - begun:.0f} s; logs: {LOGS}", flush=True)
-    return _run(pytest_command(arguments), environment)
-
-
-def _prepare() -> dict[str, str]:
-    """All that needs the world outside: inside the namespaces there is none. Raises `CannotPrepare`."""
-    if os.geteuid() != 0:
-        raise CannotPrepare("the test cluster needs root, for namespaces and containers; or name a cluster with KUBECONFIG")
-    require_packages()
-    images = [pause_archive(programs()["pause"]), quorate_archive(REPOSITORY)]
-    return {IMAGES_VARIABLE: os.pathsep.join(str(image) for image in images)}
-
-
-def _run(command: list[str], environment: dict[str, str]) -> int:
-    """One cluster at a time: control groups and logs have one name each. What a run that was killed has left goes first."""
     # Ended in order, a run takes its cluster along; `subprocess` then kills `unshare`, and that everything inside.
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
-    beds = cache_directory() / "beds"
-    beds.mkdir(exist_ok=True)
-    with locked(beds):
-        remove_groups()
-        for stale in beds.glob("bed-*"):
-            shutil.rmtree(stale, ignore_errors=True)
+    BUILD.mkdir(parents=True, exist_ok=True)
+    # One at a time in one working tree: their logs have one place.
+    with locked(BUILD):
         shutil.rmtree(LOGS, ignore_errors=True)
-        LOGS.mkdir(parents=True)
-        state = Path(tempfile.mkdtemp(prefix="bed-", dir=beds))
-        return _run_in(state, command, {**os.environ, **environment, STATE_VARIABLE: str(state), LOGS_VARIABLE: str(LOGS)})
-
-
-def _run_in(state: Path, command: list[str], environment: dict[str, str]) -> int:
-    files_before = files_now()
-    try:
-        status = subprocess.run(wrapped(command), env=environment, cwd=REPOSITORY).returncode
-    finally:
-        left = _clear(state, files_before)
-        print(f"test-kubernetes: left behind: {left}", file=sys.stderr if left else sys.stdout, flush=True)
-    return status or (EXIT_LEFT_SOMETHING if left else 0)
-
-
-def _clear(state: Path, files_before: frozenset[str]) -> Remains:
-    """Removes what no namespace takes away; returns what is left after that."""
-    remove_groups()
-    shutil.rmtree(state, ignore_errors=True)
-    with suppress(OSError):
-        KUBELET.rmdir()  # what the wrapper mounted over; a folder that somebody uses is not empty
-    return remains(state, files_before)
+        LOGS.mkdir()
+        with a_place() as place:
+            inside = environment(images, place.state, LOGS)
+            status = subprocess.run(wrapped(pytest_command(arguments)), env=inside, cwd=REPOSITORY).returncode
+    print(f"test-kubernetes: left behind: {place.left}", file=sys.stderr if place.left else sys.stdout, flush=True)
+    return status or (EXIT_LEFT_SOMETHING if place.left else 0)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ def locked(directory: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print(f"another run is filling {directory}: waiting for it ...", flush=True)
+            print(f"another run uses {directory}: waiting for it ...", flush=True)
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

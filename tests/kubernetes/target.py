@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import signal
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.kubernetes.bed.bed import Bed
-from tests.kubernetes.kubectl import Kubectl, KubectlFailure, eventually
+from tests.kubernetes.bed.volumes import recycle_volumes
+from tests.kubernetes.kubectl import Kubectl, KubectlFailure
 
 KINDS_DESCRIBED = "pods,statefulsets,persistentvolumeclaims,services,endpointslices,events"
 LOG_LINES = 500
@@ -41,7 +40,7 @@ class Target:
     def remove_namespace(self, name: str) -> None:
         self.kubectl("delete", "namespace", name, "--timeout=120s", timeout_s=150)
         if self.bed is not None:
-            recycle_volumes(self.bed)
+            recycle_volumes(self.kubectl)
 
     def describe(self, namespace: str, folder: Path) -> None:
         """What a failed test left: objects, and each container's log, this one's and the last one's."""
@@ -70,24 +69,3 @@ def kill_processes(container_id: str) -> int:
                     os.kill(int(folder.name), signal.SIGKILL)
                     killed += 1
     return killed
-
-
-def recycle_volumes(bed: Bed) -> None:
-    """Empties the local volumes whose claims are gone and offers them again; Kubernetes itself never does that to a retained volume."""
-    kubectl = bed.kubectl
-
-    def missing() -> str:
-        claims = {(claim["metadata"]["namespace"], claim["metadata"]["name"]) for claim in kubectl.list("persistentvolumeclaims")}
-        bound = [volume for volume in kubectl.list("persistentvolumes") if volume["status"].get("phase") == "Bound"]
-        references = [volume["spec"]["claimRef"] for volume in bound]
-        lost = [each["name"] for each in references if (each["namespace"], each["name"]) not in claims]
-        return f"volumes of {', '.join(lost)} are not yet released" if lost else ""
-
-    eventually("volumes are released", missing, 30)
-    for volume in kubectl.list("persistentvolumes"):
-        if volume["status"].get("phase") in {"Released", "Failed"}:
-            folder = Path(volume["spec"]["local"]["path"])
-            shutil.rmtree(folder)
-            folder.mkdir()
-            patch = json.dumps([{"op": "remove", "path": "/spec/claimRef"}])
-            kubectl("patch", "persistentvolume", volume["metadata"]["name"], "--type=json", "-p", patch)

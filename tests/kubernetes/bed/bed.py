@@ -17,7 +17,8 @@ from tests.kubernetes.debian import cni_directory
 from tests.kubernetes.kubectl import Kubectl, KubectlFailure, condition
 
 NODES = 2
-VOLUMES_PER_NODE = 12
+VOLUMES_PER_NODE = 40
+"""Folders on a disk: they cost nothing until a pod writes to them."""
 NODES_READY_TIMEOUT_S = 120.0
 
 
@@ -66,8 +67,13 @@ class Bed:
         self.proxy.start()
         self.dns.start()
         self._make_volumes()
-        everything = [*self.control_plane.running, self.proxy, self.dns, *(node.kubelet for node in self.nodes)]
-        wait_for("both nodes are Ready", self._missing, NODES_READY_TIMEOUT_S, everything)
+        wait_for("both nodes are Ready", self._missing, NODES_READY_TIMEOUT_S, self.everything)
+
+    @property
+    def everything(self) -> list[Program]:
+        """All that runs for as long as the cluster does."""
+        of_nodes = [program for node in self.nodes for program in (node.containerd.program, node.kubelet)]
+        return [*self.control_plane.running, self.proxy, self.dns, *of_nodes]
 
     def stop(self) -> None:
         """In order, so that every log ends with an orderly end; what it misses, the namespaces' end takes."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 MOUNTS = Path("/sys/fs/cgroup")
 ROOT_NAME = "quorate-bed"
+"""Every cluster has a group of its own in it: several may run side by side."""
 REMOVE_TIMEOUT_S = 10.0
 
 
@@ -21,15 +22,16 @@ def hierarchies(mounts: Path = MOUNTS) -> list[Path]:
     return sorted({path.resolve() for path in mounts.iterdir() if path.is_dir()})
 
 
-def make_groups(name: str, mounts: Path = MOUNTS) -> str:
-    """Makes the group `name` below our own in every hierarchy; returns its path as the kubelet's `cgroupRoot` takes it."""
+def make_groups(cluster: str, node: str, mounts: Path = MOUNTS) -> str:
+    """Makes the group of one node in every hierarchy; returns its path as the kubelet's `cgroupRoot` takes it."""
     for hierarchy in hierarchies(mounts):
-        if hierarchy == mounts:
-            _delegate(hierarchy)
-        (hierarchy / ROOT_NAME / name).mkdir(parents=True, exist_ok=True)
-        if hierarchy == mounts:
-            _delegate(hierarchy / ROOT_NAME)
-    return f"/{ROOT_NAME}/{name}"
+        group = hierarchy
+        for name in (ROOT_NAME, cluster, node):
+            if hierarchy == mounts:
+                _delegate(group)
+            group /= name
+            group.mkdir(exist_ok=True)
+    return f"/{ROOT_NAME}/{cluster}/{node}"
 
 
 def _delegate(group: Path) -> None:
@@ -40,16 +42,16 @@ def _delegate(group: Path) -> None:
             (group / "cgroup.subtree_control").write_text(f"+{controller}")
 
 
-def groups_left(mounts: Path = MOUNTS) -> list[Path]:
+def groups_left(cluster: str, mounts: Path = MOUNTS) -> list[Path]:
     """Deepest first, as they must be removed."""
-    found = [Path(folder) for hierarchy in hierarchies(mounts) for folder, _, _ in os.walk(hierarchy / ROOT_NAME)]
+    found = [Path(folder) for hierarchy in hierarchies(mounts) for folder, _, _ in os.walk(hierarchy / ROOT_NAME / cluster)]
     return sorted(found, key=lambda path: len(path.parts), reverse=True)
 
 
-def remove_groups(mounts: Path = MOUNTS) -> None:
+def remove_groups(cluster: str, mounts: Path = MOUNTS) -> None:
     """Kills what is still in them and removes them. What cannot be removed within ten seconds stays, for `groups_left` to name."""
     deadline = time.monotonic() + REMOVE_TIMEOUT_S
-    while (left := groups_left(mounts)) and time.monotonic() < deadline:
+    while (left := groups_left(cluster, mounts)) and time.monotonic() < deadline:
         for group in left:
             with suppress(OSError):
                 for pid in (group / "cgroup.procs").read_text().split():
@@ -57,3 +59,7 @@ def remove_groups(mounts: Path = MOUNTS) -> None:
             with suppress(OSError):
                 group.rmdir()
         time.sleep(0.05)
+    for hierarchy in hierarchies(mounts):
+        # The last cluster takes the folder of all of them along: while another one is there, it is not empty.
+        with suppress(OSError):
+            (hierarchy / ROOT_NAME).rmdir()

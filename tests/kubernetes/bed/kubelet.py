@@ -47,7 +47,7 @@ def kubelet(program: Path, place: NodePlace, control_plane: ControlPlane, author
                 "cgroupDriver": "cgroupfs",
                 # Needed for resizing pods in place; without it that ends the kubelet.
                 "cgroupsPerQOS": True,
-                "cgroupRoot": make_groups(place.name),
+                "cgroupRoot": make_groups(place.state.name, place.name),
                 "enforceNodeAllocatable": [],
                 "failSwapOn": False,
                 "localStorageCapacityIsolation": False,

@@ -38,8 +38,11 @@ def cluster_objects() -> list[Object]:
     ]
 
 
-def local_volume(place: NodePlace, number: int, size: str = "1Gi") -> Object:
-    """A folder on one node. Unlike the host-path provisioner's it honours `fsGroup`, and keeps its pod on its node as a real disk does."""
+def local_volume(place: NodePlace, number: int, size: str = "100Gi") -> Object:
+    """A folder on one node, whose size nobody measures.
+
+    Unlike the host-path provisioner's it honours `fsGroup`, and keeps its pod on its node as a real disk does.
+    """
     name = f"{place.name}-{number}"
     terms = [{"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [place.name]}]}]
     return {

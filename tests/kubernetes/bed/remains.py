@@ -9,14 +9,11 @@ from pathlib import Path
 
 from tests.kubernetes.bed.cgroups import MOUNTS, groups_left
 from tests.kubernetes.bed.layout import BRIDGE
+from tests.kubernetes.bed.wrapper import DEFAULT_FOLDERS
 
-POD_LOGS = Path("/var/log/pods")
-CONTAINER_LOGS = Path("/var/log/containers")
-ADDRESSES = Path("/var/lib/cni/networks")
-KUBELET = Path("/var/lib/kubelet")
-NETWORK_CACHE = Path("/var/lib/cni/results")
+NETWORKS = Path("/var/lib/cni")
 PLUGINS = Path("/usr/libexec/kubernetes")
-WATCHED = (POD_LOGS, CONTAINER_LOGS, ADDRESSES, KUBELET, NETWORK_CACHE, PLUGINS)
+WATCHED = (*DEFAULT_FOLDERS, NETWORKS / "networks", NETWORKS / "results", PLUGINS)
 """Folders that container runtimes use by default: what is new in them after a run is ours."""
 
 
@@ -56,7 +53,7 @@ def remains(state: Path, files_before: Iterable[str] = ()) -> Remains:
     return Remains(
         processes=_processes(str(state)),
         mounts=[line for line in Path("/proc/self/mounts").read_text().splitlines() if str(state) in line],
-        groups=[str(path) for path in groups_left(MOUNTS)],
+        groups=[str(path) for path in groups_left(state.name, MOUNTS)],
         files=sorted(files_now() - frozenset(files_before)) + ([str(state)] if state.exists() else []),
         interfaces=[path.name for path in Path("/sys/class/net").iterdir() if path.name.startswith(BRIDGE[:-1])],
     )

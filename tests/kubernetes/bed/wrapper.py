@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
-KUBELET = Path("/var/lib/kubelet")
+DEFAULT_FOLDERS = tuple(Path(name) for name in ("/var/lib/kubelet", "/var/lib/cni", "/var/log/pods", "/var/log/containers"))
+"""What the parts write to wherever their own roots are: device plugins, a network's cached results, links to logs. Covered inside."""
 ENTRY = "tests.kubernetes.bed.wrapper"
 UNSHARE = ("unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child")
 """Not `ip netns exec`: that mounts /sys anew, and the control groups are gone."""
@@ -21,10 +23,8 @@ def wrapped(command: list[str]) -> list[str]:
 def enter() -> None:
     """First steps inside: mounts stay inside, and folders that the parts write to by default are our own, /run with its sockets first."""
     subprocess.run(["mount", "--make-rprivate", "/"], check=True)
-    # Every kubelet makes a folder for device plugins below its default root, wherever its own root is.
-    KUBELET.mkdir(exist_ok=True)
-    for folder in ("/run", str(KUBELET)):
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", folder], check=True)
+    for folder in (Path("/run"), *DEFAULT_FOLDERS):
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", str(folder)], check=True)
     # iptables keeps its lock there.
     Path("/run/lock").mkdir()
 
@@ -36,6 +36,8 @@ def main() -> int:
     """
     enter()
     process = subprocess.Popen(sys.argv[1:])
+    # The kernel gives the first process of a namespace only the signals that it handles; this one is meant for the command.
+    signal.signal(signal.SIGTERM, lambda number, _frame: process.send_signal(number))
     while True:
         pid, status = _reaped()
         if pid == process.pid:

@@ -17,14 +17,14 @@ from tests.kubernetes.settings import IMAGE
 
 CERTIFICATES = Path("/etc/ssl/certs")
 PIP_CONFIGURATION = Path("/etc/pip.conf")
-ARCHIVES_KEPT = 3
+ARCHIVES_KEPT = 6
 BYTES_NEEDED = 2 * GIB
 
 
-def quorate_archive(repository: Path) -> Path:
-    """docker-archive of the image of `repository`'s working tree, built when there is none of exactly this tree. Raises `CannotPrepare`."""
+def quorate_archive(repository: Path, image: str = IMAGE) -> Path:
+    """docker-archive of `image`: `repository`'s working tree, built when there is none of exactly this tree. Raises `CannotPrepare`."""
     cache = cache_directory()
-    archive = cache / "images" / f"quorate-{tree_digest(repository)}.tar"
+    archive = cache / "images" / f"quorate-{tree_digest(repository, image)}.tar"
     if archive.exists():
         archive.touch()
         return archive
@@ -32,21 +32,21 @@ def quorate_archive(repository: Path) -> Path:
     base = base_image(buildah)
     with locked(cache):
         require_space(cache, BYTES_NEEDED, "the project's image")
-        print(f"{IMAGE}: building from the Dockerfile", flush=True)
+        print(f"{image}: building from the Dockerfile", flush=True)
         begun = time.monotonic()
-        command = ["--isolation", "chroot", "--pull-never", "--layers", "--build-arg", f"BASE={base}", *_mounts(), "-t", IMAGE]
+        command = ["--isolation", "chroot", "--pull-never", "--layers", "--build-arg", f"BASE={base}", *_mounts(), "-t", image]
         buildah("bud", *command, str(repository))
-        _push(buildah, IMAGE, archive)
-        print(f"{IMAGE}: built in {time.monotonic() - begun:.0f} s", flush=True)
+        _push(buildah, image, archive)
+        print(f"{image}: built in {time.monotonic() - begun:.0f} s", flush=True)
     return archive
 
 
-def tree_digest(repository: Path) -> str:
-    """Of every file that goes into the image: what .dockerignore lets through."""
+def tree_digest(repository: Path, image: str) -> str:
+    """Of its name and of every file that goes into it: what .dockerignore lets through."""
     listing = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=repository, capture_output=True, text=True, check=True
     ).stdout.split("\0")
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(image.encode())
     for name in sorted(listing):
         path = repository / name
         if name.split("/")[0] in IN_THE_IMAGE and path.is_file():
@@ -65,7 +65,6 @@ IN_THE_IMAGE = frozenset(
         "client",
         "node",
         "operator",
-        "crds",
     }
 )
 

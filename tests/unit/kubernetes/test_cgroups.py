@@ -32,14 +32,22 @@ def test_version_2_is_one_hierarchy(version_2: Path) -> None:
 
 
 def test_a_group_is_made_in_every_hierarchy_and_listed_deepest_first(version_1: Path) -> None:
-    assert make_groups("node-1", version_1) == f"/{ROOT_NAME}/node-1"
-    left = groups_left(version_1)
+    assert make_groups("bed-1", "node-1", version_1) == f"/{ROOT_NAME}/bed-1/node-1"
+    left = groups_left("bed-1", version_1)
     assert len(left) == 4
     assert {path.name for path in left[:2]} == {"node-1"}
 
 
-def test_removed_groups_are_gone(version_1: Path) -> None:
-    make_groups("node-1", version_1)
-    make_groups("node-2", version_1)
-    remove_groups(version_1)
-    assert groups_left(version_1) == []
+def test_removed_groups_are_gone_and_take_the_common_folder_along(version_1: Path) -> None:
+    make_groups("bed-1", "node-1", version_1)
+    make_groups("bed-1", "node-2", version_1)
+    remove_groups("bed-1", version_1)
+    assert groups_left("bed-1", version_1) == []
+    assert not (version_1 / "memory" / ROOT_NAME).exists()
+
+
+def test_another_cluster_keeps_its_groups(version_1: Path) -> None:
+    make_groups("bed-1", "node-1", version_1)
+    make_groups("bed-2", "node-1", version_1)
+    remove_groups("bed-1", version_1)
+    assert len(groups_left("bed-2", version_1)) == 4
