@@ -73,7 +73,7 @@ class Node:
         self.service = ServiceFace(self.replica, config.replica, self._storage, environment)
         publish(telemetry, self.replica, self._storage, self.service)
         publish_transport(telemetry, self._transport)
-        self._api = ApiServer(self.service, config.api, telemetry)
+        self._api = ApiServer(self.service, config.api, telemetry, config.tls.administrators)
         self._peer_runner: web.AppRunner | None = None
 
     def _open_machine(self, state: StateStore, cluster_id: int) -> KeyValueMachine:
@@ -127,6 +127,6 @@ def _tls(config: NodeConfig) -> tuple[PeerTls | None, ServerTls | None]:
     peer = PeerTls(
         TlsFiles(section.certificate_file, section.key_file, section.peer_ca_file), verify_hostname=section.peer_verify_hostname
     )
-    authentication = ClientAuthentication.REQUIRED if section.client_ca_file is not None else ClientAuthentication.NONE
+    authentication = ClientAuthentication(section.client_authentication) if section.client_ca_file else ClientAuthentication.NONE
     client = ServerTls(TlsFiles(section.certificate_file, section.key_file, section.client_ca_file), authentication=authentication)
     return peer, client

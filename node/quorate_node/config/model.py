@@ -12,6 +12,7 @@ from quorate_node.config.sections import (
     ApplicationSection,
     BootstrapSection,
     DiscoverySection,
+    IdentitySection,
     ListenSection,
     LoggingSection,
     MemberSection,
@@ -53,6 +54,7 @@ class NodeConfig(BaseModel):
     discovery: DiscoverySection = DiscoverySection()
     bootstrap: BootstrapSection = BootstrapSection()
     tls: TlsSection = TlsSection()
+    identity: IdentitySection = IdentitySection()
     application: ApplicationSection = ApplicationSection()
     logging: LoggingSection = LoggingSection()
     shutdown: ShutdownSection = ShutdownSection()
@@ -105,6 +107,11 @@ class NodeConfig(BaseModel):
             problems.append(
                 "transport.member_binding_required is true and TLS is off: without it nobody shows a certificate; "
                 "give the files of [tls], or leave it out"
+            )
+        if self.identity.source == "kubernetes" and not self.tls.enabled:
+            problems.append(
+                "identity.source is 'kubernetes' and TLS is off: there is no file to keep the certificate in; "
+                "name tls.certificate_file, tls.key_file and tls.peer_ca_file"
             )
         scheme = "https://" if self.tls.enabled else "http://"
         for key, url in (("client_url", self.client_url), ("peer_url", self.peer_url)):

@@ -14,6 +14,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 TOKEN_LENGTH_MAX = 256
 NAME_LENGTH_MAX = 63
 PEERS_MAX = 64
+ADMINISTRATORS_MAX = 16
+HOST_NAMES_MAX = 16
 
 
 def _refuse_bool(value: object) -> object:
@@ -111,6 +113,11 @@ class TlsSection(Section):
     """PEM private key of `certificate_file`."""
     client_ca_file: Path | None = None
     """PEM bundle: clients must show a certificate that one of these signed. Empty: any client."""
+    client_authentication: Literal["required", "optional"] = "required"
+    """`optional`: a client may come without a certificate; one that it shows is checked against `client_ca_file` all the same."""
+    administrators: Annotated[tuple[str, ...], Field(max_length=ADMINISTRATORS_MAX)] = ()
+    """URI or DNS names of client certificates. When not empty, membership, leadership, founding, restoring and snapshots are only for them
+    (docs/api.md); the member's own certificate may hand its leadership over and fetch a snapshot."""
     peer_ca_file: Path | None = None
     """PEM bundle: members must show a certificate that one of these signed (mTLS). Needed as soon as there is a certificate."""
     peer_verify_hostname: bool = True
@@ -128,8 +135,28 @@ class TlsSection(Section):
             raise ValueError(f"{missing} is missing: a certificate and its key come together; give both or neither")
         if self.certificate_file is None and (self.client_ca_file or self.peer_ca_file):
             raise ValueError("there is a CA bundle and no certificate_file: without TLS nobody can be asked for a certificate; give one")
+        if self.administrators and self.client_ca_file is None:
+            raise ValueError("administrators are named and client_ca_file is missing: nobody could show a certificate; name the bundle")
         if self.certificate_file is not None and self.peer_ca_file is None:
             raise ValueError("peer_ca_file is missing: with TLS, members authenticate each other; name the bundle that signs them")
+        return self
+
+
+class IdentitySection(Section):
+    """Where this member's certificate comes from."""
+
+    source: Literal["files", "kubernetes"] = "files"
+    """`files`: somebody else keeps the files of [tls] up to date. `kubernetes`: the member makes `tls.key_file` itself, once, and asks for
+    `tls.certificate_file` by a CertificateSigningRequest, again when half of its life is over."""
+    host_names: Annotated[tuple[str, ...], Field(max_length=HOST_NAMES_MAX)] = ()
+    """DNS names to ask for; `{name}` stands for `member.name`. Exactly these are asked for, and nothing else is signed."""
+    signer: str = "quorate.io/member"
+    """signerName of the request."""
+
+    @model_validator(mode="after")
+    def _source_has_its_names(self) -> IdentitySection:
+        if self.source == "kubernetes" and not self.host_names:
+            raise ValueError("source is 'kubernetes' and host_names is empty: a certificate needs a name; list those of this member")
         return self
 
 

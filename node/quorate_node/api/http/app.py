@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from quorate_node.api.http.administration import Administrators
 from quorate_node.api.http.context import CONTEXT, ApiContext, Handler
 from quorate_node.api.http.front import Front
 from quorate_node.api.http.handlers import application, files, leases, member, members, watch
@@ -60,7 +61,11 @@ HANDLERS: dict[str, Handler] = {
 class ApiServer:
     """The HTTP API of one member: `start`, `listen` once or more, `close`."""
 
-    def __init__(self, service: ReplicaService, settings: ApiSettings, telemetry: Telemetry) -> None:
+    def __init__(
+        self, service: ReplicaService, settings: ApiSettings, telemetry: Telemetry, administrators: tuple[str, ...] = ()
+    ) -> None:
+        """`administrators`: names of the client certificates that the administrative routes are for; empty: they are for everybody."""
+        self._administrators = Administrators(administrators)
         self.service = service
         self.settings = settings
         self.telemetry = telemetry
@@ -71,7 +76,7 @@ class ApiServer:
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
         operations = Operations(self.service, ReadBatcher(self.service, self.telemetry, loop))
-        self._context = ApiContext(self.service, self.settings, self.telemetry, operations, loop)
+        self._context = ApiContext(self.service, self.settings, self.telemetry, operations, loop, self._administrators)
         app = web.Application(middlewares=[around], client_max_size=0)
         app[CONTEXT] = self._context
         app[KEEPALIVES] = KeepAliveBatcher(self.service, self.settings.keepalive_leases_max, loop)

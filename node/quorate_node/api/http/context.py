@@ -12,6 +12,7 @@ from aiohttp import web
 
 from quorate.wire.commands import Command
 from quorate.wire.results import Failure, Result
+from quorate_node.api.http.administration import Administrators
 from quorate_node.api.http.cold import ColdHandler
 from quorate_node.api.http.connection import judge_type
 from quorate_node.api.http.encoding import encode_body
@@ -35,6 +36,7 @@ class ApiContext:
     telemetry: Telemetry
     operations: Operations
     loop: asyncio.AbstractEventLoop
+    administrators: Administrators = field(default_factory=Administrators)
     long_lived: set[asyncio.Task[object]] = field(default_factory=set)
     """Handlers of watches and streams: a shutdown tells them to end."""
     draining: bool = False

@@ -10,10 +10,12 @@ from aiohttp.typedefs import Handler
 from quorate_node.api.http.cold import ColdHandler
 from quorate_node.api.http.context import context_of, head_of
 from quorate_node.api.http.problem import RETRY_AFTER_S, Problem, error_body, wants_retry_after
+from quorate_node.api.http.routes import ROUTES
 from quorate_node.machine.interface import Refused
 from quorate_node.replica.service import ServiceError
 from quorate_node.store.errors import StoreError
 
+_BY_NAME = {route.name: route for route in ROUTES}
 REQUEST_ID = web.RequestKey("request_id", str)
 CLIENT_GONE = 499
 """The client hung up before it was answered (a common extension of HTTP's table; such a client sees nothing of it)."""
@@ -39,6 +41,7 @@ async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse
         problem = head_of(request).problem
         if problem is not None:
             raise problem
+        _judge_access(request)
         return await handler(request)
     except (Problem, Refused, ServiceError) as refused:
         return error_response(request, refused.error, refused.message)
@@ -57,6 +60,14 @@ async def _guarded(request: web.Request, handler: Handler) -> web.StreamResponse
         if refused.status == 101 or refused.status >= 500:
             raise
         return error_response(request, "InvalidArgument", (refused.text or refused.reason)[:200])
+
+
+def _judge_access(request: web.Request) -> None:
+    """Raises `Problem`. Before the body is read: nobody uploads a snapshot only to hear that it is not for them."""
+    route = _BY_NAME.get(request.match_info.route.name or "")
+    if route is not None:
+        context = context_of(request)
+        context.administrators.judge(route, request, lambda: (context.service.cluster_id, context.service.status().member_id))
 
 
 def error_response(request: web.Request, error: str, message: str) -> web.Response:

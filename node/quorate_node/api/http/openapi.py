@@ -10,7 +10,7 @@ import msgspec
 
 from quorate.wire.errors import ERRORS
 from quorate_node.api.http.problem import ErrorBody
-from quorate_node.api.http.routes import JSON, ROUTES, Route
+from quorate_node.api.http.routes import JSON, ROUTES, Access, Route
 
 ALWAYS = ("InvalidArgument", "MalformedBody", "UnknownField", "PermissionDenied", "MethodNotAllowed", "TooManyRequests",
           "ShuttingDown", "NotReady", "StoreUnavailable", "Internal")
@@ -50,6 +50,7 @@ def _operation(route: Route, schemas: dict[Any, Any]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": route.name,
         "summary": route.summary,
+        **({"x-quorate-access": route.access.value} if route.access is not Access.CLIENT else {}),
         "parameters": _parameters(route),
         "responses": {"200": {"description": "Done.", "content": {route.media: content}}, **_errors(route, schemas)},
     }
@@ -76,7 +77,9 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
 
 
 def _errors(route: Route, schemas: dict[Any, Any]) -> dict[str, Any]:
-    names = (*ALWAYS, *(WITH_BODY if route.body is not None or route.body_media != JSON else ()), *route.errors)
+    with_body = WITH_BODY if route.body is not None or route.body_media != JSON else ()
+    guarded = ("Unauthenticated",) if route.access is not Access.CLIENT else ()
+    names = (*ALWAYS, *guarded, *with_body, *route.errors)
     by_status: dict[str, list[str]] = {}
     for name in dict.fromkeys(names):
         by_status.setdefault(str(ERRORS[name].status), []).append(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Any, NamedTuple
 
 from quorate_node.api.http import answers, bodies
@@ -23,6 +24,15 @@ BINARY = "application/octet-stream"
 TEXT = "text/plain"
 
 
+class Access(Enum):
+    """Who may use a route where administrators are named (`tls.administrators`); where none are, everybody may use all."""
+
+    CLIENT = "client"
+    OWN = "administrator, or this member's own certificate"
+    """What a pod does for itself: hand over before it goes, save what it has."""
+    ADMINISTRATOR = "administrator"
+
+
 class Route(NamedTuple):
     name: str
     method: str
@@ -39,6 +49,7 @@ class Route(NamedTuple):
     body_media: str = JSON
     errors: tuple[str, ...] = ()
     """Errors besides those every route may answer (docs/api.md)."""
+    access: Access = Access.CLIENT
 
 
 _WRITE = ("SessionExpired", "SessionSequenceForgotten", "NoSpace", "LeadershipLost", "NotLeader", "NoLeader", "Timeout")
@@ -77,23 +88,23 @@ ROUTES: tuple[Route, ...] = (
           errors=("Compacted",)),
     Route("member_list", "GET", "/v1/members", "List members.", answers.MembersAnswer),
     Route("member_add", "POST", "/v1/members", "Add a member, as learner or witness.", answers.MemberIdAnswer, bodies.MemberAddBody,
-          errors=("MemberExists", *_MEMBERS)),
+          errors=("MemberExists", *_MEMBERS), access=Access.ADMINISTRATOR),
     Route("member_promote", "POST", "/v1/members/{id}/promote", "Make a learner a voter.", answers.EmptyAnswer, bodies.MemberChangeBody,
-          errors=("MemberNotFound", "MemberNotLearner", "MemberNotReady", *_MEMBERS)),
+          errors=("MemberNotFound", "MemberNotLearner", "MemberNotReady", *_MEMBERS), access=Access.ADMINISTRATOR),
     Route("member_remove", "DELETE", "/v1/members/{id}", "Remove a member.", answers.EmptyAnswer, query=MemberQuery,
-          errors=("MemberNotFound", *_MEMBERS)),
+          errors=("MemberNotFound", *_MEMBERS), access=Access.ADMINISTRATOR),
     Route("member_replace", "POST", "/v1/members/{id}/replace", "Replace a member by a new one.", answers.MemberIdAnswer,
-          bodies.MemberReplaceBody, errors=("MemberNotFound", "MemberExists", *_MEMBERS)),
+          bodies.MemberReplaceBody, errors=("MemberNotFound", "MemberExists", *_MEMBERS), access=Access.ADMINISTRATOR),
     Route("leader", "GET", "/v1/leader", "Who leads.", answers.LeaderAnswer, errors=("NoLeader",)),
     Route("leader_transfer", "POST", "/v1/leader/transfer", "Hand leadership over.", answers.LeaderAnswer, bodies.TransferBody,
-          errors=("TransferFailed", "MemberNotFound", "NoLeader", "Timeout")),
+          errors=("TransferFailed", "MemberNotFound", "NoLeader", "Timeout"), access=Access.OWN),
     Route("leader_step_down", "POST", "/v1/leader/step-down", "Give leadership up.", answers.EmptyAnswer, bodies.NoBody,
-          errors=("NotLeader", "TransferFailed")),
-    Route("snapshot", "GET", "/v1/snapshot", "Download a snapshot file.", None, media=BINARY),
+          errors=("NotLeader", "TransferFailed"), access=Access.OWN),
+    Route("snapshot", "GET", "/v1/snapshot", "Download a snapshot file.", None, media=BINARY, access=Access.OWN),
     Route("bootstrap", "POST", "/v1/bootstrap", "Make this empty member a cluster of one.", answers.ClusterAnswer, bodies.BootstrapBody,
-          errors=("AlreadyBootstrapped",)),
+          errors=("AlreadyBootstrapped",), access=Access.ADMINISTRATOR),
     Route("restore", "POST", "/v1/restore", "Make this empty member a cluster with a snapshot's content.", answers.ClusterAnswer,
-          query=RestoreQuery, body_media=BINARY, errors=("AlreadyBootstrapped", "BodyTooLarge")),
+          query=RestoreQuery, body_media=BINARY, errors=("AlreadyBootstrapped", "BodyTooLarge"), access=Access.ADMINISTRATOR),
     Route("status", "GET", "/v1/status", "This member.", answers.StatusAnswer),
     Route("version", "GET", "/v1/version", "Versions of this member and of the cluster.", answers.VersionAnswer),
     Route("health_live", "GET", "/health/live", "Whether the process works.", answers.HealthAnswer),
