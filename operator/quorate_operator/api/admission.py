@@ -19,7 +19,7 @@ WARNINGS = (
     ),
     (
         "object.spec.tls.mode != 'Disabled'",
-        "spec.tls.mode is Disabled: whoever reaches a pod may read, write and join; set Secret or CertManager, it cannot be changed later",
+        "spec.tls.mode is Disabled: whoever reaches a pod may read, write and join; set Operator or CertManager: it cannot be set later",
     ),
     (
         "has(object.spec.resources.limits) && has(object.spec.resources.limits.memory)",

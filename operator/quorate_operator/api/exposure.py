@@ -30,17 +30,32 @@ class Tls(Model):
             "tls.issuer goes with tls.mode CertManager and with no other: set both or neither",
         ),
         rule(
+            "self.mode == 'Operator' || self.rotateAuthorityAt == ''",
+            "tls.rotateAuthorityAt goes with tls.mode Operator: in the other modes the CA is somebody else's; leave it out",
+        ),
+        rule(
             "(self.mode == 'Disabled') == (oldSelf.mode == 'Disabled')",
             "tls cannot be turned on or off in a running cluster: members with and without it do not hear each other;"
             " make a new cluster with tls.mode as it should be and restore a snapshot into it",
             field=".mode",
         ),
+        rule(
+            "(self.mode == 'Operator') == (oldSelf.mode == 'Operator')",
+            "tls.mode cannot be changed to or from Operator in a running cluster: members of two CAs do not hear each other;"
+            " make a new cluster with tls.mode as it should be and restore a snapshot into it",
+            field=".mode",
+        ),
     )
 
-    mode: Literal["Disabled", "Secret", "CertManager"] = "Disabled"
+    mode: Literal["Disabled", "Operator", "Secret", "CertManager"] = "Disabled"
+    """`Operator`: the operator is the issuer. Each member makes its key on its own volume and asks by a CertificateSigningRequest; its
+    admin routes take the operator's client certificate alone. It needs an operator of all namespaces: such requests have none."""
     secret_name: Name | None = None
     """`tls.crt`, `tls.key` and `ca.crt`, for the names `*.<cluster>-members.<namespace>.svc` and `<cluster>.<namespace>.svc`."""
     issuer: IssuerReference | None = None
+    rotate_authority_at: Annotated[str, Field(max_length=64, pattern=r"^[0-9A-Za-z:.+-]*$")] = ""
+    """Change it, usually to the present time, and the operator's own CA is replaced by a new one; nothing restarts. It is replaced anyway
+    when two thirds of its life are over."""
 
 
 class ServiceTemplate(Model):

@@ -1,6 +1,8 @@
-"""Certificates that others make: a given Secret, or one that cert-manager fills."""
+"""Where a member's certificate comes from, by mode: a given Secret, one that cert-manager fills, or the operator's own issuer."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from quorate_operator.api.spec import ConsensusClusterSpec
 from quorate_operator.objects.identity import Identity, Object
@@ -13,10 +15,13 @@ def tls_secret(spec: ConsensusClusterSpec, identity: Identity) -> str | None:
     return identity.certificate_secret if spec.tls.mode == "CertManager" else None
 
 
-def host_names(identity: Identity) -> list[str]:
-    """All names under which members and their Services are reached."""
+AUTHORITY_KEY = "ca.crt"
+
+
+def host_names(identity: Identity, member: str = "*") -> list[str]:
+    """All names under which members and their Services are reached; `member`: a pod's name, for a certificate that is its own."""
     bases = [f"{identity.name}.{identity.namespace}", f"{identity.leader_service}.{identity.namespace}"]
-    bases.append(f"*.{identity.members_service}.{identity.namespace}")
+    bases.append(f"{member}.{identity.members_service}.{identity.namespace}")
     return [f"{base}.svc{domain}" for base in bases for domain in ("", ".cluster.local")]
 
 
@@ -36,4 +41,14 @@ def certificate(spec: ConsensusClusterSpec, identity: Identity) -> Object | None
             "privateKey": {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"},
             "issuerRef": {"name": issuer.name, "kind": issuer.kind, "group": issuer.group},
         },
+    }
+
+
+def trust_bundle(identity: Identity, certificates: Sequence[str]) -> Object:
+    """The CA certificates (PEM) that members and clients trust. The first one signs: a member whose certificate is another's renews."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": identity.metadata(identity.trust_bundle),
+        "data": {AUTHORITY_KEY: "".join(f"{certificate.strip()}\n" for certificate in certificates)},
     }

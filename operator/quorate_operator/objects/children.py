@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from quorate_operator.api.spec import ConsensusClusterSpec
 from quorate_operator.objects.access import role_binding, service_account
-from quorate_operator.objects.certificate import certificate
+from quorate_operator.objects.certificate import certificate, trust_bundle
 from quorate_operator.objects.claims import gpu_claim_template
 from quorate_operator.objects.disruption import disruption_budget
 from quorate_operator.objects.identity import Identity, Object
@@ -23,13 +25,19 @@ def key(item: Object) -> Key:
     return item["kind"], item["metadata"]["name"]
 
 
-def wanted_children(spec: ConsensusClusterSpec, identity: Identity, *, budget_closed: bool = False) -> list[Object]:
-    """What must be there before the StatefulSet. What pods refer to comes first; the policy comes before any pod could listen."""
+def wanted_children(
+    spec: ConsensusClusterSpec, identity: Identity, *, budget_closed: bool = False, authorities: Sequence[str] = ()
+) -> list[Object]:
+    """What must be there before the StatefulSet. What pods refer to comes first; the policy comes before any pod could listen.
+
+    `authorities`: certificates (PEM) of the operator's own CA, the signing one first.
+    """
     found = [
         service_account(identity),
         role_binding(identity),
         settings_map(spec, identity),
         certificate(spec, identity),
+        trust_bundle(identity, authorities) if authorities else None,
         gpu_claim_template(spec, identity),
         network_policy(spec, identity),
         members_service(identity),

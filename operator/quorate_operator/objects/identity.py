@@ -58,6 +58,11 @@ class Identity:
     def certificate_secret(self) -> str:
         return f"{self.name}-tls"
 
+    @property
+    def trust_bundle(self) -> str:
+        """The ConfigMap with the CA certificates of the operator's own issuer."""
+        return f"{self.name}-ca"
+
     def pod(self, ordinal: int) -> str:
         return f"{self.name}-{ordinal}"
 

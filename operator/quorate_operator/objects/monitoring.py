@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quorate_operator.api.spec import ConsensusClusterSpec
-from quorate_operator.objects.certificate import tls_secret
+from quorate_operator.objects.certificate import AUTHORITY_KEY, tls_secret
 from quorate_operator.objects.identity import Identity, Object
 
 
@@ -12,11 +12,12 @@ def pod_monitor(spec: ConsensusClusterSpec, identity: Identity) -> Object | None
     if not spec.metrics.pod_monitor:
         return None
     endpoint: Object = {"port": "api", "path": "/metrics", "interval": f"{spec.metrics.interval_s}s"}
-    secret = tls_secret(spec, identity)
-    if secret:
+    if spec.tls.mode != "Disabled":
+        secret = tls_secret(spec, identity)
+        source, name = ("secret", secret) if secret else ("configMap", identity.trust_bundle)
         endpoint["scheme"] = "https"
         endpoint["tlsConfig"] = {
-            "ca": {"secret": {"name": secret, "key": "ca.crt"}},
+            "ca": {source: {"name": name, "key": AUTHORITY_KEY}},
             "serverName": f"{identity.name}.{identity.namespace}.svc",
         }
     return {

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 
 from quorate_operator.api.spec import ConsensusClusterSpec
+from quorate_operator.objects.certificate import AUTHORITY_KEY, host_names
 from quorate_operator.objects.identity import API_PORT, PEER_PORT, Identity, Object
 
 CONFIG_FOLDER = "/etc/quorate"
@@ -27,12 +28,15 @@ _LIMITS = (
 )
 """Section and setting of the node, and the field of `spec.limits` that sets it."""
 
-Settings = dict[str, dict[str, str | int | bool]]
+IDENTITY_FOLDER = f"{DATA_FOLDER}/identity"
+OPERATOR_NAME = "quorate://operator"
+"""The name in the operator's client certificate, with which alone the admin routes are used in `tls.mode` Operator."""
+
+Settings = dict[str, dict[str, str | int | bool | list[str]]]
 
 
 def node_settings(spec: ConsensusClusterSpec, identity: Identity) -> Settings:
     """Sections of the node's file (docs/configuration.md). A pod's own name and addresses come from its environment instead."""
-    tls = spec.tls.mode != "Disabled"
     sections: Settings = {
         "member": {"data_dir": DATA_FOLDER},
         "listen": {"host": "0.0.0.0", "port": API_PORT, "peer_port": PEER_PORT},  # noqa: S104
@@ -53,15 +57,27 @@ def node_settings(spec: ConsensusClusterSpec, identity: Identity) -> Settings:
         value = getattr(spec.limits, field)
         if value is not None:
             sections.setdefault(section, {})[setting] = value
-    if tls:
-        sections["tls"] = {
-            "certificate_file": f"{TLS_FOLDER}/tls.crt",
-            "key_file": f"{TLS_FOLDER}/tls.key",
-            "peer_ca_file": f"{TLS_FOLDER}/ca.crt",
-            # The headless Service resolves to addresses, which no certificate names; all members share one certificate here.
-            "peer_verify_hostname": False,
-        }
+    if spec.tls.mode != "Disabled":
+        sections["tls"] = _tls(own_issuer=spec.tls.mode == "Operator")
+    if spec.tls.mode == "Operator":
+        # A member asks for the names of its own pod; the operator makes the same list, and signs no other.
+        sections["identity"] = {"source": "kubernetes", "host_names": host_names(identity, "{name}")}
+        sections["transport"] = {"member_binding_required": True}
     return sections
+
+
+def _tls(*, own_issuer: bool) -> dict[str, str | int | bool | list[str]]:
+    folder, authority = IDENTITY_FOLDER if own_issuer else TLS_FOLDER, f"{TLS_FOLDER}/{AUTHORITY_KEY}"
+    found: dict[str, str | int | bool | list[str]] = {
+        "certificate_file": f"{folder}/tls.crt",
+        "key_file": f"{folder}/tls.key",
+        "peer_ca_file": authority,
+        # The headless Service resolves to addresses, which no certificate names. Of the own issuer, each names its member instead.
+        "peer_verify_hostname": False,
+    }
+    if own_issuer:
+        found |= {"client_ca_file": authority, "client_authentication": "optional", "administrators": [OPERATOR_NAME]}
+    return found
 
 
 def toml(sections: Settings) -> str:
@@ -72,7 +88,9 @@ def toml(sections: Settings) -> str:
     return "\n".join(lines)
 
 
-def _toml_value(value: str | int | bool) -> str:
+def _toml_value(value: str | int | bool | list[str]) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml_value, value))}]"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):

@@ -76,6 +76,9 @@ def _volumes(spec: ConsensusClusterSpec, identity: Identity) -> list[Object]:
     secret = tls_secret(spec, identity)
     if secret:
         found.append({"name": TLS_VOLUME, "secret": {"secretName": secret, "defaultMode": 0o440}})
+    elif spec.tls.mode == "Operator":
+        # Public: the CA's certificates. The key and the certificate are on the data volume, where the next pod finds them.
+        found.append({"name": TLS_VOLUME, "configMap": {"name": identity.trust_bundle, "defaultMode": 0o444}})
     return found
 
 

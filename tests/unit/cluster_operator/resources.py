@@ -32,7 +32,12 @@ gpus = st.sampled_from(
     ]
 )
 tls = st.sampled_from(
-    [{"mode": "Disabled"}, {"mode": "Secret", "secretName": "orders-tls"}, {"mode": "CertManager", "issuer": {"name": "internal"}}]
+    [
+        {"mode": "Disabled"},
+        {"mode": "Operator", "rotateAuthorityAt": "2026-11-22"},
+        {"mode": "Secret", "secretName": "orders-tls"},
+        {"mode": "CertManager", "issuer": {"name": "internal"}},
+    ]
 )
 sidecars = st.sampled_from(
     [
