@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -16,16 +14,12 @@ from quorate_node.simulator.options import LimitOptions, Options, draw, quiet
 from quorate_node.simulator.run import run_seed
 from quorate_node.store.errors import Backpressure
 from quorate_node.store.memory_state import MemoryStateStore
+from tests.simulation.planted_bug import found_in
+
+pytestmark = pytest.mark.usefixtures("silent_logs")
 
 SEEDS = range(4)
 REFUSED = "refused TooManyRequests"
-
-
-@pytest.fixture(autouse=True)
-def _silence() -> Iterator[None]:
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
 
 
 def crowded(seed: int) -> Options:
@@ -50,15 +44,6 @@ def test_crowds_are_refused_exactly_and_work_goes_on() -> None:
         counters.update(result.outcome.counters)
     wanted = ["burst", "fault state stall", "state refused a write", "network queue full", REFUSED]
     assert {name: counters[name] for name in wanted if counters[name] < 4} == {}
-
-
-def found_in(world: Callable[[int], Options], properties: set[str], seeds: range) -> bool:
-    for seed in seeds:
-        broken = run_seed(seed, options=world(seed)).outcome.broken
-        if broken:
-            assert broken in properties, f"seed {seed} found {broken}"
-            return True
-    return False
 
 
 @pytest.mark.timeout(300)

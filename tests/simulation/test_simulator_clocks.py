@@ -5,10 +5,9 @@ Nothing that was promised by time is broken by them, and whoever counts by the w
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -19,15 +18,11 @@ from quorate_node.replica.service_face import ServiceFace
 from quorate_node.simulator.life import Life
 from quorate_node.simulator.options import Options, draw, quiet
 from quorate_node.simulator.run import run_seed
+from tests.simulation.planted_bug import found_in
+
+pytestmark = pytest.mark.usefixtures("silent_logs")
 
 SEEDS = range(4)
-
-
-@pytest.fixture(autouse=True)
-def _silence() -> Iterator[None]:
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
 
 
 def asleep(seed: int) -> Options:
@@ -53,15 +48,6 @@ def set_clocks(seed: int) -> Options:
     options = asleep(seed)
     faults = msgspec.structs.replace(options.faults, suspend=0.0, power_loss=0.0, wall_clock=3.0)
     return msgspec.structs.replace(options, faults=faults, commands=300)
-
-
-def found_in(world: Callable[[int], Options], properties: set[str], seeds: range) -> bool:
-    for seed in seeds:
-        broken = run_seed(seed, options=world(seed)).outcome.broken
-        if broken:
-            assert broken in properties, f"seed {seed} found {broken}"
-            return True
-    return False
 
 
 @pytest.mark.timeout(300)

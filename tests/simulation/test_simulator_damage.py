@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 import msgspec
 import pytest
 
@@ -11,6 +9,8 @@ from quorate_node.protocol.message import SnapshotMetadata
 from quorate_node.replica.state_recovery import StateRecovery
 from quorate_node.simulator.options import Options, draw, without_later_faults
 from quorate_node.simulator.run import run_seed
+
+pytestmark = pytest.mark.usefixtures("silent_logs")
 
 SEEDS = (3, 12, 102, 106, 107, 108, 111, 115)
 
@@ -41,11 +41,7 @@ def test_damage_that_everybody_has_compacted_is_replaced_by_a_peers_state(monkey
         await use(self, peer, metadata)
 
     monkeypatch.setattr(StateRecovery, "_use", noted)
-    logging.disable(logging.CRITICAL)
-    try:
-        for seed in SEEDS:
-            result = run_seed(seed, options=compacting_and_damaged(seed))
-            assert result.ok, result.failure()
-    finally:
-        logging.disable(logging.NOTSET)
+    for seed in SEEDS:
+        result = run_seed(seed, options=compacting_and_damaged(seed))
+        assert result.ok, result.failure()
     assert used, "none of these runs needed a state: this shows nothing, and other seeds or rates are due"

@@ -3,9 +3,7 @@ is found."""
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
-from collections.abc import Iterator
 
 import msgspec
 import pytest
@@ -16,14 +14,9 @@ from quorate_node.simulator.options import Options, draw, quiet
 from quorate_node.simulator.places import places
 from quorate_node.simulator.run import Result, run_seed
 
+pytestmark = pytest.mark.usefixtures("silent_logs")
+
 SEEDS = range(6)
-
-
-@pytest.fixture(autouse=True)
-def _silence() -> Iterator[None]:
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
 
 
 def armed(seed: int, *, panic: int, error: int) -> Options:

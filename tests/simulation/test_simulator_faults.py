@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-
 import msgspec
 import pytest
 
 from quorate_node.simulator.options import FaultOptions, NetworkOptions, Options, draw, quiet
 from quorate_node.simulator.run import run_seed
+
+pytestmark = pytest.mark.usefixtures("silent_logs")
 
 NONE = FaultOptions(
     **{field.name: 0.0 for field in msgspec.structs.fields(FaultOptions) if field.type is float},
@@ -38,13 +37,6 @@ def world(seed: int = 3, *, network: dict[str, object] | None = None, **rates: f
         network=msgspec.structs.replace(NETWORK, **(network or {})),
         faults=msgspec.structs.replace(NONE, **rates),
     )
-
-
-@pytest.fixture(autouse=True)
-def _silence() -> Iterator[None]:
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
 
 
 @pytest.mark.timeout(120)

@@ -3,9 +3,7 @@ and bugs that only files can have are found."""
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
-from collections.abc import Iterator
 
 import msgspec
 import pytest
@@ -14,14 +12,9 @@ from quorate_node.simulator.options import Options, draw, quiet
 from quorate_node.simulator.run import run_seed
 from quorate_node.store import segment_file
 
+pytestmark = pytest.mark.usefixtures("silent_logs")
+
 SEEDS = range(8)
-
-
-@pytest.fixture(autouse=True)
-def _silence() -> Iterator[None]:
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
 
 
 def in_files(seed: int) -> Options:

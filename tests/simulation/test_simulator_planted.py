@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -16,27 +15,17 @@ from quorate_node.protocol.ready import Role
 from quorate_node.replica.service import ReadDone
 from quorate_node.replica.service_face import ServiceFace
 from quorate_node.simulator.options import Options, draw, quiet
-from quorate_node.simulator.run import run_seed
 from quorate_node.store.memory_disk import MemoryDisk
 from quorate_node.store.memory_log import MemoryHardState
+from tests.simulation.planted_bug import found_in
+
+pytestmark = pytest.mark.usefixtures("silent_logs")
 
 SEEDS = 60
 
 
-@pytest.fixture(autouse=True)
-def _silence() -> Iterator[None]:
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
-
-
 def found_by(properties: set[str], world: Callable[[Options], Options] = lambda options: options) -> bool:
-    for seed in range(SEEDS):
-        broken = run_seed(seed, options=world(draw(seed))).outcome.broken
-        if broken:
-            assert broken in properties, f"seed {seed} found {broken}"
-            return True
-    return False
+    return found_in(lambda seed: world(draw(seed)), properties, range(SEEDS))
 
 
 def often_dark(options: Options) -> Options:

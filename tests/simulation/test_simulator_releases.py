@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -16,15 +14,11 @@ from quorate_node.machine.stage import Stage
 from quorate_node.replica.versions import Versions
 from quorate_node.simulator.options import Options, draw, quiet
 from quorate_node.simulator.run import run_seed
+from tests.simulation.planted_bug import found_in
+
+pytestmark = pytest.mark.usefixtures("silent_logs")
 
 SEEDS = range(6)
-
-
-@pytest.fixture(autouse=True)
-def _silence() -> Iterator[None]:
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
 
 
 def rolling(seed: int) -> Options:
@@ -49,15 +43,6 @@ def test_releases_are_rolled_under_load_and_who_cannot_follow_is_refused() -> No
     assert counters["version not activated"] > 2, "asked for while somebody runs the previous release"
     assert counters["version activated"] >= len(SEEDS)
     assert counters["stopped as too old"] > 0
-
-
-def found_in(world: Callable[[int], Options], properties: set[str], seeds: range) -> bool:
-    for seed in seeds:
-        broken = run_seed(seed, options=world(seed)).outcome.broken
-        if broken:
-            assert broken in properties, f"seed {seed} found {broken}"
-            return True
-    return False
 
 
 def settled(seed: int) -> Options:

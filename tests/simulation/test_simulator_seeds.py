@@ -5,13 +5,14 @@ Other seeds: `QUORATE_SEEDS=1000:1100 pytest tests/simulation/test_simulator_see
 
 from __future__ import annotations
 
-import logging
 import os
 
 import pytest
 
 from quorate_node.simulator.options import Options, draw, without_later_faults
 from quorate_node.simulator.run import run_seed
+
+pytestmark = pytest.mark.usefixtures("silent_logs")
 
 FOUND_BUGS = (16, 24, 30, 37, 41, 43, 51, 57, 126, 217, 296, 386, 537, 100_001)
 """Seeds that once found one, in docs/bugs.md: first of all, and without the kinds of faults that came later."""
@@ -38,10 +39,6 @@ def test_a_seed_that_found_a_bug_finds_none_any_more(seed: int) -> None:
 
 
 def holds(options: Options) -> None:
-    logging.disable(logging.CRITICAL)
-    try:
-        result = run_seed(options.seed, options=options)
-    finally:
-        logging.disable(logging.NOTSET)
+    result = run_seed(options.seed, options=options)
     assert result.ok, result.failure()
     assert result.judged > 0

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import shlex
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,12 +18,7 @@ from quorate_node.simulator.options import Options, draw, quiet
 from quorate_node.simulator.run import run_case, run_seed
 from quorate_node.simulator.shrink import Shrinker, attempt
 
-
-@pytest.fixture(autouse=True)
-def _silence() -> Iterator[None]:
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
+pytestmark = pytest.mark.usefixtures("silent_logs")
 
 
 @pytest.fixture

@@ -6,9 +6,7 @@ The specification itself judges them with `make tla`; here is what can be said w
 from __future__ import annotations
 
 import json
-import logging
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,8 @@ from quorate_node.simulator.tla.trace_file import EVENTS
 from tests.simulation.tla.falsify import falsified
 from tests.simulation.tla.judge import json_module, literal
 from tests.simulation.tla.worlds import crashes_and_elections
+
+pytestmark = pytest.mark.usefixtures("silent_logs")
 
 Event = dict[str, Any]
 MESSAGE = {
@@ -33,13 +33,6 @@ TYPES = {
     "RequestVoteResponse": {"MsgVoteResp"},
 }
 SEEDS_MAX = 40
-
-
-@pytest.fixture(autouse=True)
-def _silence() -> Iterator[None]:
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
 
 
 @pytest.fixture(scope="module")
