@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,16 @@ def vectors_directory() -> Path | None:
         return Path(named)
     beside = REPOSITORY.parent / "shared" / "vectors"
     return beside if beside.is_dir() else None
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What tests, and the processes that they start, leave in the temporary folder is in pytest's own, and goes with it: also what belongs
+    to those that were killed, who tidy up nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(tmp_path_factory.mktemp("temporary")))
+        patch.setattr(tempfile, "tempdir", None)  # Asked for anew.
+        yield
 
 
 @pytest.fixture(scope="session")

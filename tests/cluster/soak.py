@@ -17,6 +17,7 @@ from tests.cluster.harness.disk import begin_write
 from tests.cluster.harness.verdict import judge
 
 Fault = Callable[[ClusterUnderTest, random.Random], Awaitable[None]]
+BUILD = Path(__file__).resolve().parents[2] / "build"
 
 
 async def kill_one(cluster: ClusterUnderTest, generator: random.Random) -> None:
@@ -100,9 +101,11 @@ def main() -> None:
     arguments.add_argument("--minutes", type=float, default=60.0)
     arguments.add_argument("--seed", type=int, default=int(time.time()))
     given = arguments.parse_args()
-    directory = Path(tempfile.mkdtemp(prefix="quorate-soak-"))
+    BUILD.mkdir(exist_ok=True)
+    directory = Path(tempfile.mkdtemp(prefix="soak-cluster-", dir=BUILD))
     print(f"seed {given.seed}; what a failed round leaves is in {directory}", flush=True)
     rounds = asyncio.run(soak(given.minutes, given.seed, directory))
+    directory.rmdir()
     print(f"{rounds} rounds, nothing lost")
 
 

@@ -20,9 +20,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-import tempfile
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import uvloop
@@ -35,6 +35,7 @@ from tests.cluster.campaign.table import FAULTS, KINDS
 from tests.cluster.campaign.timeline import draw
 
 MEMBERS = (3, 5)
+BUILD = Path(__file__).resolve().parents[3] / "build"
 
 
 def parsed(words: list[str]) -> argparse.Namespace:
@@ -50,7 +51,7 @@ def parsed(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--seeds", default="", help="several, as 1..20 or 1,5,9: one campaign of --minutes after the other")
     parser.add_argument("--members", type=int, default=3, help=f"{MEMBERS[0]} to {MEMBERS[1]} (default 3)")
     parser.add_argument("--faults", default="", help=f"kinds or names, with commas (default all); kinds: {', '.join(KINDS)}")
-    parser.add_argument("--output", type=Path, default=None, help="directory of the report (default: a new temporary one)")
+    parser.add_argument("--output", type=Path, default=None, help="directory of the report (default: a new one in build/)")
     parser.add_argument("--plan", action="store_true", help="print the schedule of this seed and end")
     given = parser.parse_args(words)
     if not 0 < given.minutes <= 24 * 60:
@@ -68,7 +69,8 @@ def main(words: list[str]) -> int:
     given = parsed(words)
     seed = given.seed if given.seed is not None else time.time_ns() % 1_000_000
     wanted = tuple(word.strip() for word in given.faults.split(",") if word.strip())
-    directory = given.output or Path(tempfile.mkdtemp(prefix="quorate-campaigns-" if given.seeds else f"quorate-campaign-{seed}-"))
+    name = "campaigns" if given.seeds else f"campaign-{seed}"
+    directory = given.output or BUILD / f"{name}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     begun_s = time.monotonic()
 
     def say(line: str) -> None:

@@ -140,6 +140,8 @@ class Site(ClusterUnderTest):
         for member in self.everyone:
             if member.running:
                 await member.kill()
+            if member.disk is not None:
+                member.disk.close()
         await self.wires.close()
         await super().__aexit__(*exception)
 

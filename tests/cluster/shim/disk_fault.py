@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 SOURCE = Path(__file__).with_name("disk_fault.c")
+BUILD = Path(__file__).resolve().parents[3] / "build"
 KINDS = ("sync", "write", "allocate")
 """fsync, fdatasync, sync_file_range, a synced pwritev2 and the kernel's asynchronous sync; writes of all forms; fallocate of all forms."""
 _MAGIC = 0x51464C5431303031
@@ -66,12 +67,13 @@ class Count(NamedTuple):
 
 
 def build() -> Path:
-    """The library, compiled once for this source and user. Raises RuntimeError with the compiler's words, or that there is none."""
+    """The library, compiled once for this source and user, in the tree's `build`. Raises RuntimeError with the compiler's words, or that there is none."""
     digest = hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:16]
-    library = Path(tempfile.gettempdir()) / f"quorate-disk-fault-{os.getuid()}-{digest}.so"
+    library = BUILD / f"disk-fault-{os.getuid()}-{digest}.so"
     if library.exists() and library.stat().st_uid == os.getuid():
         return library
-    with tempfile.TemporaryDirectory(dir=library.parent) as scratch:
+    BUILD.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=BUILD) as scratch:
         made = Path(scratch) / library.name
         options = ("-O2", "-Wall", "-Wextra", "-shared", "-fPIC", "-ldl", "-pthread")
         command = [os.environ.get("CC", "cc"), "-o", str(made), str(SOURCE), *options]
@@ -90,9 +92,10 @@ class DiskFault:
 
     def __init__(self, directory: Path, *, seed: int = 1, only: str = "", kernel_sync: bool = True) -> None:
         """`only`: touch files whose path contains it, as "/segments/". `kernel_sync` false: the kernel's asynchronous I/O is refused, so
-        that the node syncs in its thread."""
+        that the node syncs in its thread. What steers them is a file beside `directory`, until `close`."""
         self._library = build()
-        descriptor, name = tempfile.mkstemp(prefix="quorate-disk-fault-", suffix=".control")
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix=f"{directory.name}-", suffix=".disk-fault", dir=directory.parent)
         self._path = Path(name)
         os.ftruncate(descriptor, ctypes.sizeof(_Control))
         self._map = mmap.mmap(descriptor, ctypes.sizeof(_Control))
@@ -112,6 +115,10 @@ class DiskFault:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """A sound disk again, for good: nothing is left of this."""
         self.clear()
         self._path.unlink(missing_ok=True)
 

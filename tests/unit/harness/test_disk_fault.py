@@ -151,6 +151,13 @@ def test_the_kernels_own_sync_is_late_or_fails_while_the_loop_goes_on(error: int
     assert min(first[1], second[1]) >= 200 and min(first[2], second[2]) >= 10, "the loop turned meanwhile"
 
 
+def test_nothing_is_left_of_it(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    with DiskFault(tmp_path / "disk"):
+        assert len(list(tmp_path.iterdir())) == 2
+    assert list(tmp_path.iterdir()) == [tmp_path / "disk"]
+
+
 def test_the_kernels_own_sync_can_be_refused(tmp_path: Path) -> None:
     with DiskFault(tmp_path, kernel_sync=False) as disk:
         ended = run(disk, tmp_path / "file", program=KERNEL)
