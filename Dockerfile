@@ -3,20 +3,25 @@
 # BASE must have Python 3.11 to 3.13 with its venv module; both stages use it, so that the environment fits where it lands.
 ARG BASE=docker.io/library/python:3.13-slim-bookworm
 
-FROM ${BASE} AS build
+# Dependencies first, and as a layer of their own: what most changes and most releases share. Every file is checked against its hash.
+FROM ${BASE} AS dependencies
 RUN python3 -m venv /opt/quorate
-# Dependencies first: a change of ours reuses this layer. Every file is checked against its hash.
 COPY requirements.image.lock /source/
 RUN /opt/quorate/bin/python -m pip install --no-cache-dir --disable-pip-version-check --require-hashes -r /source/requirements.image.lock
+
+FROM dependencies AS build
 COPY pyproject.toml README.md LICENSE /source/
 COPY client /source/client
 COPY node /source/node
 COPY operator /source/operator
-RUN /opt/quorate/bin/python -m pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation /source \
- && /opt/quorate/bin/python -m pip uninstall --yes --disable-pip-version-check setuptools pip
+RUN /opt/quorate/bin/python -m pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation --prefix /installed /source
+
+FROM dependencies AS environment
+RUN /opt/quorate/bin/python -m pip uninstall --yes --disable-pip-version-check setuptools pip
 
 FROM ${BASE}
-COPY --from=build /opt/quorate /opt/quorate
+COPY --from=environment /opt/quorate /opt/quorate
+COPY --from=build /installed /opt/quorate
 ENV PATH=/opt/quorate/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1
