@@ -67,7 +67,7 @@ class Count(NamedTuple):
 
 
 def build() -> Path:
-    """The library, compiled once for this source and user, in the tree's `build`. Raises RuntimeError with the compiler's words, or that there is none."""
+    """The library, compiled once for this source and user, in build/. Raises RuntimeError with the compiler's words, or for want of one."""
     digest = hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:16]
     library = BUILD / f"disk-fault-{os.getuid()}-{digest}.so"
     if library.exists() and library.stat().st_uid == os.getuid():
