@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from quorate_operator.api.status import (
     MEMBERS_MAX,
     PLAN_ITEMS_MAX,
@@ -44,6 +46,18 @@ def status(world: World, decision: Decision, previous: ConsensusClusterStatus, n
         members=tuple(_member(world, pod) for pod in sorted(world.pods, key=lambda pod: pod.ordinal))[:MEMBERS_MAX],
         plan=tuple(_plan_item(each) for each in decision.open)[:PLAN_ITEMS_MAX],
     )
+
+
+def unseen(previous: ConsensusClusterStatus, generation: int, reason: str, message: str, now: str) -> ConsensusClusterStatus:
+    """When the world could not be looked at: what was known stays, whether it still holds is unknown, and why is said."""
+    text = message[:TEXT_CHARACTERS_MAX]
+    told: list[tuple[ConditionType, Literal["True", "False", "Unknown"]]] = [
+        ("Available", "Unknown"), ("Progressing", "False"), ("Degraded", "True"), ("Upgrading", "Unknown"),
+    ]  # fmt: skip
+    fields = {"observed_generation": generation, "last_transition_time": "", "reason": reason, "message": text}
+    conditions = tuple(_timed(Condition.model_validate({"type": kind, "status": value, **fields}), previous, now) for kind, value in told)
+    plan = (PlanItem(step="observation", action="Wait", why=reason, waits_for=text),)
+    return previous.model_copy(update={"observed_generation": generation, "phase": "Degraded", "conditions": conditions, "plan": plan})
 
 
 def _plan_item(decided: Decided) -> PlanItem:

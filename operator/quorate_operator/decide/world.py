@@ -96,6 +96,8 @@ class Workload:
     volume_size: str
     template_version: int
     pinned_image: str
+    trouble: str = ""
+    """Why it cannot make pods, in Kubernetes' words (a quota)."""
 
 
 @dataclass(frozen=True)

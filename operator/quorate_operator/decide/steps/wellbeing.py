@@ -9,6 +9,8 @@ from quorate_operator.decide.world import World
 
 def wellbeing(world: World) -> Outcome:
     if world.workload is not None and len(world.pods) < world.workload.replicas:
+        if world.workload.trouble:
+            return Wait("PodTrouble", f"pods cannot be made: {world.workload.trouble}", holds=False, degraded=True)
         return Wait("Starting", f"{len(world.pods)} of {world.workload.replicas} pods are there", holds=False)
     troubled = next((pod for pod in world.pods if pod.trouble), None)
     if troubled is not None:

@@ -1,0 +1,1 @@
+"""What was decided, carried out: each action once, on exactly the object that it was decided on."""

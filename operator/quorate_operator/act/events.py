@@ -1,0 +1,61 @@
+"""Kubernetes Events on the resource: what was done and why, and what could not be done. One a change, never one a look."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from quorate_operator.api.model import GROUP, KIND, VERSION
+from quorate_operator.clients.errors import Failure
+from quorate_operator.clients.kubernetes_api import KubernetesApi
+from quorate_operator.objects.identity import MANAGER, Identity, Object
+
+MESSAGE_CHARACTERS_MAX = 1024
+log = logging.getLogger("quorate_operator.events")
+
+
+@dataclass(frozen=True)
+class Events:
+    kubernetes: KubernetesApi
+    reporter: str
+    """Name of the operator's pod."""
+
+    async def normal(self, identity: Identity, reason: str, message: str) -> None:
+        await self._post(identity, "Normal", reason, message)
+
+    async def warning(self, identity: Identity, reason: str, message: str) -> None:
+        await self._post(identity, "Warning", reason, message)
+
+    async def _post(self, identity: Identity, kind: str, reason: str, message: str) -> None:
+        """An Event that cannot be written is logged and nothing else: it is for people, and nothing may wait for it."""
+        try:
+            await self.kubernetes.create(_event(identity, kind, reason, message, self.reporter))
+        except Failure as failure:
+            log.info("no event could be written: %s", failure)
+
+
+def _event(identity: Identity, kind: str, reason: str, message: str, reporter: str) -> Object:
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": f"{identity.name}.{secrets.token_hex(8)}", "namespace": identity.namespace},
+        "involvedObject": {
+            "apiVersion": f"{GROUP}/{VERSION}",
+            "kind": KIND,
+            "name": identity.name,
+            "namespace": identity.namespace,
+            "uid": identity.uid,
+        },
+        "type": kind,
+        "reason": reason,
+        "message": message[:MESSAGE_CHARACTERS_MAX],
+        "firstTimestamp": now,
+        "lastTimestamp": now,
+        "count": 1,
+        "source": {"component": MANAGER},
+        "reportingComponent": MANAGER,
+        "reportingInstance": reporter,
+    }

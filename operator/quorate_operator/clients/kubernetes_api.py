@@ -1,0 +1,166 @@
+"""The API server, in plain objects: lists, server-side apply, and deletes that name what exactly they mean to delete."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+from kubernetes.aio.client.api_client import ApiClient
+from kubernetes.aio.client.configuration import Configuration
+from kubernetes.aio.config.config_exception import ConfigException
+from kubernetes.aio.config.incluster_config import load_incluster_config
+from kubernetes.aio.config.kube_config import load_kube_config
+
+from quorate_operator.clients.errors import ApiFailure, ApiUnreachable, in_words
+from quorate_operator.clients.kinds import KINDS
+from quorate_operator.objects.identity import MANAGER, Object
+
+PAGE_OBJECTS = 500
+TIMEOUT_S = 20.0
+ANSWER_BYTES_MAX = 64 << 20
+MERGE = "application/merge-patch+json"
+STRATEGIC = "application/strategic-merge-patch+json"
+APPLY = "application/apply-patch+yaml"
+METADATA_ONLY = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io,application/json"
+"""Of nodes only names and labels are of interest, and a node's whole object is tens of kilobytes."""
+
+
+async def configured(context: str = "") -> Configuration:
+    """As a pod's ServiceAccount, else as KUBECONFIG says. Raises `ApiUnreachable` when there is neither."""
+    configuration = Configuration()
+    try:
+        load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    except ConfigException:
+        try:
+            await load_kube_config(context=context or None, client_configuration=configuration)  # type: ignore[no-untyped-call]
+        except (ConfigException, OSError) as wrong:
+            raise ApiUnreachable(f"neither a pod's ServiceAccount nor a kubeconfig is here ({wrong}): name one with KUBECONFIG") from wrong
+    return configuration
+
+
+class KubernetesApi:
+    """Raises `ApiFailure` and `ApiUnreachable` from every call. One session; close it with `close`."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._client = ApiClient(configuration)
+        self.calls = 0
+        self.writes = 0
+
+    async def close(self) -> None:
+        await self._client.close()  # type: ignore[no-untyped-call]
+
+    async def list(self, kind: str, namespace: str = "", *, label: str = "", field: str = "", accept: str = "") -> list[Object]:
+        """All of them, page by page. An empty `namespace`: of the whole cluster."""
+        found: list[Object] = []
+        query = {"limit": str(PAGE_OBJECTS), "labelSelector": label, "fieldSelector": field}
+        while True:
+            headers = {"Accept": accept} if accept else {}
+            page = await self._call("GET", KINDS[kind].path(namespace), query=query, headers=headers)
+            found += page.get("items", [])
+            query["continue"] = page.get("metadata", {}).get("continue", "")
+            if not query["continue"]:
+                return found
+
+    async def get(self, kind: str, namespace: str, name: str) -> Object | None:
+        """None when it is not there."""
+        try:
+            return await self._call("GET", KINDS[kind].path(namespace, name))
+        except ApiFailure as failure:
+            if failure.status == 404:
+                return None
+            raise
+
+    async def apply(self, item: Object, subresource: str = "") -> Object:
+        """Server-side apply with the one field manager, which takes over what others have set of it. Returns the live object."""
+        metadata = item["metadata"]
+        path = KINDS[item["kind"]].path(metadata.get("namespace", ""), metadata["name"], subresource)
+        query = {"fieldManager": MANAGER, "force": "true"}
+        return await self._call("PATCH", path, query=query, headers={"Content-Type": APPLY}, body=item)
+
+    async def create(self, item: Object, subresource_of: tuple[str, str] | None = None) -> Object:
+        """`subresource_of`: name of the object and of its subresource, for what is asked for by creating (an eviction)."""
+        kind, namespace = "Pod" if subresource_of else item["kind"], item["metadata"].get("namespace", "")
+        name, subresource = subresource_of or ("", "")
+        path = KINDS[kind].path(namespace, name, subresource)
+        return await self._call("POST", path, query={"fieldManager": MANAGER}, body=item)
+
+    async def patch(self, kind: str, namespace: str, name: str, body: Object, *, subresource: str = "", media: str = MERGE) -> Object:
+        """With `metadata.uid` and `resourceVersion` in the body the API server refuses (409) when it is not that very object any more."""
+        path = KINDS[kind].path(namespace, name, subresource)
+        return await self._call("PATCH", path, query={"fieldManager": MANAGER}, headers={"Content-Type": media}, body=body)
+
+    async def replace(self, item: Object, subresource: str = "") -> Object:
+        """Refused (409) when somebody else has changed it since it was read."""
+        metadata = item["metadata"]
+        path = KINDS[item["kind"]].path(metadata.get("namespace", ""), metadata["name"], subresource)
+        return await self._call("PUT", path, query={"fieldManager": MANAGER}, body=item)
+
+    async def delete(self, kind: str, namespace: str, name: str, uid: str, *, orphan: bool = False) -> None:
+        """Deletes this very object. `orphan`: what it owns stays."""
+        body: Object = {"preconditions": {"uid": uid}, "propagationPolicy": "Orphan" if orphan else "Background"}
+        await self._call("DELETE", KINDS[kind].path(namespace, name), body=body)
+
+    async def logs(self, namespace: str, pod: str, container: str, *, lines: int = 500, previous: bool = False) -> str:
+        query = {"container": container, "tailLines": str(lines), "previous": "true" if previous else ""}
+        status, _, data = await self._exchange("GET", KINDS["Pod"].path(namespace, pod, "log"), query, {}, None)
+        if status >= 300:
+            raise _failure(status, data, 0.0, f"logs of {pod}")
+        return data.decode(errors="replace")
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: Any = None,
+    ) -> Object:
+        status, retry_after_s, data = await self._exchange(method, path, query or {}, headers or {}, body)
+        if status >= 300:
+            raise _failure(status, data, retry_after_s, f"{method} {path}")
+        try:
+            answer = json.loads(data)
+        except ValueError as wrong:
+            raise ApiUnreachable(f"{method} {path}: the answer is no JSON ({wrong}): is this an API server?") from wrong
+        assert isinstance(answer, dict)
+        return answer
+
+    async def _exchange(
+        self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str], body: Any
+    ) -> tuple[int, float, bytes]:
+        self.calls += 1
+        self.writes += method != "GET"
+        try:
+            request = await self._client.param_serialize(
+                method,
+                path,
+                query_params=[(name, value) for name, value in query.items() if value],
+                header_params={"Accept": "application/json", "Content-Type": "application/json", **headers},
+                body=body,
+                auth_settings=["BearerToken"],
+            )
+            timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
+            response = await self._client.call_api(*request, _request_timeout=timeout)
+            async with response.response as answer:
+                if (answer.content_length or 0) > ANSWER_BYTES_MAX:
+                    raise ApiUnreachable(f"{method} {path}: an answer of {answer.content_length} bytes is more than {ANSWER_BYTES_MAX}")
+                return answer.status, _seconds(answer.headers.get("Retry-After", "")), await answer.read()
+        except (TimeoutError, aiohttp.ClientError, OSError, ConfigException) as wrong:
+            raise ApiUnreachable(f"{method} {path}: {in_words(wrong)}") from wrong
+
+
+def _seconds(text: str) -> float:
+    return float(text) if text.isdigit() else 0.0
+
+
+def _failure(status: int, data: bytes, retry_after_s: float, what: str) -> ApiFailure:
+    """The API server's own words: a `Status` object, or plain text from something in between."""
+    try:
+        said = json.loads(data)
+        reason, message = said.get("reason") or f"Http{status}", said.get("message") or ""
+    except (ValueError, AttributeError):
+        reason, message = f"Http{status}", data[:200].decode(errors="replace")
+    return ApiFailure(status, reason, f"{what}: {message}", retry_after_s)

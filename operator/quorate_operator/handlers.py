@@ -1,0 +1,69 @@
+"""kopf, and nothing else: every event of a resource or of a child wakes one reconcile of its cluster. No finalizers, timers or daemons."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import kopf
+
+from quorate_operator.api.model import GROUP, PLURAL, VERSION
+from quorate_operator.clients.kinds import CHILDREN, KINDS, MAY_BE_MISSING
+from quorate_operator.objects.identity import CLUSTER_LABEL
+from quorate_operator.observe.listing import ClusterKey
+
+Wake = Callable[[ClusterKey], None]
+WATCHED = tuple(kind for kind in CHILDREN if kind not in MAY_BE_MISSING and kind != "EndpointSlice")
+"""Kinds that any Kubernetes has. The others are looked at with every tick; EndpointSlices change with every pod that does."""
+
+
+def registry(wake: Wake) -> kopf.OperatorRegistry:
+    made = kopf.OperatorRegistry()
+
+    async def of_resource(namespace: str | None, name: str | None, **_: Any) -> None:
+        wake((namespace or "", name or ""))
+
+    async def of_child(namespace: str | None, labels: Any, **_: Any) -> None:
+        wake((namespace or "", labels.get(CLUSTER_LABEL, "")))
+
+    kopf.on.event(GROUP, VERSION, PLURAL, registry=made)(of_resource)
+    for kind in WATCHED:
+        group, _, version = KINDS[kind].api_version.rpartition("/")
+        kopf.on.event(group, version, KINDS[kind].plural, labels={CLUSTER_LABEL: kopf.PRESENT}, registry=made)(of_child)
+
+    @kopf.on.login(registry=made)
+    def login(**arguments: Any) -> kopf.ConnectionInfo | None:
+        return kopf.login_with_service_account(**arguments) or kopf.login_with_kubeconfig(**arguments)
+
+    return made
+
+
+def settings() -> kopf.OperatorSettings:
+    made = kopf.OperatorSettings()
+    made.posting.enabled = False
+    made.posting.loggers = False
+    made.peering.standalone = True
+    made.watching.chunk_size = 500
+    made.watching.connect_timeout = 10.0
+    made.networking.request_timeout = 30.0
+    # Children of others are never sent to us at all.
+    for kind in WATCHED:
+        group, _, version = KINDS[kind].api_version.rpartition("/")
+        made.watching.label_selectors[group, version, KINDS[kind].plural] = CLUSTER_LABEL
+    # kopf's own lines, one an event, are of no interest to anybody.
+    logging.getLogger("kopf.objects").setLevel(logging.WARNING)
+    return made
+
+
+async def watch(wake: Wake, namespaces: Sequence[str], stop: asyncio.Event) -> None:
+    """Until `stop`; ends with an exception when watching is not possible, and the process then ends with it."""
+    await kopf.operator(
+        registry=registry(wake),
+        settings=settings(),
+        clusterwide=not namespaces,
+        namespaces=tuple(namespaces),
+        standalone=True,
+        stop_flag=stop,
+    )

@@ -1,0 +1,108 @@
+"""`quorate-operator`: puts the parts together, runs until SIGTERM, and gives the lease back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from contextlib import suppress
+
+from quorate_operator.act.events import Events
+from quorate_operator.clients.errors import Failure
+from quorate_operator.clients.kubernetes_api import KubernetesApi, configured
+from quorate_operator.clients.members import MemberApi
+from quorate_operator.clients.tls import SecretTls
+from quorate_operator.handlers import watch
+from quorate_operator.health import Health, stalled
+from quorate_operator.lease import Lease
+from quorate_operator.loop import Loop
+from quorate_operator.metrics import Metrics
+from quorate_operator.observe.listing import Listing
+from quorate_operator.observe.world import Defaults
+from quorate_operator.program_log import configure_logging
+from quorate_operator.reconcile import Reconciler
+from quorate_operator.settings import BadSettings, Settings, settings_from
+
+EXIT_USAGE = 2
+EXIT_FAILED = 1
+STALLED_TICKS_MAX = 4
+log = logging.getLogger("quorate_operator")
+
+
+async def run(settings: Settings) -> None:
+    """Until SIGTERM or SIGINT. Raises `Failure` when the API server cannot be had at all, and what ends the watches."""
+    kubernetes = KubernetesApi(await configured())
+    members, metrics, stop = MemberApi(), Metrics(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    listing = Listing(kubernetes, settings.watch_namespaces)
+    defaults = Defaults(settings.namespace, settings.image, settings.image_version)
+    reconciler = Reconciler(
+        kubernetes, members, listing, defaults, Events(kubernetes, settings.pod_name), SecretTls(kubernetes).of
+    )
+    lease = Lease(kubernetes, settings.namespace, settings.lease_name, settings.pod_name, settings.lease_duration_s)
+    loop = Loop(reconciler, lambda: lease.held, metrics, settings.tick_s, settings.parallel)
+    lease.on_acquired = loop.wake_all
+    health = Health(metrics, lambda: _stalled(loop, lease, settings), lambda: "", lambda: _refresh(metrics, lease, kubernetes))
+    runner, port = await health.start(settings.port)
+    where = ", ".join(settings.watch_namespaces) or "the whole cluster"
+    log.info("quorate-operator watches %s as %s; health and metrics on port %d", where, settings.pod_name, port)
+    tasks = [
+        asyncio.create_task(lease.run(), name="lease"),
+        asyncio.create_task(loop.run(), name="loop"),
+        asyncio.create_task(watch(loop.wake, settings.watch_namespaces, stop), name="watches"),
+    ]
+    try:
+        await _until_stopped(tasks, stop)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await runner.cleanup()
+        await members.close()
+        await kubernetes.close()
+
+
+async def _until_stopped(tasks: list[asyncio.Task[None]], stop: asyncio.Event) -> None:
+    """None of the tasks ends by itself: one that does has failed, and the pod is started anew instead of living on half dead."""
+    stopping = asyncio.create_task(stop.wait())
+    done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
+    if stopping in done:
+        return
+    stopping.cancel()
+    for task in done:
+        log.error("%s ended", task.get_name())
+        task.result()
+    raise RuntimeError("a part of the operator ended without being asked to")
+
+
+def _stalled(loop: Loop, lease: Lease, settings: Settings) -> str:
+    limit_s = settings.tick_s * STALLED_TICKS_MAX + 60.0
+    return stalled("the reconcile loop", loop.turned_at, limit_s) or stalled("the lease", lease.turned_at, limit_s)
+
+
+def _refresh(metrics: Metrics, lease: Lease, kubernetes: KubernetesApi) -> None:
+    metrics.leading.set(lease.held)
+    metrics.api_calls.set(kubernetes.calls)
+    metrics.api_writes.set(kubernetes.writes)
+
+
+def main() -> None:
+    try:
+        settings = settings_from(sys.argv[1:], os.environ)
+    except BadSettings as wrong:
+        print(f"quorate-operator: {wrong}", file=sys.stderr)
+        sys.exit(EXIT_USAGE)
+    configure_logging(settings.log_format, settings.log_level)
+    try:
+        with suppress(KeyboardInterrupt):
+            asyncio.run(run(settings))
+    except Failure as failure:
+        log.error("%s", failure)
+        sys.exit(EXIT_FAILED)
+
+
+if __name__ == "__main__":
+    main()

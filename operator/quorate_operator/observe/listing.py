@@ -1,0 +1,100 @@
+"""Everything of every cluster, listed at once and shared by all that want to look: never older than the moment of asking.
+
+There is no cache that could lie after a write or miss a deletion. A hundred clusters that want to look at the same time cost one list of
+each kind: whoever asks while lists are under way gets the next ones, together with all others that asked meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from quorate_operator.clients.errors import ApiFailure
+from quorate_operator.clients.kinds import CHILDREN, KINDS, MAY_BE_MISSING, RESOURCE
+from quorate_operator.clients.kubernetes_api import METADATA_ONLY, KubernetesApi
+from quorate_operator.objects.identity import CLUSTER_LABEL, Object
+
+ClusterKey = tuple[str, str]
+"""Namespace and name of a ConsensusCluster."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What there was. `by_cluster`: children by their cluster's label and kind; only their owners say whether they are really its."""
+
+    resources: Mapping[ClusterKey, Object]
+    by_cluster: Mapping[ClusterKey, Mapping[str, Sequence[Object]]]
+    nodes: Sequence[Object]
+    """Names and labels only."""
+    missing_kinds: frozenset[str]
+
+    def children(self, key: ClusterKey, kind: str) -> Sequence[Object]:
+        return self.by_cluster.get(key, {}).get(kind, ())
+
+
+@dataclass
+class Listing:
+    """`namespaces` empty: the whole cluster."""
+
+    api: KubernetesApi
+    namespaces: Sequence[str] = ()
+    _running: asyncio.Task[Listed] | None = None
+    _next: asyncio.Task[Listed] | None = None
+
+    async def look(self) -> Listed:
+        """Begun after the call. Raises `ApiFailure` or `ApiUnreachable`, to everybody who waited for the same lists."""
+        if self._next is None:
+            self._next = asyncio.ensure_future(self._after(self._running))
+        # One who gives up must not take the lists from all the others.
+        return await asyncio.shield(self._next)
+
+    async def _after(self, before: asyncio.Task[Listed] | None) -> Listed:
+        if before is not None:
+            await asyncio.wait([before])
+        self._running, self._next = self._next, None
+        return await self._list()
+
+    async def _list(self) -> Listed:
+        kinds = [RESOURCE, *CHILDREN]
+        lists = await asyncio.gather(*(self._of_kind(kind) for kind in kinds), self._nodes())
+        found = dict(zip([*kinds, "Node"], lists, strict=True))
+        return Listed(
+            {_key(item): item for item in found[RESOURCE] or ()},
+            _by_cluster({kind: found[kind] or () for kind in CHILDREN}),
+            found["Node"] or (),
+            frozenset(kind for kind, items in found.items() if items is None),
+        )
+
+    async def _of_kind(self, kind: str) -> Sequence[Object] | None:
+        label = "" if kind == RESOURCE else CLUSTER_LABEL
+        try:
+            parts = await asyncio.gather(*(self.api.list(kind, namespace, label=label) for namespace in self.namespaces or ("",)))
+        except ApiFailure as failure:
+            if kind in MAY_BE_MISSING and failure.status in (403, 404):
+                return None
+            raise
+        # Lists leave out what is the same for all of their items.
+        named = {"apiVersion": KINDS[kind].api_version, "kind": kind}
+        return [{**named, **item} for part in parts for item in part]
+
+    async def _nodes(self) -> Sequence[Object] | None:
+        try:
+            return await self.api.list("Node", accept=METADATA_ONLY)
+        except ApiFailure as failure:
+            if failure.status == 403:
+                return None
+            raise
+
+
+def _key(item: Object) -> ClusterKey:
+    return item["metadata"]["namespace"], item["metadata"]["name"]
+
+
+def _by_cluster(found: Mapping[str, Iterable[Object]]) -> dict[ClusterKey, dict[str, list[Object]]]:
+    ordered: dict[ClusterKey, dict[str, list[Object]]] = {}
+    for kind, items in found.items():
+        for item in items:
+            key = item["metadata"]["namespace"], item["metadata"].get("labels", {}).get(CLUSTER_LABEL, "")
+            ordered.setdefault(key, {}).setdefault(kind, []).append(item)
+    return ordered

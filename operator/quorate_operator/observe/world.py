@@ -1,0 +1,161 @@
+"""One cluster's world, put together from what was listed, what its members say, and the few things looked up only in trouble."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from pydantic import ValidationError
+
+from quorate_operator.api.spec import ConsensusClusterSpec
+from quorate_operator.clients.errors import Failure
+from quorate_operator.clients.kubernetes_api import KubernetesApi
+from quorate_operator.clients.members import MemberApi
+from quorate_operator.decide.world import Founding, World
+from quorate_operator.objects.children import Key
+from quorate_operator.objects.identity import Identity, Object
+from quorate_operator.observe.answers import ask
+from quorate_operator.observe.listing import Listed
+from quorate_operator.observe.pods import pods, volumes, volumes_on_gone_nodes, workload, zones_of
+
+EVENT_AGE_S_MAX = 60.0
+"""An older complaint of the StatefulSet's controller may be about what has passed: it repeats itself while it goes on."""
+_OTHERS = ("StatefulSet", "Pod", "PersistentVolumeClaim")
+
+
+class InvalidResource(Failure):
+    """The resource in the API server is not what this operator's models allow: made by another release of the CRD."""
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What the operator brings along."""
+
+    operator_namespace: str
+    image: str
+    image_version: str
+
+
+def identity_of(resource: Object, defaults: Defaults) -> Identity:
+    metadata = resource["metadata"]
+    return Identity(
+        metadata["name"],
+        metadata["namespace"],
+        metadata["uid"],
+        defaults.operator_namespace,
+        defaults.image,
+        defaults.image_version,
+    )
+
+
+def spec_of(resource: Object) -> ConsensusClusterSpec:
+    """Raises `InvalidResource`, which names the field."""
+    try:
+        return ConsensusClusterSpec.model_validate(resource.get("spec", {}))
+    except ValidationError as wrong:
+        first = wrong.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        message = f"spec.{field}: {first['msg']}; this operator's release knows no such value: upgrade the operator or change the field"
+        raise InvalidResource("InvalidResource", message) from wrong
+
+
+async def observe(
+    kubernetes: KubernetesApi, members: MemberApi, listed: Listed, resource: Object, defaults: Defaults, tls: ssl.SSLContext | None = None
+) -> World:
+    """Raises `InvalidResource`, and what `kubernetes` raises."""
+    identity, spec = identity_of(resource, defaults), spec_of(resource)
+    key = identity.namespace, identity.name
+    stateful_set = next(iter(_ours(identity, listed.children(key, "StatefulSet"))), None)
+    pod_items = [pod for pod in listed.children(key, "Pod") if _is_of(pod, stateful_set)]
+    scheme = "http" if spec.tls.mode == "Disabled" else "https"
+    answers, membership = await ask(members, pod_items, scheme, tls)
+    children = _children(identity, listed)
+    found = pods(identity, pod_items, zones_of(listed.nodes), answers)
+    gone: frozenset[str] = frozenset()
+    if any(pod.answer is None for pod in found) and listed.nodes and listed.children(key, "PersistentVolumeClaim"):
+        gone = volumes_on_gone_nodes(await kubernetes.list("PersistentVolume"), listed.nodes)
+    expected = stateful_set["spec"].get("replicas", 1) if stateful_set is not None else 0
+    trouble = await _complaint(kubernetes, stateful_set) if stateful_set is not None and len(found) < expected else ""
+    return World(
+        identity,
+        spec,
+        resource["metadata"].get("generation", 1),
+        "deletionTimestamp" in resource["metadata"],
+        children,
+        tuple(sorted(listed.missing_kinds)),
+        workload(stateful_set, trouble),
+        found,
+        volumes(identity, listed.children(key, "PersistentVolumeClaim"), gone),
+        membership,
+        _founding(children.get(("ConfigMap", identity.founding_record))),
+        children.get(("ConfigMap", identity.cluster_record), {}).get("data", {}).get("clusterId", ""),
+    )
+
+
+def with_child(world: World, live: Object) -> World:
+    """The world with one child as the API server has just answered it."""
+    kind, name = live["kind"], live["metadata"]["name"]
+    if kind == "StatefulSet":
+        return replace(world, workload=workload(live))
+    if kind == "PersistentVolumeClaim":
+        others = [volume for volume in world.volumes if volume.name != name]
+        was_gone = frozenset(live["spec"].get("volumeName", "") for volume in world.volumes if volume.name == name and volume.node_gone)
+        found = [*others, *volumes(world.identity, [live], was_gone)]
+        return replace(world, volumes=tuple(sorted(found, key=lambda volume: volume.ordinal)))
+    changed = replace(world, children={**world.children, (kind, name): live})
+    if (kind, name) == ("ConfigMap", world.identity.founding_record):
+        return replace(changed, founding=_founding(live))
+    if (kind, name) == ("ConfigMap", world.identity.cluster_record):
+        return replace(changed, recorded_cluster_id=live["data"]["clusterId"])
+    return changed
+
+
+def _ours(identity: Identity, items: Sequence[Object]) -> list[Object]:
+    """By owner and its uid: a label can be put on anything."""
+    return [
+        item
+        for item in items
+        if any(owner["uid"] == identity.uid and owner.get("controller") for owner in item["metadata"].get("ownerReferences", []))
+    ]
+
+
+def _is_of(pod: Object, stateful_set: Object | None) -> bool:
+    """A pod whose StatefulSet is being made anew has no owner for a moment, and is ours by label and name."""
+    owners = [owner["uid"] for owner in pod["metadata"].get("ownerReferences", []) if owner.get("controller")]
+    return not owners or (stateful_set is not None and owners == [stateful_set["metadata"]["uid"]])
+
+
+def _children(identity: Identity, listed: Listed) -> dict[Key, Object]:
+    kinds = listed.by_cluster.get((identity.namespace, identity.name), {})
+    return {
+        (kind, item["metadata"]["name"]): item
+        for kind, items in kinds.items()
+        if kind not in _OTHERS
+        for item in _ours(identity, items)
+        if "deletionTimestamp" not in item["metadata"]
+    }
+
+
+def _founding(record: Object | None) -> Founding | None:
+    if record is None:
+        return None
+    data = record["data"]
+    return Founding(data["token"], data["pod"], data["volumeUid"])
+
+
+async def _complaint(kubernetes: KubernetesApi, stateful_set: Object) -> str:
+    """What the StatefulSet's controller says, when it cannot make a pod: only Events tell it."""
+    metadata = stateful_set["metadata"]
+    events = await kubernetes.list(
+        "Event", metadata["namespace"], field=f"involvedObject.uid={metadata['uid']},reason=FailedCreate"
+    )
+    fresh = [event for event in events if _age_s(event) < EVENT_AGE_S_MAX]
+    newest = max(fresh, key=lambda event: str(event.get("lastTimestamp") or ""), default=None)
+    return str(newest.get("message", ""))[:300] if newest is not None else ""
+
+
+def _age_s(event: Object) -> float:
+    last = event.get("lastTimestamp") or event.get("eventTime") or event["metadata"]["creationTimestamp"]
+    return (datetime.now(UTC) - datetime.fromisoformat(str(last))).total_seconds()

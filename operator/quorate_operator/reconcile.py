@@ -1,0 +1,159 @@
+"""One turn for one cluster: look, decide, do what is due, say how it stands. It never matters what woke it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from ssl import SSLContext
+
+from quorate_operator.act.carry_out import Hands
+from quorate_operator.act.crash import crash_point
+from quorate_operator.act.events import Events
+from quorate_operator.act.status import StatusWriter, previous_status
+from quorate_operator.api.spec import ConsensusClusterSpec
+from quorate_operator.api.status import ConsensusClusterStatus
+from quorate_operator.clients.errors import ApiFailure, ApiUnreachable, Failure
+from quorate_operator.clients.kubernetes_api import KubernetesApi
+from quorate_operator.clients.members import MemberApi
+from quorate_operator.decide.actions import Apply, Create
+from quorate_operator.decide.order import Decided, Decision, decide
+from quorate_operator.decide.outcome import Do, Wait
+from quorate_operator.decide.status import status, unseen
+from quorate_operator.decide.world import World
+from quorate_operator.objects.identity import Identity, Object
+from quorate_operator.observe.listing import ClusterKey, Listing
+from quorate_operator.observe.world import Defaults, identity_of, observe, spec_of, with_child
+from quorate_operator.telling import tell, tell_condition
+
+ACTIONS_PER_TURN_MAX = 64
+"""Children that may be made on one look. Each is put into the world as the API server answered, and all is decided anew."""
+log = logging.getLogger("quorate_operator.reconcile")
+
+TlsOf = Callable[[ConsensusClusterSpec, Identity], Awaitable[SSLContext | None]]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What came of it. `again_s`: when to look again though nobody wakes us; None: when the tick comes."""
+
+    gone: bool = False
+    settled: bool = False
+    acted: bool = False
+    again_s: float | None = None
+    failure: Failure | None = None
+    plan: tuple[Decided, ...] = ()
+
+    @property
+    def result(self) -> str:
+        """In one word, for metrics."""
+        if self.failure is not None or self.gone:
+            return "failed" if self.failure is not None else "gone"
+        return "acted" if self.acted else "settled" if self.settled else "waits"
+
+
+@dataclass
+class Reconciler:
+    """Of all clusters; a cluster's turns follow one another. Raises nothing of what the API server or a member may say."""
+
+    kubernetes: KubernetesApi
+    members: MemberApi
+    listing: Listing
+    defaults: Defaults
+    events: Events
+    tls_of: TlsOf
+    _writers: dict[ClusterKey, StatusWriter] = field(default_factory=dict)
+
+    async def turn(self, key: ClusterKey, may_act: Callable[[], bool]) -> Turn:
+        """`may_act` is asked before everything that changes something: the lease may be lost at any moment."""
+        try:
+            listed = await self.listing.look()
+        except Failure as failure:
+            return Turn(failure=failure)
+        resource = listed.resources.get(key)
+        if resource is None:
+            self._writers.pop(key, None)
+            return Turn(gone=True)
+        try:
+            spec = spec_of(resource)
+            identity = identity_of(resource, self.defaults)
+            tls = await self.tls_of(spec, identity)
+            world = await observe(self.kubernetes, self.members, listed, resource, self.defaults, tls)
+        except ApiUnreachable as failure:
+            return Turn(failure=failure)
+        except Failure as failure:
+            return await self._cannot_look(resource, failure) if may_act() else Turn(failure=failure)
+        world, decision, acted, refused = await self._act(world, tls, may_act)
+        if refused is not None and not (isinstance(refused, ApiFailure) and (refused.overtaken or refused.busy)):
+            decision = _with_refusal(decision, refused)
+        again_s = await self._report(world, decision, resource) if may_act() else None
+        return Turn(settled=not decision.open, acted=acted, again_s=again_s, failure=refused, plan=decision.open)
+
+    async def _act(
+        self, world: World, tls: SSLContext | None, may_act: Callable[[], bool]
+    ) -> tuple[World, Decision, bool, Failure | None]:
+        """Does what is due; with children that were made, what is due then. Anything else changes what must be looked at."""
+        acted = False
+        for _ in range(ACTIONS_PER_TURN_MAX):
+            decision = decide(world)
+            if decision.due is None or not may_act():
+                return world, decision, acted, None
+            outcome = decision.due.outcome
+            assert isinstance(outcome, Do)
+            before, after = decision.due.crash_points
+            crash_point(before)
+            try:
+                live = await Hands(self.kubernetes, self.members, world, tls).carry_out(outcome.action)
+            except Failure as failure:
+                log.info("%s: %s was refused: %s", _named(world), decision.due.step, failure)
+                return world, decision, acted, failure
+            crash_point(after)
+            acted = True
+            log.info("%s: %s: %s (%s)", _named(world), decision.due.step, outcome.message, type(outcome.action).__name__)
+            await tell(self.events, world, decision.due)
+            if live is None or not isinstance(outcome.action, Apply | Create):
+                return world, decision, acted, None
+            world = with_child(world, live)
+        return world, decide(world), acted, None
+
+    async def _report(self, world: World, decision: Decision, resource: Object) -> float | None:
+        """Seconds until the status may be written, when it is too early now."""
+        wanted = status(world, decision, previous_status(resource), _now())
+        return await self._write(world.identity, resource, wanted)
+
+    async def _cannot_look(self, resource: Object, failure: Failure) -> Turn:
+        """A resource that cannot be read, or whose Secret is missing: said where its owner looks."""
+        identity = identity_of(resource, self.defaults)
+        log.warning("%s/%s: %s", identity.namespace, identity.name, failure)
+        generation = resource["metadata"].get("generation", 1)
+        wanted = unseen(previous_status(resource), generation, failure.reason, str(failure), _now())
+        return Turn(again_s=await self._write(identity, resource, wanted), failure=failure)
+
+    async def _write(self, identity: Identity, resource: Object, wanted: ConsensusClusterStatus) -> float | None:
+        writer = self._writers.setdefault((identity.namespace, identity.name), StatusWriter())
+        try:
+            wait_s = await writer.write(self.kubernetes, identity, resource.get("status") or {}, wanted)
+        except Failure as failure:
+            log.info("%s/%s: the status could not be written: %s", identity.namespace, identity.name, failure)
+            return None
+        if wait_s:
+            return wait_s
+        await tell_condition(self.events, identity, previous_status(resource), wanted)
+        return None
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _with_refusal(decision: Decision, failure: Failure) -> Decision:
+    """What was due and could not be done is waited for, and a person should know."""
+    step = decision.due.step if decision.due is not None else "observation"
+    refused = Decided(step, Wait(failure.reason, str(failure), degraded=True))
+    kept = decision.open[:-1] if decision.due is not None else decision.open
+    return replace(decision, due=None, open=(*kept, refused))
+
+
+def _named(world: World) -> str:
+    return f"{world.identity.namespace}/{world.identity.name}"
