@@ -9,7 +9,7 @@ WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -p no:cacheprovider
 ARGS ?=
 
-.PHONY: help run test lint format types imports tidy coverage test-conformance test-simulation simulate tla test-cluster test-kubernetes mutants campaign bench soak soak-cluster config-docs crds lock clean
+.PHONY: help run test lint format types imports tidy coverage test-conformance test-simulation simulate tla test-cluster test-kubernetes mutants campaign bench soak soak-cluster config-docs crds operator-docs lock clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -106,6 +106,11 @@ config-docs: $(STAMP) ## Write docs/configuration.md anew from the settings' mod
 
 crds: $(STAMP) ## Write crds/ anew from the operator's models
 	$(BIN)/python -m quorate_operator.crd_files crds
+
+# Helm renders manifests/install.yaml: HELM names it; `make test-kubernetes` builds one into its cache.
+HELM ?= $(or $(shell command -v helm),$(lastword $(wildcard $(HOME)/.cache/quorate/kubernetes/binaries/helm-*/helm)),helm)
+operator-docs: crds ## Write the chart's generated parts, docs/resource.md and manifests/install.yaml anew (needs Helm for the last one)
+	$(BIN)/python -m quorate_operator.documents --helm "$(HELM)" .
 
 lock: ## Resolve requirements.lock, and requirements.image.lock within it, anew from pyproject.toml
 	$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv

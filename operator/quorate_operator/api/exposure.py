@@ -13,8 +13,11 @@ class IssuerReference(Model):
     """An issuer of cert-manager."""
 
     name: Name
+    """Its name; an `Issuer` is in the cluster's own namespace."""
     kind: Literal["Issuer", "ClusterIssuer"] = "Issuer"
+    """Whether it is of one namespace or of all."""
     group: Name = "cert-manager.io"
+    """API group: another one for issuers that are not cert-manager's own."""
 
 
 class Tls(Model):
@@ -53,6 +56,7 @@ class Tls(Model):
     secret_name: Name | None = None
     """`tls.crt`, `tls.key` and `ca.crt`, for the names `*.<cluster>-members.<namespace>.svc` and `<cluster>.<namespace>.svc`."""
     issuer: IssuerReference | None = None
+    """The issuer that cert-manager asks."""
     rotate_authority_at: Annotated[str, Field(max_length=64, pattern=r"^[0-9A-Za-z:.+-]*$")] = ""
     """Change it, usually to the present time, and the operator's own CA is replaced by a new one; nothing restarts. It is replaced anyway
     when two thirds of its life are over."""
@@ -62,20 +66,25 @@ class ServiceTemplate(Model):
     """A Service that clients use."""
 
     type: Literal["ClusterIP", "NodePort", "LoadBalancer"] = "ClusterIP"
+    """From where it is reached: within Kubernetes, by a port of every node, or from outside."""
     annotations: Annotations = Field(default_factory=dict)
+    """Annotations beside ours, as load balancers ask for them."""
     labels: Labels = Field(default_factory=dict)
+    """Labels beside ours, which win."""
 
 
 class LeaderService(ServiceTemplate):
     """A Service that leads to the leader alone. Its one EndpointSlice is written by the leader, not by the operator."""
 
     enabled: bool = False
+    """Make the Service `<name>-leader`."""
 
 
 class Services(Model):
     """The Services that clients use; the members' own headless Service is always there."""
 
     client: ServiceTemplate = ServiceTemplate()
+    """The Service `<name>`: any ready member."""
     leader: LeaderService = LeaderService()
 
 
@@ -83,13 +92,17 @@ class Metrics(Model):
     """A PodMonitor for the Prometheus operator, where its CRD exists."""
 
     pod_monitor: bool = True
+    """Make the PodMonitor where there is such a kind."""
     interval_s: Annotated[int, Field(ge=5, le=3600)] = 30
+    """Seconds between two scrapes."""
     labels: Labels = Field(default_factory=dict)
+    """Labels by which the Prometheus finds the PodMonitor."""
 
 
 class NetworkPolicy(Model):
     """Members' connections come from members only; clients' from wherever `clients` allows."""
 
     enabled: bool = True
+    """Make the NetworkPolicy."""
     clients: Annotated[tuple[Free, ...], Field(max_length=16)] = ()
     """NetworkPolicyPeers that may use the API. Empty: everybody."""

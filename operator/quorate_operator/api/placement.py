@@ -32,5 +32,8 @@ class Placement(Model):
     zone_spread: Literal["Required", "Preferred"] = "Preferred"
     """Whether zones may hold unequal numbers of members."""
     node_selector: Labels = Field(default_factory=dict)
+    """Labels of the nodes that members may run on."""
     tolerations: Annotated[tuple[Free, ...], Field(max_length=16)] = ()
+    """Taints that members tolerate."""
     priority_class_name: Name | None = None
+    """PriorityClass of the pods: who is evicted for whom when a node is full."""

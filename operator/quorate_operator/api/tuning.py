@@ -27,8 +27,11 @@ class Timing(Model):
     )
 
     heartbeat_ms: Annotated[int, Field(ge=10, le=10_000)] = 50
+    """Milliseconds between two signs of life of the leader."""
     election_timeout_ms: Annotated[int, Field(ge=100, le=60_000)] = 500
+    """Milliseconds without one after which the others elect; one whose process ends is followed sooner."""
     read_lease_ms: Annotated[int, Field(ge=20, le=10_000)] = 100
+    """Milliseconds for which the leader may answer `lease` reads without asking the others anew."""
     shutdown_deadline_ms: Annotated[int, Field(ge=1_000, le=300_000)] = 15_000
     """From SIGTERM to the end of the process; the pod's grace period is 15 seconds longer."""
 
@@ -44,9 +47,16 @@ class Limits(Model):
     )
 
     key_bytes_max: Annotated[int, Field(ge=64, le=1_048_576)] | None = None
+    """Bytes of the longest key."""
     value_bytes_max: Annotated[int, Field(ge=1_024, le=67_108_864)] | None = None
+    """Bytes of the largest value."""
     request_bytes_max: Annotated[int, Field(ge=1_024, le=67_108_864)] | None = None
+    """Bytes of the largest request."""
     watches_max: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """Open watches of one member."""
     connections_max: Annotated[int, Field(ge=10, le=1_000_000)] | None = None
+    """Open connections of clients to one member."""
     requests_inflight_max: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """Requests that one member works on at a time."""
     pending_commands_max: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
+    """Writes that wait at the leader to be committed."""

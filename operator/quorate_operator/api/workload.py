@@ -17,7 +17,9 @@ class Image(Model):
     reference: Annotated[str, Field(max_length=512, pattern=r"^\S*$")] = ""
     """Repository with a tag or digest. Without either, `spec.version` is the tag."""
     pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+    """When a node pulls the image."""
     pull_secrets: Annotated[tuple[Name, ...], Field(max_length=8)] = ()
+    """Secrets of this namespace with which it is pulled."""
 
 
 class Storage(Model):
@@ -55,7 +57,9 @@ class Amounts(Model):
     """Amounts of one kind: what is asked for, or the most that is allowed."""
 
     cpu: Quantity | None = None
+    """Processors: `2`, or `500m` for half of one."""
     memory: Quantity | None = None
+    """Bytes: `1Gi`."""
 
 
 class Resources(Model):
@@ -79,13 +83,16 @@ class Resources(Model):
     )
 
     requests: Amounts | None = None
+    """What is set aside for a member; it is placed by that."""
     limits: Amounts | None = None
+    """The most that a member may take. Both change in the running pod where Kubernetes can do that."""
 
 
 class DevicePlugin(Model):
     """GPUs as an extended resource."""
 
     count: Annotated[int, Field(ge=1, le=16)] = 1
+    """GPUs, or slices, for each member."""
     resource_name: Annotated[str, Field(min_length=3, max_length=253, pattern=r"^[a-z0-9.-]+/[A-Za-z0-9._-]+$")] = GPU_RESOURCE
     """`nvidia.com/mig-1g.10gb` for a slice of a GPU (MIG)."""
 
@@ -94,7 +101,9 @@ class ResourceClaim(Model):
     """GPUs by dynamic resource allocation (resource.k8s.io/v1): each member has a claim of its own."""
 
     device_class_name: Name
+    """The DeviceClass that a claim names."""
     count: Annotated[int, Field(ge=1, le=16)] = 1
+    """Devices for each member."""
     selectors: Annotated[tuple[Annotated[str, Field(min_length=1, max_length=4096)], ...], Field(max_length=8)] = ()
     """CEL expressions over a device, all of which must hold."""
 
@@ -114,10 +123,14 @@ class Gpu(Model):
     )
 
     kind: Literal["none", "devicePlugin", "resourceClaim"] = "none"
+    """By which of Kubernetes' two ways members get GPUs. One cluster of nodes offers one of them."""
     device_plugin: DevicePlugin | None = None
     resource_claim: ResourceClaim | None = None
     fallback: Literal["cpu"] = "cpu"
+    """What a member does without its GPU: the same on its processor."""
     runtime_class_name: Name | None = None
+    """RuntimeClass of the pods, where GPUs need one."""
     node_selector: Labels = Field(default_factory=dict)
     """Labels of the nodes with such GPUs, as GPU feature discovery sets them."""
     annotations: Annotations = Field(default_factory=dict)
+    """Annotations of the pods, for a GPU's own tools."""
