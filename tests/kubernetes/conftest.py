@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.kubernetes.bed.bed import Bed
+from tests.kubernetes.bed.volumes import recycle_released
 from tests.kubernetes.binaries.build import programs
 from tests.kubernetes.kubectl import Kubectl
 from tests.kubernetes.settings import IMAGE, IMAGE_VARIABLE, IMAGES_VARIABLE, LOGS_VARIABLE, STATE_VARIABLE
@@ -64,8 +65,10 @@ def bed(_running_bed: Bed | None) -> Bed:
 
 @pytest.fixture
 def namespace(target: Target, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A namespace of the test's own under Pod Security `restricted`; gone afterwards, and its volumes are given back."""
+    """A namespace of the test's own under Pod Security `restricted`; it goes afterwards, and its volumes are given back in time."""
     name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())[:40].strip("-") + "-" + uuid.uuid4().hex[:6]
+    if target.bed is not None:
+        recycle_released(target.kubectl)
     labels = {"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/enforce-version": "latest"}
     target.kubectl.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}])
     yield name

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -161,11 +162,14 @@ def load(found: Held, image: str) -> None:
     """Builds this tree's image under the name `image` and gives it to both nodes. Raises `CannotPrepare`."""
     require_root()
     archive = quorate_archive(REPOSITORY, image)
-    for socket in found.sockets:
-        # From outside the socket is reached through the process' own view of the file system.
-        seen = f"/proc/{found.pid}/root{socket}"
-        command = ["ctr", "-a", seen, "-n", "k8s.io", "images", "import", str(archive)]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode != 0:
-            raise CannotPrepare(f"{socket} does not take {archive}: {done.stderr.strip()[-1_000:]}")
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda socket: _import(found.pid, socket, archive), found.sockets))
     print(f"{image}: on both nodes", flush=True)
+
+
+def _import(pid: int, socket: str, archive: Path) -> None:
+    # From outside the socket is reached through the process' own view of the file system.
+    command = ["ctr", "-a", f"/proc/{pid}/root{socket}", "-n", "k8s.io", "images", "import", str(archive)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise CannotPrepare(f"{socket} does not take {archive}: {done.stderr.strip()[-1_000:]}")

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.kubernetes.bed.bed import Bed
-from tests.kubernetes.bed.volumes import recycle_volumes
 from tests.kubernetes.kubectl import Kubectl, KubectlFailure
 
 KINDS_DESCRIBED = "pods,statefulsets,persistentvolumeclaims,services,endpointslices,events"
@@ -38,9 +37,8 @@ class Target:
         return str(next(each["containerID"] for each in every if each["name"] == container)).removeprefix("containerd://")
 
     def remove_namespace(self, name: str) -> None:
-        self.kubectl("delete", "namespace", name, "--timeout=120s", timeout_s=150)
-        if self.bed is not None:
-            recycle_volumes(self.kubectl)
+        """Asks for it and does not wait: it takes as long as its pods take to end, and no other test has anything in it."""
+        self.kubectl("delete", "namespace", name, "--wait=false")
 
     def describe(self, namespace: str, folder: Path) -> None:
         """What a failed test left: objects, and each container's log, this one's and the last one's."""

@@ -44,12 +44,12 @@ def stateful_set(name: str, service_name: str, container: Object, *, replicas: i
         "labelSelector": {"matchLabels": labels},
     }
     pod = {
-        "securityContext": POD_SECURITY,
+        "securityContext": dict(POD_SECURITY),
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": 30,
         "topologySpreadConstraints": [spread],
-        "containers": [{**container, "imagePullPolicy": "IfNotPresent", "securityContext": CONTAINER_SECURITY}],
+        "containers": [{**container, "imagePullPolicy": "IfNotPresent", "securityContext": dict(CONTAINER_SECURITY)}],
         "volumes": volumes or [],
     }
     claim = {
@@ -79,10 +79,10 @@ def lone_pod(name: str, image: str, command: list[str]) -> Object:
         "image": image,
         "imagePullPolicy": "IfNotPresent",
         "command": command,
-        "securityContext": CONTAINER_SECURITY,
+        "securityContext": dict(CONTAINER_SECURITY),
     }
     spec = {
-        "securityContext": POD_SECURITY,
+        "securityContext": dict(POD_SECURITY),
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": 1,

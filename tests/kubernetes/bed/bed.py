@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.kubernetes.bed import network
@@ -54,20 +55,30 @@ class Bed:
         ]
 
     def start(self) -> None:
-        """Until both nodes are Ready. Raises `BedFailure`."""
+        """Until both nodes are Ready and have the images. Raises `BedFailure`."""
         network.set_up([node.place for node in self.nodes])
         for node in self.nodes:
             node.containerd.start()
+        with ThreadPoolExecutor() as pool:
+            # It takes as long as the control plane does.
+            imports = [pool.submit(self._import_images, node) for node in self.nodes]
+            self._start_cluster()
+            for each in imports:
+                each.result()
+        wait_for("both nodes are Ready", self._missing, NODES_READY_TIMEOUT_S, self.everything)
+
+    def _import_images(self, node: BedNode) -> None:
+        for image in self._images:
+            node.containerd.import_image(image)
+
+    def _start_cluster(self) -> None:
         self.control_plane.start()
         for node in self.nodes:
-            for image in self._images:
-                node.containerd.import_image(image)
             node.kubelet.start()
         self.kubectl.apply(cluster_objects())
         self.proxy.start()
         self.dns.start()
         self._make_volumes()
-        wait_for("both nodes are Ready", self._missing, NODES_READY_TIMEOUT_S, self.everything)
 
     @property
     def everything(self) -> list[Program]:

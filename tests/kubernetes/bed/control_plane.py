@@ -118,6 +118,8 @@ class ControlPlane:
             f"--kubelet-client-key={kubelets.key}",
             f"--audit-policy-file={policy}",
             f"--audit-log-path={self.audit_log}",
+            # Who reads it reads one file.
+            "--audit-log-maxsize=4000",
             "--shutdown-delay-duration=0s",
         ]
         return Program("kube-apiserver", [self._programs["kube-apiserver"], *flags], self._logs)
@@ -137,6 +139,8 @@ class ControlPlane:
             f"--flex-volume-plugin-dir={self._state / 'plugins'}",
             "--allocate-node-cidrs",
             f"--cluster-cidr={POD_RANGE}",
+            # Half of the default, since a test waits for it; kubelets renew their leases every 4 s.
+            "--node-monitor-grace-period=20s",
             # The default of 20 requests a second makes a hundred clusters wait for their volumes and not for us.
             "--kube-api-qps=300",
             "--kube-api-burst=600",

@@ -53,6 +53,8 @@ def kubelet(program: Path, place: NodePlace, control_plane: ControlPlane, author
                 "localStorageCapacityIsolation": False,
                 "evictionHard": {"nodefs.available": "0%", "imagefs.available": "0%", "nodefs.inodesFree": "0%"},
                 "imageGCHighThresholdPercent": 100,
+                # With the controllers' grace period: a node that is gone is seen to be in half of the usual time.
+                "nodeLeaseDurationSeconds": 16,
                 # Stopped pods are gone at once, as a test waits for them.
                 "syncFrequency": "10s",
                 "fileCheckFrequency": "10s",
