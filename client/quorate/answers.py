@@ -41,6 +41,15 @@ class LeaderInfo(msgspec.Struct, frozen=True):
     client_url: str = ""
 
 
+class CertificateInfo(msgspec.Struct, frozen=True):
+    """A member's certificate; times in RFC 3339. `authority`: fingerprint (SHA-256) of the CA that signed it, one of `trusted`."""
+
+    not_before: str = ""
+    expires_at: str = ""
+    authority: str = ""
+    trusted: tuple[str, ...] = ()
+
+
 class Status(msgspec.Struct, frozen=True):
     """One member's view of itself. `errors` are its alarms in words, empty when all is well."""
 
@@ -64,6 +73,7 @@ class Status(msgspec.Struct, frozen=True):
     version: str = ""
     boot_counter: int = 0
     errors: tuple[str, ...] = ()
+    certificate: CertificateInfo | None = None
 
 
 class LeaseInfo(msgspec.Struct, frozen=True):

@@ -17,7 +17,8 @@ from quorate_node.config.errors import ConfigurationError
 from quorate_node.config.load import Loaded, load
 from quorate_node.config.model import NodeConfig
 from quorate_node.config.render import render
-from quorate_node.node import Node
+from quorate_node.kubernetes.errors import NotInKubernetes
+from quorate_node.node import Node, certificate_keeper
 from quorate_node.process_tuning import settle_process, tune_process
 from quorate_node.replica.lone_damage import DiscardRefused
 from quorate_node.store.errors import StoreError
@@ -71,7 +72,7 @@ def _run(loaded: Loaded) -> int:
         return EXIT_CONFIGURATION
     try:
         return uvloop.run(_live(config, telemetry, loaded.discard_damaged_from))
-    except (StoreError, TlsError, OSError) as error:
+    except (StoreError, TlsError, NotInKubernetes, OSError) as error:
         logger.critical("cannot start: %s", error)
         return EXIT_UNUSABLE
 
@@ -90,7 +91,11 @@ def _start_failpoints() -> bool:
 
 
 async def _live(config: NodeConfig, telemetry: Telemetry, discard_damaged_from: int | None) -> int:
-    node = Node(config, telemetry, discard_damaged_from)
+    certificates = certificate_keeper(config, os.environ)
+    if certificates is not None:
+        # Without a certificate nobody would talk to this member, nor could it to anybody.
+        await certificates.ready()
+    node = Node(config, telemetry, discard_damaged_from, certificates)
     loop = asyncio.get_running_loop()
     ending = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from random import SystemRandom
 
 from aiohttp import web
@@ -14,6 +15,10 @@ from quorate_node.config.model import NodeConfig, peer_port
 from quorate_node.discovery.dns import DnsDiscovery
 from quorate_node.discovery.interface import Discovery, DiscoveryFailure
 from quorate_node.discovery.static import StaticDiscovery
+from quorate_node.identity.keeper import CertificateKeeper
+from quorate_node.identity.report import CertificateReporter
+from quorate_node.kubernetes.client import ApiClient
+from quorate_node.kubernetes.credentials import Surroundings
 from quorate_node.machine.application.host import ApplicationHost
 from quorate_node.machine.application.log_reader import LogCommandReader
 from quorate_node.machine.application.settings import ApplicationSettings
@@ -42,8 +47,17 @@ def boot_time_ms() -> int:
 class Node:
     """`start`, wait for `replica.stopped`, `stop`."""
 
-    def __init__(self, config: NodeConfig, telemetry: Telemetry, discard_damaged_from: int | None = None) -> None:
-        """Opens the data directory. Raises `StoreError`, `TlsError`, `OSError`."""
+    def __init__(
+        self,
+        config: NodeConfig,
+        telemetry: Telemetry,
+        discard_damaged_from: int | None = None,
+        certificates: CertificateKeeper | None = None,
+    ) -> None:
+        """Opens the data directory. `certificates`: `certificate_keeper`, ready, where the member asks for its certificate itself.
+
+        Raises `StoreError`, `TlsError`, `OSError`.
+        """
         self._config = config
         self._telemetry = telemetry
         self._peer_tls, self._client_tls = _tls(config)
@@ -73,7 +87,9 @@ class Node:
         self.service = ServiceFace(self.replica, config.replica, self._storage, environment)
         publish(telemetry, self.replica, self._storage, self.service)
         publish_transport(telemetry, self._transport)
-        self._api = ApiServer(self.service, config.api, telemetry, config.tls.administrators)
+        self._api = ApiServer(self.service, config.api, telemetry, config.tls.administrators, _reporter(config, certificates))
+        self._certificates = certificates
+        self._renewing: asyncio.Task[None] | None = None
         self._peer_runner: web.AppRunner | None = None
 
     def _open_machine(self, state: StateStore, cluster_id: int) -> KeyValueMachine:
@@ -86,6 +102,9 @@ class Node:
             logger.warning("%s", failure)
             return []
 
+    def _member_identity(self) -> tuple[int, int]:
+        return self.service.cluster_id, self.replica.member_id
+
     async def start(self) -> None:
         """Peers first, so that they are answered; the API answers from the first moment too, if only that it is not ready."""
         listen = self._config.listen
@@ -97,6 +116,8 @@ class Node:
         port = peer_port(listen)
         await GuardedSite(self._peer_runner, listen.host, port, settings=ListenerSettings(), ssl_context=peer_context).start()
         await self._api.start()
+        if self._certificates is not None:
+            self._renewing = asyncio.create_task(self._certificates.run(self._member_identity), name="quorate-certificate")
         await self.replica.start()
         client_context = self._client_tls.server_context() if self._client_tls is not None else None
         await self._api.listen(listen.host, listen.port, client_context)
@@ -104,6 +125,10 @@ class Node:
 
     async def stop(self) -> None:
         """Leadership goes first, then what is open is finished, then the doors close."""
+        if self._renewing is not None:
+            self._renewing.cancel()
+        if self._certificates is not None:
+            await self._certificates.close()
         await self.replica.drain()
         await self._api.close()
         await self.replica.stop()
@@ -120,13 +145,34 @@ def _discovery(config: NodeConfig) -> Discovery:
     return DnsDiscovery(section.dns_name, port, scheme=scheme, interval_s=section.interval_ms / 1000)
 
 
-def _tls(config: NodeConfig) -> tuple[PeerTls | None, ServerTls | None]:
+def certificate_keeper(config: NodeConfig, environment: Mapping[str, str]) -> CertificateKeeper | None:
+    """None where somebody else keeps the files. Raises `NotInKubernetes`."""
+    files, identity = _peer_files(config), config.identity
+    if identity.source != "kubernetes" or files is None:
+        return None
+    client = ApiClient(Surroundings.of_pod(environment))
+    return CertificateKeeper(client, files, config.member.name, identity.host_names, identity.signer)
+
+
+def _reporter(config: NodeConfig, certificates: CertificateKeeper | None) -> CertificateReporter | None:
+    files = _peer_files(config)
+    if certificates is not None or files is None:
+        return certificates.reporter if certificates is not None else None
+    return CertificateReporter(files)
+
+
+def _peer_files(config: NodeConfig) -> TlsFiles | None:
     section = config.tls
     if section.certificate_file is None or section.key_file is None:
+        return None
+    return TlsFiles(section.certificate_file, section.key_file, section.peer_ca_file)
+
+
+def _tls(config: NodeConfig) -> tuple[PeerTls | None, ServerTls | None]:
+    section, files = config.tls, _peer_files(config)
+    if files is None:
         return None, None
-    peer = PeerTls(
-        TlsFiles(section.certificate_file, section.key_file, section.peer_ca_file), verify_hostname=section.peer_verify_hostname
-    )
+    peer = PeerTls(files, verify_hostname=section.peer_verify_hostname)
     authentication = ClientAuthentication(section.client_authentication) if section.client_ca_file else ClientAuthentication.NONE
-    client = ServerTls(TlsFiles(section.certificate_file, section.key_file, section.client_ca_file), authentication=authentication)
+    client = ServerTls(TlsFiles(files.certificate, files.key, section.client_ca_file), authentication=authentication)
     return peer, client

@@ -10,6 +10,7 @@
     segments/       the files of a log of kind "file"
     state-000001/   the state database, one generation; `state-pointer` names the one in use
     staging/        chunks of a snapshot under way, kept over a restart
+    tls/            the member's key and certificate, where it makes its key itself: they may be there before all else
 """
 
 from __future__ import annotations
@@ -151,7 +152,7 @@ class DataDirectory:
     def _refuse_strangers(self) -> None:
         """Without `format`, only what an interrupted first opening leaves may be there."""
         first_state = self.state_path(1).name
-        known = {"lock", "boot", "hard-state", "lost+found", "records", "log", "segments", "staging", first_state}
+        known = {"lock", "boot", "hard-state", "lost+found", "records", "log", "segments", "staging", "tls", first_state}
         strangers = sorted(entry.name for entry in self.path.iterdir() if entry.name not in known)
         if strangers:
             raise DirectoryDamaged(

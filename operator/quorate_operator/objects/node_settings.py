@@ -28,7 +28,7 @@ _LIMITS = (
 )
 """Section and setting of the node, and the field of `spec.limits` that sets it."""
 
-IDENTITY_FOLDER = f"{DATA_FOLDER}/identity"
+IDENTITY_FOLDER = f"{DATA_FOLDER}/tls"
 OPERATOR_NAME = "quorate://operator"
 """The name in the operator's client certificate, with which alone the admin routes are used in `tls.mode` Operator."""
 

@@ -166,6 +166,15 @@ class ClusterAnswer(msgspec.Struct):
     member_id: str
 
 
+class CertificateAnswer(msgspec.Struct):
+    """Times in RFC 3339. `authority`: SHA-256 fingerprint of the CA that signed it, empty when none of the `trusted` did."""
+
+    not_before: str
+    expires_at: str
+    authority: str
+    trusted: list[str]
+
+
 class StatusAnswer(msgspec.Struct):
     """This member; every index, size and revision as a string."""
 
@@ -189,6 +198,8 @@ class StatusAnswer(msgspec.Struct):
     version: str
     boot_counter: str
     errors: list[str]
+    certificate: CertificateAnswer | None
+    """Of this member, for peers and clients; null without TLS, and while its files cannot be read."""
 
 
 class VersionAnswer(msgspec.Struct):

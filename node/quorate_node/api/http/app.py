@@ -20,6 +20,7 @@ from quorate_node.api.http.reads import ReadBatcher
 from quorate_node.api.http.routes import ROUTES
 from quorate_node.api.http.stream import stream
 from quorate_node.api.settings import ApiSettings
+from quorate_node.identity.report import CertificateReporter
 from quorate_node.replica.service import ReplicaService
 from quorate_node.telemetry.telemetry import Telemetry
 
@@ -62,10 +63,16 @@ class ApiServer:
     """The HTTP API of one member: `start`, `listen` once or more, `close`."""
 
     def __init__(
-        self, service: ReplicaService, settings: ApiSettings, telemetry: Telemetry, administrators: tuple[str, ...] = ()
+        self,
+        service: ReplicaService,
+        settings: ApiSettings,
+        telemetry: Telemetry,
+        administrators: tuple[str, ...] = (),
+        certificate: CertificateReporter | None = None,
     ) -> None:
         """`administrators`: names of the client certificates that the administrative routes are for; empty: they are for everybody."""
         self._administrators = Administrators(administrators)
+        self._certificate = certificate
         self.service = service
         self.settings = settings
         self.telemetry = telemetry
@@ -76,7 +83,7 @@ class ApiServer:
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
         operations = Operations(self.service, ReadBatcher(self.service, self.telemetry, loop))
-        self._context = ApiContext(self.service, self.settings, self.telemetry, operations, loop, self._administrators)
+        self._context = ApiContext(self.service, self.settings, self.telemetry, operations, loop, self._administrators, self._certificate)
         app = web.Application(middlewares=[around], client_max_size=0)
         app[CONTEXT] = self._context
         app[KEEPALIVES] = KeepAliveBatcher(self.service, self.settings.keepalive_leases_max, loop)

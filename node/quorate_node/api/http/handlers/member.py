@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from quorate_node.api.http.answers import HealthAnswer, StatusAnswer, VersionAnswer
+from quorate_node.api.http.answers import CertificateAnswer, HealthAnswer, StatusAnswer, VersionAnswer
 from quorate_node.api.http.context import answer, context_of, query_of
 from quorate_node.api.http.openapi import document
 from quorate_node.api.http.queries import NoQuery
+from quorate_node.identity.report import CertificateReporter
 from quorate_node.replica.service import MemberStatus
 
 API_VERSION = "v1"
@@ -17,11 +18,12 @@ _STARTING = frozenset({"repairing", "joining"})
 
 async def status(request: web.Request) -> web.StreamResponse:
     query_of(request, NoQuery)
-    service = context_of(request).service
-    return answer(status_answer(service.cluster_id, service.status()))
+    context = context_of(request)
+    return answer(status_answer(context.service.cluster_id, context.service.status(), context.certificate))
 
 
-def status_answer(cluster_id: int, member: MemberStatus) -> StatusAnswer:
+def status_answer(cluster_id: int, member: MemberStatus, certificate: CertificateReporter | None = None) -> StatusAnswer:
+    report = certificate.report() if certificate is not None else None
     return StatusAnswer(
         str(cluster_id),
         str(member.member_id),
@@ -42,7 +44,8 @@ def status_answer(cluster_id: int, member: MemberStatus) -> StatusAnswer:
         member.cluster_version,
         member.version,
         str(member.boot_counter),
-        list(member.errors),
+        [*member.errors, *(certificate.alarms() if certificate is not None else ())],
+        CertificateAnswer(report.not_before, report.expires_at, report.authority, list(report.trusted)) if report is not None else None,
     )
 
 
