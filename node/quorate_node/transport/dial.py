@@ -7,6 +7,7 @@ import socket
 from dataclasses import dataclass
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 
 from quorate_node.transport.admission import judge_hello
 from quorate_node.transport.context import TransportContext
@@ -40,9 +41,10 @@ class Dialled:
     """The peer's socket address, to ask it directly whether its process is still there."""
 
 
-def new_session(context: TransportContext) -> aiohttp.ClientSession:
+def new_session(context: TransportContext, resolver: AbstractResolver | None = None) -> aiohttp.ClientSession:
     """A session whose connections are never shared, and that takes nothing from the environment (proxies, cookies)."""
-    connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=2, force_close=True)
+    # What a resolver of our own says is news already: nothing of it is kept.
+    connector = aiohttp.TCPConnector(limit=0, ttl_dns_cache=2, force_close=True, resolver=resolver, use_dns_cache=resolver is None)
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=context.settings.dial_timeout_s)
     return aiohttp.ClientSession(connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
 

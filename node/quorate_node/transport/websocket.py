@@ -16,6 +16,7 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
+from aiohttp.abc import AbstractResolver
 
 from quorate_node.protocol.message import Message, MessageType
 from quorate_node.transport.call import call_url
@@ -58,8 +59,11 @@ class WebSocketTransport:
         sleep: Sleep = asyncio.sleep,
         random: Callable[[], float] = system_random.random,
         tls: DialPolicy | None = None,
+        resolver: AbstractResolver | None = None,
     ) -> None:
+        """`resolver` knows where the hosts of peer URLs are; None: the system's."""
         self._settings = settings
+        self._resolver = resolver
         self._clock = clock
         self._sleep = sleep
         self._random = random
@@ -95,7 +99,7 @@ class WebSocketTransport:
             self._random,
             self._tls,
         )
-        self._session = new_session(self._context)
+        self._session = new_session(self._context, self._resolver)
         self._endpoint.open(self._context)
         self._sweeper = asyncio.get_running_loop().create_task(self._sweep(), name="quorate-peer-sweep")
 
