@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from random import SystemRandom
 
 from aiohttp import web
+from aiohttp.abc import AbstractResolver
 
 from quorate_node.api.http.app import ApiServer
 from quorate_node.config.model import NodeConfig, peer_port
-from quorate_node.discovery.dns import DnsDiscovery
 from quorate_node.discovery.interface import Discovery, DiscoveryFailure
+from quorate_node.discovery.kubernetes import KubernetesDiscovery, SliceResolver
 from quorate_node.discovery.static import StaticDiscovery
 from quorate_node.identity.keeper import CertificateKeeper
 from quorate_node.identity.report import CertificateReporter
@@ -23,6 +24,7 @@ from quorate_node.machine.application.host import ApplicationHost
 from quorate_node.machine.application.log_reader import LogCommandReader
 from quorate_node.machine.application.settings import ApplicationSettings
 from quorate_node.machine.kv import KeyValueMachine
+from quorate_node.pod import Pod, api_client, dns_discovery, kubernetes_discovery
 from quorate_node.replica.member import Environment
 from quorate_node.replica.metrics import publish, publish_transport
 from quorate_node.replica.replica import Replica
@@ -68,8 +70,11 @@ class Node:
             settings = ApplicationSettings(config.application.machine)
             self._application = ApplicationHost(settings, config.member.data_dir / "application", reader)
         self._storage = Storage(stores, self._open_machine, config.member.witness, config.member.name, self._application)
-        self._transport = WebSocketTransport(config.transport, tls=self._peer_tls)
-        self._discovery = _discovery(config)
+        client = api_client(config)
+        self._discovery, resolver = _discovery(config, client)
+        found_by_kubernetes = self._discovery if isinstance(self._discovery, KubernetesDiscovery) else None
+        self._pod = Pod(config, client, found_by_kubernetes) if client is not None else None
+        self._transport = WebSocketTransport(config.transport, tls=self._peer_tls, resolver=resolver)
         token = config.bootstrap.token.get_secret_value()
         environment = Environment(boot_time_ms, SystemRandom())
         self.replica = Replica(
@@ -118,6 +123,9 @@ class Node:
         await self._api.start()
         if self._certificates is not None:
             self._renewing = asyncio.create_task(self._certificates.run(self._member_identity), name="quorate-certificate")
+        if self._pod is not None:
+            self._pod.start_discovery()
+            self._pod.start(self.replica, self.service)
         await self.replica.start()
         client_context = self._client_tls.server_context() if self._client_tls is not None else None
         await self._api.listen(listen.host, listen.port, client_context)
@@ -131,18 +139,21 @@ class Node:
             await self._certificates.close()
         await self.replica.drain()
         await self._api.close()
+        if self._pod is not None:
+            await self._pod.close()
         await self.replica.stop()
         if self._peer_runner is not None:
             await self._peer_runner.cleanup()
 
 
-def _discovery(config: NodeConfig) -> Discovery:
-    section = config.discovery
-    if section.kind == "static":
-        return StaticDiscovery(section.peers)
-    port = section.dns_port or peer_port(config.listen)
-    scheme = "https" if config.tls.enabled else "http"
-    return DnsDiscovery(section.dns_name, port, scheme=scheme, interval_s=section.interval_ms / 1000)
+def _discovery(config: NodeConfig, client: ApiClient | None) -> tuple[Discovery, AbstractResolver | None]:
+    """And what finds the addresses of peer URLs, when that is not the system's resolver."""
+    if config.discovery.kind == "static":
+        return StaticDiscovery(config.discovery.peers), None
+    if config.discovery.kind == "dns" or client is None:
+        return dns_discovery(config), None
+    found = kubernetes_discovery(config, client)
+    return found, SliceResolver(found)
 
 
 def certificate_keeper(config: NodeConfig, environment: Mapping[str, str]) -> CertificateKeeper | None:

@@ -13,6 +13,7 @@ from quorate_node.config.sections import (
     BootstrapSection,
     DiscoverySection,
     IdentitySection,
+    KubernetesSection,
     ListenSection,
     LoggingSection,
     MemberSection,
@@ -52,6 +53,7 @@ class NodeConfig(BaseModel):
     member: MemberSection = MemberSection()
     listen: ListenSection = ListenSection()
     discovery: DiscoverySection = DiscoverySection()
+    kubernetes: KubernetesSection = KubernetesSection()
     bootstrap: BootstrapSection = BootstrapSection()
     tls: TlsSection = TlsSection()
     identity: IdentitySection = IdentitySection()

@@ -5,6 +5,7 @@ The limits of each room (`api`, `store`, ...) are the room's own `settings`; `mo
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -77,8 +78,10 @@ class ListenSection(Section):
 class DiscoverySection(Section):
     """How an empty member finds the others, and a restarted one those that moved."""
 
-    kind: Literal["static", "dns"] = "static"
-    """`static`: the list `peers`. `dns`: every address that `dns_name` resolves to."""
+    kind: Literal["static", "dns", "kubernetes"] = "static"
+    """`static`: the list `peers`. `dns`: every address that `dns_name` resolves to. `kubernetes`: the EndpointSlices of
+    `kubernetes_service`, watched with the pod's own ServiceAccount (it may get, list and watch `endpointslices`), and `dns` while the API
+    server is away or refuses."""
     peers: Annotated[tuple[Url, ...], Field(max_length=PEERS_MAX)] = ()
     """Peer URLs of the cluster's members; this member's own may be among them."""
     dns_name: str = ""
@@ -87,13 +90,53 @@ class DiscoverySection(Section):
     """Peer port of the resolved addresses; 0: the port of this member's own peer URL."""
     interval_ms: Annotated[Whole, Field(ge=100, le=3_600_000)] = 5_000
     """How often the name is resolved again."""
+    kubernetes_service: Annotated[str, Field(pattern=r"^$|^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$")] = ""
+    """Headless Service of the members, in the pod's own namespace. `dns_name` is its name in DNS, below which each member has its own."""
 
     @model_validator(mode="after")
     def _kind_has_its_source(self) -> DiscoverySection:
         if self.kind == "dns" and not self.dns_name:
             raise ValueError("kind is 'dns' and dns_name is empty: name the service that resolves to all members, or use kind 'static'")
+        if self.kind == "kubernetes" and not (self.kubernetes_service and self.dns_name):
+            missing = "dns_name" if self.kubernetes_service else "kubernetes_service"
+            raise ValueError(
+                f"kind is 'kubernetes' and {missing} is empty: name the members' headless Service in kubernetes_service, and in dns_name "
+                "as <service>.<namespace>.svc, which is asked while the API server is away"
+            )
+        if self.kind != "kubernetes" and self.kubernetes_service:
+            raise ValueError(
+                f"kubernetes_service is {self.kubernetes_service!r} and kind is {self.kind!r}: set kind to 'kubernetes', or leave it out"
+            )
         if self.kind == "static" and self.dns_name:
             raise ValueError(f"dns_name is {self.dns_name!r} and kind is 'static': set kind to 'dns', or leave dns_name out")
+        return self
+
+
+def _check_address(address: str) -> str:
+    try:
+        ipaddress.ip_address(address or "::")
+    except ValueError as error:
+        raise ValueError(f"is {address!r}; it must be an IP address, the pod's own (status.podIP)") from error
+    return address
+
+
+class KubernetesSection(Section):
+    """What a member in a pod does with its own ServiceAccount. None of it is needed to elect, to commit or to serve."""
+
+    service_account_dir: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+    """Folder with `token`, `ca.crt` and `namespace`, as the kubelet mounts and renews it."""
+    leader_slice: Annotated[str, Field(pattern=r"^$|^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")] = ""
+    """EndpointSlice of the leader's Service, which must be there already: whoever leads writes its own address into it (and may get and
+    patch this one). Empty: none."""
+    pod_address: Annotated[str, AfterValidator(_check_address)] = ""
+    """The pod's own address, which the leader writes there (`status.podIP` of the downward API)."""
+
+    @model_validator(mode="after")
+    def _leader_has_an_address(self) -> KubernetesSection:
+        if self.leader_slice and not self.pod_address:
+            raise ValueError(
+                f"leader_slice is {self.leader_slice!r} and pod_address is empty: give QUORATE_KUBERNETES__POD_ADDRESS from status.podIP"
+            )
         return self
 
 

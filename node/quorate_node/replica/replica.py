@@ -36,8 +36,8 @@ logger = logging.getLogger(__name__)
 RELEASE = "0.1.0"
 
 
-def _nobody_listens(_index: int) -> None:
-    """Before the API is there."""
+def _nobody_listens(*_: object) -> None:
+    """Before anybody asked."""
 
 
 class Replica:
@@ -89,6 +89,8 @@ class Replica:
         self.stopped = asyncio.Event()
         self.applied: Callable[[int], None] = _nobody_listens
         """Told of every applied index, of whatever machine is in use."""
+        self.leader_changed: Callable[[], None] = _nobody_listens
+        """Told when this member's role or leader is another, inside a turn of the engine."""
 
     # --- life --------------------------------------------------------------------------------------------------
 
@@ -155,6 +157,7 @@ class Replica:
             self._fail,
         )
         self._member = member
+        member.leader_changed = lambda _: self.leader_changed()
         member.start()
         machine.on_applied(self._on_applied)
 
