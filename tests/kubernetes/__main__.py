@@ -15,7 +15,7 @@ from tests.kubernetes.bed.place import a_place
 from tests.kubernetes.bed.wrapper import wrapped
 from tests.kubernetes.cache import CannotPrepare, locked
 from tests.kubernetes.hold import enter, held, hold, load
-from tests.kubernetes.prepare import BUILD, REPOSITORY, environment, prepare
+from tests.kubernetes.prepare import BUILD, REPOSITORY, environment, prepare, require_machine
 
 LOGS = BUILD / "logs"
 EXIT_CANNOT_PREPARE = 2
@@ -50,6 +50,7 @@ def main(arguments: list[str]) -> int:
     modes = parser.add_mutually_exclusive_group()
     modes.add_argument("--hold", action="store_true", help="bring a cluster up and keep it until Ctrl-C or SIGTERM; no tests")
     modes.add_argument("--enter", nargs=argparse.REMAINDER, metavar="COMMAND", help="run a command inside the cluster that is held")
+    modes.add_argument("--check", action="store_true", help="only say whether a cluster can be made here: status 0, or 2 and why not")
     modes.add_argument("--load", metavar="IMAGE", help="build this tree's image by that name for the cluster that is held")
     parser.add_argument("--name", default="", help="of the held cluster, where there are several; to be given first")
     known, others = parser.parse_known_args(arguments)
@@ -60,6 +61,10 @@ def main(arguments: list[str]) -> int:
             return enter(held(known.name), known.enter)
         if known.load:
             load(held(known.name), known.load)
+            return 0
+        if known.check:
+            if not os.environ.get("KUBECONFIG"):
+                require_machine()
             return 0
         return run_tests(others)
     except CannotPrepare as failure:

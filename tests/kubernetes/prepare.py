@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from pathlib import Path
 
-from tests.kubernetes.binaries.build import programs
+from tests.kubernetes.bed.wrapper import UNSHARE
+from tests.kubernetes.binaries.build import missing, programs, require_go
 from tests.kubernetes.cache import CannotPrepare
 from tests.kubernetes.debian import require_packages
 from tests.kubernetes.image.build import pause_archive, quorate_archive
@@ -21,9 +24,20 @@ def require_root() -> None:
         raise CannotPrepare("the test cluster needs root, for namespaces and containers; or name a cluster with KUBECONFIG")
 
 
+def require_machine() -> None:
+    """What nothing here can bring: root with all its rights, and Go or all that it would build. Raises `CannotPrepare`."""
+    require_root()
+    if shutil.which("unshare") is not None:
+        tried = subprocess.run([*UNSHARE, "mount", "-t", "tmpfs", "tmpfs", "/run"], capture_output=True, text=True)
+        if tried.returncode != 0:
+            raise CannotPrepare(f"this root may not make namespaces and mounts: {tried.stderr.strip() or tried.returncode}")
+    if missing():
+        require_go()
+
+
 def prepare() -> list[Path]:
     """Packages, programs and images; returns the images' archives. Raises `CannotPrepare`."""
-    require_root()
+    require_machine()
     require_packages()
     return [pause_archive(programs()["pause"]), quorate_archive(REPOSITORY)]
 

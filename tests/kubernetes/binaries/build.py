@@ -23,25 +23,40 @@ PROGRESS_S = 30
 TAIL_LINES = 30
 
 
+def _folder() -> Path:
+    folder = cache_directory() / "binaries"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def missing() -> list[Recipe]:
+    """What is not in the cache."""
+    return [recipe for recipe in recipes() if not (_folder() / recipe.key).is_dir()]
+
+
 def programs() -> dict[str, Path]:
     """Path of every program, and of every file beside one, by name; what is not in the cache is built. Raises `CannotPrepare`."""
-    cache = cache_directory() / "binaries"
-    cache.mkdir(parents=True, exist_ok=True)
+    cache = _folder()
     with locked(cache):
-        missing = [recipe for recipe in recipes() if not (cache / recipe.key).is_dir()]
-        if missing:
-            _require_go(cache)
-        for recipe in missing:
+        wanted = missing()
+        if wanted:
+            require_go()
+            _require_space(cache)
+        for recipe in wanted:
             _build(recipe, cache)
     names = [(recipe, name) for recipe in recipes() for name in (*recipe.programs, *(Path(file).name for file in recipe.files))]
     return {name: cache / recipe.key / name for recipe, name in names}
 
 
-def _require_go(cache: Path) -> None:
+def require_go() -> None:
+    """Raises `CannotPrepare`."""
     if shutil.which("go") is None:
         raise CannotPrepare(
             "there is no `go` on the PATH: the cluster's programs are built from their Go modules; install Go 1.26 or newer"
         )
+
+
+def _require_space(cache: Path) -> None:
     require_space(cache, GIB, "the cluster's programs")
     for variable in ("GOCACHE", "GOMODCACHE"):
         answer = subprocess.run(["go", "env", variable], capture_output=True, text=True, check=True).stdout.strip()
