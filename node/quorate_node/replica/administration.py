@@ -22,6 +22,7 @@ from quorate_node.replica.engine import Engine
 from quorate_node.replica.parcel import Parcel
 from quorate_node.replica.service import ServiceError
 from quorate_node.replica.settings import ReplicaSettings
+from quorate_node.replica.vacancies import is_only_other_voter
 from quorate_node.replica.versions import Versions, activate
 from quorate_node.transport.interface import PeerFailure, PeerRefused, RequestKind, Transport
 
@@ -154,8 +155,8 @@ class Administration:
         for record in self._engine.machine.members.values():
             if call.peer_url != record.peer_url and call.name != record.name:
                 continue
-            if not self._met(record.member_id):
-                return record.member_id  # It was added beforehand, or its first answer was lost: nobody has used the id yet.
+            if not self._met(record.member_id) and await self._may_be_given_again(record.member_id):
+                return record.member_id  # It was added beforehand, or its first answer was lost.
             if call.peer_url != record.peer_url or call.name != record.name:
                 raise ServiceError(
                     "MemberExists",
@@ -169,15 +170,25 @@ class Administration:
         return await self._introduce(call, leaving=None)
 
     def unused_place(self, name: str, peer_url: str) -> int:
-        """The id that the only other member was given, when it goes by `name` and `peer_url` and nobody has ever come with that id; else 0.
+        """The id that the only other voter was given, when it goes by `name` and `peer_url` and has never come with that id; else 0.
 
         A witness votes from its first moment. One that dies before its directory knows who it is would leave the member that took it in
-        without a quorum, so without a leader who could tell it again: this member may, since nobody else can have met that id.
+        without a quorum, so without a leader who could tell it again: this member may, as no quorum is without it (`vacancies`).
         """
-        others = [record for record in self._engine.machine.members.values() if record.member_id != self._engine.raft.id]
-        if len(others) != 1 or (others[0].name, others[0].peer_url) != (name, peer_url) or self._met(others[0].member_id):
-            return 0
-        return others[0].member_id
+        for record in self._engine.machine.members.values():
+            if (record.name, record.peer_url) == (name, peer_url) and not self._met(record.member_id):
+                return record.member_id if is_only_other_voter(self._engine, record.member_id) else 0
+        return 0
+
+    async def _may_be_given_again(self, member_id: int) -> bool:
+        """On the leader, of one that it has never met. Earlier leaders may have: as a voter it may have promised them something.
+        Raises `ServiceError`."""
+        if is_only_other_voter(self._engine, member_id):
+            return True
+        machine, raft = self._engine.machine, self._engine.raft
+        if not await self._soon(lambda: machine.applied_term == raft.term):
+            raise ServiceError("NoLeader", "this leader does not know yet what earlier ones have committed; ask again in a moment")
+        return member_id in machine.configuration.learners
 
     async def _introduce(self, call: AdministrationCall, leaving: int | None) -> int:
         member_id = new_member_id(self._random, set(self._engine.machine.members))

@@ -31,14 +31,17 @@ async def test_a_joiner_that_dies_and_comes_back_is_led_by_its_leader(place: str
         assert len(cluster.nodes[0].service.machine.members) == 2, "it is the same member, not a third one"
 
 
+@pytest.mark.parametrize("with_learner", [False, True])
 @pytest.mark.parametrize("place", ["join.after_answer", "identity.before_write", "join.after_identity"])
 async def test_a_witness_that_dies_while_it_joins_a_lone_founder_comes_back_with_the_vote_that_it_was_given(
-    place: str, failpoints: Failpoints
+    place: str, with_learner: bool, failpoints: Failpoints
 ) -> None:
     """It votes from its first moment: without it the founder has no quorum, and can take nobody in any more."""
     async with LocalCluster(1) as cluster:
         await cluster.formed()
         founder, witness = cluster.nodes[0], Node(cluster, 2, witness=True)
+        if with_learner:
+            await founder.service.add_member("http://nobody", "nobody", witness=False, priority=0, expected_configuration_index=None)
         failpoints.configure(place, "1*error")
         cluster.nodes.append(witness)
         await witness.start()

@@ -103,6 +103,33 @@ async def test_a_place_that_asks_twice_to_be_let_in_is_let_in_once() -> None:
         assert sorted(machine.members) == sorted((*machine.configuration.voters, first))
 
 
+async def test_an_emptied_voter_that_only_earlier_leaders_met_gets_another_id() -> None:
+    """Under its old one it would have forgotten what it promised them, and what it acknowledged to them would count as stored."""
+    async with LocalCluster(3) as cluster:
+        await cluster.formed()
+        leader, lost = cluster.leader(), cluster.followers()[0]
+        assert leader.replica.member is not None
+        administration = leader.replica.member.administration
+        record = leader.service.machine.members[lost.replica.member_id]
+        await lost.crash()
+        administration._met = lambda member_id: member_id != record.member_id
+        await cluster.until(lambda: not administration._is_active(record.member_id))
+        asked = AdministrationCall("join", peer_url=record.peer_url, name=record.name, client_url=record.client_url)
+        assert await administration.carry_out(asked) != record.member_id
+        await cluster.until(lambda: record.member_id not in leader.service.machine.members)
+
+
+async def test_a_learner_that_nobody_came_with_is_given_to_whom_it_was_made_for() -> None:
+    async with LocalCluster(1) as cluster:
+        await cluster.formed()
+        service = cluster.leader().service
+        made = await service.add_member("http://member-2", "member-2", witness=False, priority=0, expected_configuration_index=None)
+        cluster.nodes.append(joining := Node(cluster, 2))
+        await joining.start()
+        await cluster.formed()
+        assert joining.replica.member_id == made
+
+
 async def test_what_was_expected_of_the_members_is_looked_at_again_when_they_changed_meanwhile() -> None:
     async with LocalCluster(3) as cluster:
         await cluster.formed()
