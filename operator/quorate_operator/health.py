@@ -8,38 +8,39 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from quorate_operator.clients.errors import Failure
 from quorate_operator.metrics import Metrics
 
 
 @dataclass(frozen=True)
 class Health:
-    """`stalled`: what does not turn any more, in words; empty while all is well. `ready`: watching and able to work."""
+    """`stalled`: what does not turn any more, in words; empty while all is well. A standby is as ready as the one that works."""
 
     metrics: Metrics
     stalled: Callable[[], str]
-    ready: Callable[[], str]
     refresh: Callable[[], None]
 
     def application(self) -> web.Application:
         application = web.Application()
         application.router.add_get("/healthz", self._healthz)
-        application.router.add_get("/readyz", self._readyz)
+        application.router.add_get("/readyz", self._healthz)
         application.router.add_get("/metrics", self._metrics)
         return application
 
     async def start(self, port: int) -> tuple[web.AppRunner, int]:
-        """Returns the runner, for its `cleanup`, and the port."""
+        """Returns the runner, for its `cleanup`, and the port. Raises `Failure` for a port that is taken."""
         runner = web.AppRunner(self.application(), access_log=None)
         await runner.setup()
-        site = web.TCPSite(runner, None, port)
-        await site.start()
+        try:
+            await web.TCPSite(runner, None, port).start()
+        except OSError as wrong:
+            await runner.cleanup()
+            message = f"port {port} for health and metrics cannot be had ({wrong.strerror}); set another --port"
+            raise Failure("PortTaken", message) from None
         return runner, runner.addresses[0][1]
 
     async def _healthz(self, _request: web.Request) -> web.Response:
         return _said(self.stalled())
-
-    async def _readyz(self, _request: web.Request) -> web.Response:
-        return _said(self.ready())
 
     async def _metrics(self, _request: web.Request) -> web.Response:
         self.refresh()

@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sys
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 
 from quorate_operator.act.events import Events
 from quorate_operator.clients.errors import Failure
@@ -32,27 +32,33 @@ log = logging.getLogger("quorate_operator")
 
 
 async def run(settings: Settings) -> None:
-    """Until SIGTERM or SIGINT. Raises `Failure` when the API server cannot be had at all, and what ends the watches."""
-    kubernetes = KubernetesApi(await configured())
-    members, metrics, stop = MemberApi(), Metrics(), asyncio.Event()
+    """Until SIGTERM or SIGINT. Raises `Failure` when the API server or the port cannot be had at all, and what ends the watches."""
+    async with AsyncExitStack() as stack:
+        kubernetes, members = KubernetesApi(await configured()), MemberApi()
+        stack.push_async_callback(kubernetes.close)
+        stack.push_async_callback(members.close)
+        await _run(settings, kubernetes, members)
+
+
+async def _run(settings: Settings, kubernetes: KubernetesApi, members: MemberApi) -> None:
+    metrics, stop = Metrics(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     listing = Listing(kubernetes, settings.watch_namespaces)
     defaults = Defaults(settings.namespace, settings.image, settings.image_version)
-    reconciler = Reconciler(
-        kubernetes, members, listing, defaults, Events(kubernetes, settings.pod_name), SecretTls(kubernetes).of
-    )
+    events = Events(kubernetes, settings.pod_name)
+    reconciler = Reconciler(kubernetes, members, listing, defaults, events, SecretTls(kubernetes).of)
     lease = Lease(kubernetes, settings.namespace, settings.lease_name, settings.pod_name, settings.lease_duration_s)
     loop = Loop(reconciler, lambda: lease.held, metrics, settings.tick_s, settings.parallel)
     lease.on_acquired = loop.wake_all
-    health = Health(metrics, lambda: _stalled(loop, lease, settings), lambda: "", lambda: _refresh(metrics, lease, kubernetes))
+    health = Health(metrics, lambda: _stalled(loop, lease, settings), lambda: _refresh(metrics, lease, kubernetes))
     runner, port = await health.start(settings.port)
     where = ", ".join(settings.watch_namespaces) or "the whole cluster"
     log.info("quorate-operator watches %s as %s; health and metrics on port %d", where, settings.pod_name, port)
     tasks = [
-        asyncio.create_task(lease.run(), name="lease"),
-        asyncio.create_task(loop.run(), name="loop"),
-        asyncio.create_task(watch(loop.wake, settings.watch_namespaces, stop), name="watches"),
+        asyncio.create_task(lease.run(), name="the lease"),
+        asyncio.create_task(loop.run(), name="the loop"),
+        asyncio.create_task(watch(loop.wake, settings.watch_namespaces, stop), name="the watches"),
     ]
     try:
         await _until_stopped(tasks, stop)
@@ -61,17 +67,15 @@ async def run(settings: Settings) -> None:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await runner.cleanup()
-        await members.close()
-        await kubernetes.close()
 
 
 async def _until_stopped(tasks: list[asyncio.Task[None]], stop: asyncio.Event) -> None:
     """None of the tasks ends by itself: one that does has failed, and the pod is started anew instead of living on half dead."""
     stopping = asyncio.create_task(stop.wait())
     done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
-    if stopping in done:
-        return
     stopping.cancel()
+    if stop.is_set():
+        return
     for task in done:
         log.error("%s ended", task.get_name())
         task.result()

@@ -11,10 +11,10 @@ from ssl import SSLContext
 from quorate_operator.act.carry_out import Hands
 from quorate_operator.act.crash import crash_point
 from quorate_operator.act.events import Events
-from quorate_operator.act.status import StatusWriter, previous_status
+from quorate_operator.act.status import StatusWriter, previous_of
 from quorate_operator.api.spec import ConsensusClusterSpec
 from quorate_operator.api.status import ConsensusClusterStatus
-from quorate_operator.clients.errors import ApiFailure, ApiUnreachable, Failure
+from quorate_operator.clients.errors import ApiFailure, ApiUnreachable, Failure, MemberFailure
 from quorate_operator.clients.kubernetes_api import KubernetesApi
 from quorate_operator.clients.members import MemberApi
 from quorate_operator.decide.actions import Apply, Create
@@ -23,6 +23,7 @@ from quorate_operator.decide.outcome import Do, Wait
 from quorate_operator.decide.status import status, unseen
 from quorate_operator.decide.world import World
 from quorate_operator.objects.identity import Identity, Object
+from quorate_operator.observe.answers import Changing
 from quorate_operator.observe.listing import ClusterKey, Listing
 from quorate_operator.observe.world import Defaults, identity_of, observe, spec_of, with_child
 from quorate_operator.telling import tell, tell_condition
@@ -80,7 +81,7 @@ class Reconciler:
             identity = identity_of(resource, self.defaults)
             tls = await self.tls_of(spec, identity)
             world = await observe(self.kubernetes, self.members, listed, resource, self.defaults, tls)
-        except ApiUnreachable as failure:
+        except (ApiFailure, ApiUnreachable, Changing) as failure:
             return Turn(failure=failure)
         except Failure as failure:
             return await self._cannot_look(resource, failure) if may_act() else Turn(failure=failure)
@@ -119,7 +120,7 @@ class Reconciler:
 
     async def _report(self, world: World, decision: Decision, resource: Object) -> float | None:
         """Seconds until the status may be written, when it is too early now."""
-        wanted = status(world, decision, previous_status(resource), _now())
+        wanted = status(world, decision, previous_of(resource.get("status") or {}), _now())
         return await self._write(world.identity, resource, wanted)
 
     async def _cannot_look(self, resource: Object, failure: Failure) -> Turn:
@@ -127,7 +128,7 @@ class Reconciler:
         identity = identity_of(resource, self.defaults)
         log.warning("%s/%s: %s", identity.namespace, identity.name, failure)
         generation = resource["metadata"].get("generation", 1)
-        wanted = unseen(previous_status(resource), generation, failure.reason, str(failure), _now())
+        wanted = unseen(previous_of(resource.get("status") or {}), generation, failure.reason, str(failure), _now())
         return Turn(again_s=await self._write(identity, resource, wanted), failure=failure)
 
     async def _write(self, identity: Identity, resource: Object, wanted: ConsensusClusterStatus) -> float | None:
@@ -139,7 +140,7 @@ class Reconciler:
             return None
         if wait_s:
             return wait_s
-        await tell_condition(self.events, identity, previous_status(resource), wanted)
+        await tell_condition(self.events, identity, previous_of(resource.get("status") or {}), wanted)
         return None
 
 
@@ -150,7 +151,8 @@ def _now() -> str:
 def _with_refusal(decision: Decision, failure: Failure) -> Decision:
     """What was due and could not be done is waited for, and a person should know."""
     step = decision.due.step if decision.due is not None else "observation"
-    refused = Decided(step, Wait(failure.reason, str(failure), degraded=True))
+    # A member that says no, or nothing, is asked again in a moment; what the API server refuses, a person has to see to.
+    refused = Decided(step, Wait(failure.reason, str(failure), degraded=not isinstance(failure, MemberFailure)))
     kept = decision.open[:-1] if decision.due is not None else decision.open
     return replace(decision, due=None, open=(*kept, refused))
 

@@ -16,13 +16,13 @@ from quorate_operator.objects.identity import Identity, Object
 
 INTERVAL_S = 10.0
 BURST = 2
-"""Writes that may follow each other at once, one for each `INTERVAL_S`: the first says what was begun, the second that it is done."""
+"""That a cluster serves, or no longer does, is told at once, but no more than this many times in as many intervals; all else waits."""
 
 
-def previous_status(resource: Object) -> ConsensusClusterStatus:
+def previous_of(live: Object) -> ConsensusClusterStatus:
     """As it is in the API server; an empty one when it is none, or of another release: all of it is made anew."""
     try:
-        return ConsensusClusterStatus.model_validate(resource.get("status") or {})
+        return ConsensusClusterStatus.model_validate(live)
     except ValidationError:
         return ConsensusClusterStatus()
 
@@ -40,13 +40,28 @@ class StatusWriter:
         if body == live:
             return 0.0
         now = self.clock()
-        self._spent = [at for at in self._spent if now - at < INTERVAL_S * BURST]
-        wait_s = self._spent[-BURST] + INTERVAL_S * BURST - now if len(self._spent) >= BURST else 0.0
+        wait_s = self._wait_s(now, urgent=_turned(previous_of(live), wanted))
         if wait_s > 0:
             return wait_s
         self._spent.append(now)
         await kubernetes.apply(status_object(identity, body), "status")
         return 0.0
+
+
+    def _wait_s(self, now: float, *, urgent: bool) -> float:
+        self._spent = [at for at in self._spent if now - at < INTERVAL_S * BURST]
+        if not self._spent:
+            return 0.0
+        every_s = self._spent[0] + INTERVAL_S * BURST - now if len(self._spent) >= BURST else 0.0
+        return every_s if urgent else max(every_s, self._spent[-1] + INTERVAL_S - now)
+
+
+def _turned(before: ConsensusClusterStatus, after: ConsensusClusterStatus) -> bool:
+    return _available(before) != _available(after)
+
+
+def _available(told: ConsensusClusterStatus) -> str:
+    return next((each.status for each in told.conditions if each.type == "Available"), "")
 
 
 def status_object(identity: Identity, body: dict[str, Any]) -> Object:

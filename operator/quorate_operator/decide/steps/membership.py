@@ -14,7 +14,7 @@ from quorate_operator.decide.quorum import (
     successor,
     voters,
 )
-from quorate_operator.decide.world import Answer, Lag, Member, Volume, World
+from quorate_operator.decide.world import Lag, Member, Volume, World
 
 
 def lost(world: World) -> Outcome:
@@ -36,18 +36,15 @@ def lost(world: World) -> Outcome:
 
 
 def _why_lost(world: World, member: Member) -> str:
+    """A pod without any identity says nothing: it starts, or it joins and has not heard of its place yet. An empty directory in a lost
+    member's place is given that place by the node itself."""
     pod = world.pod(member.name)
     if str(member.member_id) in world.spec.lost_members:
         return "spec.lostMembers names it"
-    if pod is not None and pod.answer is not None and _is_another(pod.answer, member):
+    if pod is not None and pod.answer is not None and pod.answer.member_id not in (0, member.member_id):
         return "its pod has another data directory"
     volume = next((volume for volume in world.volumes if volume.member_id == member.member_id), None)
     return "its volume's node is gone" if volume is not None and volume.node_gone else ""
-
-
-def _is_another(answer: Answer, member: Member) -> bool:
-    """Another identity, or none and looking for a cluster to join. One that only starts or repairs may not have read its own yet."""
-    return answer.member_id != member.member_id if answer.member_id else answer.role == "uninitialised"
 
 
 def dead_volumes(world: World) -> Outcome:
