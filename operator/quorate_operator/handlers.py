@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import kopf
 
@@ -65,5 +65,7 @@ async def watch(wake: Wake, namespaces: Sequence[str], stop: asyncio.Event) -> N
         clusterwide=not namespaces,
         namespaces=tuple(namespaces),
         standalone=True,
+        # Only for peering, which is off; by itself kopf asks who the user is, and a container's has no name.
+        identity=cast(Any, "quorate-operator"),
         stop_flag=stop,
     )
