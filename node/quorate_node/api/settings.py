@@ -47,6 +47,9 @@ class ApiSettings:
     """The largest time a request may ask for."""
     drain_timeout_ms: int = 5_000
     """On shutdown: time for open requests to finish before connections are cut."""
+    ready_grace_ms: int = 5_000
+    """A voter stays ready for so long after a quorum last confirmed that it has caught up: longer than an election takes, so that one
+    does not take all members out of their Service, and short enough that one without a quorum leaves it."""
     stream_inflight_max: int = 4096
     """Open requests of one binary stream; the server stops reading it at the limit."""
     stream_message_bytes_max: int = 8 * 1024 * 1024

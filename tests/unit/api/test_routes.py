@@ -163,7 +163,7 @@ async def test_status_version_and_health(http: Http, api: Served) -> None:
         return found
 
     api.service.leader_id = 0
-    assert await probes() == [200, 503, 200]
+    assert await probes() == [200, 200, 200], "an election takes nobody out of a Service (test_readiness)"
     for role, expected in {"uninitialised": [200, 503, 200], "repairing": [200, 503, 503], "stopped": [503, 503, 200]}.items():
         api.service.role = role
         assert await probes() == expected

@@ -16,6 +16,7 @@ from quorate_node.api.http.handlers.hot import hot
 from quorate_node.api.http.keepalives import KEEPALIVES, KeepAliveBatcher
 from quorate_node.api.http.middleware import around, prepare
 from quorate_node.api.http.operations import Operations
+from quorate_node.api.http.readiness import Readiness
 from quorate_node.api.http.reads import ReadBatcher
 from quorate_node.api.http.routes import ROUTES
 from quorate_node.api.http.stream import stream
@@ -83,7 +84,10 @@ class ApiServer:
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
         operations = Operations(self.service, ReadBatcher(self.service, self.telemetry, loop))
-        self._context = ApiContext(self.service, self.settings, self.telemetry, operations, loop, self._administrators, self._certificate)
+        readiness = Readiness(self.service, self.settings.ready_grace_ms, loop)
+        self._context = ApiContext(
+            self.service, self.settings, self.telemetry, operations, loop, readiness, self._administrators, self._certificate
+        )
         app = web.Application(middlewares=[around], client_max_size=0)
         app[CONTEXT] = self._context
         app[KEEPALIVES] = KeepAliveBatcher(self.service, self.settings.keepalive_leases_max, loop)
@@ -105,6 +109,7 @@ class ApiServer:
         if self._front is None or self._runner is None or self._context is None:
             return
         self._context.draining = True
+        self._context.readiness.close()
         for task in list(self._context.long_lived):
             task.cancel()
         await self._front.drain()

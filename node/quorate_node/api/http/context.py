@@ -21,6 +21,7 @@ from quorate_node.api.http.integers import int64
 from quorate_node.api.http.operations import Operations
 from quorate_node.api.http.problem import Problem
 from quorate_node.api.http.queries import Query, parse_query
+from quorate_node.api.http.readiness import Readiness
 from quorate_node.api.settings import ApiSettings
 from quorate_node.identity.report import CertificateReporter
 from quorate_node.replica.service import Consistency, ReplicaService, ServiceError
@@ -37,6 +38,7 @@ class ApiContext:
     telemetry: Telemetry
     operations: Operations
     loop: asyncio.AbstractEventLoop
+    readiness: Readiness
     administrators: Administrators = field(default_factory=Administrators)
     certificate: CertificateReporter | None = None
     long_lived: set[asyncio.Task[object]] = field(default_factory=set)

@@ -12,7 +12,6 @@ from quorate_node.identity.report import CertificateReporter
 from quorate_node.replica.service import MemberStatus
 
 API_VERSION = "v1"
-_SERVING = frozenset({"leader", "follower", "learner", "witness"})
 _STARTING = frozenset({"repairing", "joining"})
 
 
@@ -63,21 +62,10 @@ async def health_live(request: web.Request) -> web.StreamResponse:
 
 
 async def health_ready(request: web.Request) -> web.StreamResponse:
-    """Clients can be served: the member is part of a cluster and knows a leader."""
+    """A voter that has caught up (`readiness`): clients can be served, and a cluster that loses another member can count on this one."""
     query_of(request, NoQuery)
     context = context_of(request)
-    member = context.service.status()
-    if context.draining:
-        return _health("the member is shutting down")
-    if member.role not in _SERVING:
-        return _health(f"the member is {member.role}{_why(member)}")
-    if not member.leader_id:
-        return _health("no leader is known")
-    return _health("")
-
-
-def _why(member: MemberStatus) -> str:
-    return next((f": {error.removeprefix('NotReady: ')}" for error in member.errors if error.startswith("NotReady: ")), "")
+    return _health("the member is shutting down" if context.draining else await context.readiness.reason())
 
 
 async def health_startup(request: web.Request) -> web.StreamResponse:
