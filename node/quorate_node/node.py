@@ -6,11 +6,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from random import SystemRandom
 
 from aiohttp import web
 from aiohttp.abc import AbstractResolver
 
+from quorate_node.api.hand_over_socket import HandOverSocket
 from quorate_node.api.http.app import ApiServer
 from quorate_node.config.model import NodeConfig, peer_port
 from quorate_node.discovery.interface import Discovery, DiscoveryFailure
@@ -96,6 +98,8 @@ class Node:
         self._certificates = certificates
         self._renewing: asyncio.Task[None] | None = None
         self._peer_runner: web.AppRunner | None = None
+        path = config.listen.hand_over_socket
+        self._hand_over = HandOverSocket(Path(path), self.service.hand_over) if path else None
 
     def _open_machine(self, state: StateStore, cluster_id: int) -> KeyValueMachine:
         return KeyValueMachine.open(state, self._config.machine, cluster_id=cluster_id, application=self._application)
@@ -129,6 +133,8 @@ class Node:
         await self.replica.start()
         client_context = self._client_tls.server_context() if self._client_tls is not None else None
         await self._api.listen(listen.host, listen.port, client_context)
+        if self._hand_over is not None:
+            await self._hand_over.start()
         logger.info("clients at %s, members at %s", self._config.client_url, self._config.peer_url)
 
     async def stop(self) -> None:
@@ -137,6 +143,8 @@ class Node:
             self._renewing.cancel()
         if self._certificates is not None:
             await self._certificates.close()
+        if self._hand_over is not None:
+            await self._hand_over.close()
         await self.replica.drain()
         await self._api.close()
         if self._pod is not None:

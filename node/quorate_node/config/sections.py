@@ -73,6 +73,9 @@ class ListenSection(Section):
     """URL that clients are sent to. Empty: made from host and port; needed when host is a wildcard."""
     peer_url: OptionalUrl = ""
     """URL that the other members dial. Empty: made from the host of `client_url` and `peer_port`."""
+    hand_over_socket: str = ""
+    """Unix socket on which `python3 -I -m quorate_node.hand_over` asks this member to hand its leadership over, as a preStop hook does
+    before the process is stopped. Only the member's own user reaches it. Empty: none."""
 
 
 class DiscoverySection(Section):

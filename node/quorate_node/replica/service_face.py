@@ -212,6 +212,19 @@ class ServiceFace:
     async def transfer_leadership(self, to: int) -> int:
         return await self._call(AdministrationCall("transfer", to))
 
+    async def hand_over(self) -> str:
+        """Before this process is stopped: move the leadership, if it is here and somebody else may have it. What was done, in words."""
+        member = self._replica.member
+        if member is None or not self.is_leader():
+            return "this member does not lead"
+        if not member.administration.has_heir():
+            return "this member leads, and there is no other voter that could"
+        try:
+            await member.administration.hand_over()
+        except ServiceError as error:
+            return f"error: {error.message}"
+        return f"member {member.engine.soft_state.leader} leads now"
+
     async def step_down(self) -> None:
         await self._call(AdministrationCall("step-down"))
 
