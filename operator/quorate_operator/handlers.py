@@ -45,6 +45,8 @@ def settings() -> kopf.OperatorSettings:
     made.posting.enabled = False
     made.posting.loggers = False
     made.peering.standalone = True
+    # It would watch all CustomResourceDefinitions and namespaces, a right over the cluster that nothing here needs.
+    made.scanning.disabled = True
     made.watching.chunk_size = 500
     made.watching.connect_timeout = 10.0
     made.networking.request_timeout = 30.0
