@@ -1,9 +1,11 @@
-"""The members' ServiceAccount, and what it may do: the chart's ClusterRole, bound in the cluster's namespace."""
+"""The members' ServiceAccount, and what it may do: the chart's ClusterRole, bound in the cluster's namespace, and one EndpointSlice."""
 
 from __future__ import annotations
 
+from quorate_operator.api.spec import ConsensusClusterSpec
 from quorate_operator.objects.identity import Identity, Object
 
+RBAC = "rbac.authorization.k8s.io/v1"
 MEMBER_ROLE = "quorate-member"
 """ClusterRole of the chart. The operator may `bind` it and no other, and never `escalate`."""
 
@@ -18,10 +20,36 @@ def service_account(identity: Identity) -> Object:
 
 
 def role_binding(identity: Identity) -> Object:
+    return _binding(identity, identity.name, "ClusterRole", MEMBER_ROLE)
+
+
+def leader_role(spec: ConsensusClusterSpec, identity: Identity) -> Object | None:
+    """The one EndpointSlice that the leader writes itself, by name. None without a Service for the leader."""
+    if not spec.services.leader.enabled:
+        return None
+    rule = {
+        "apiGroups": ["discovery.k8s.io"],
+        "resources": ["endpointslices"],
+        "resourceNames": [identity.leader_service],
+        "verbs": ["get", "patch"],
+    }
     return {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "apiVersion": RBAC,
+        "kind": "Role",
+        "metadata": identity.metadata(identity.leader_service),
+        "rules": [rule],
+    }
+
+
+def leader_role_binding(spec: ConsensusClusterSpec, identity: Identity) -> Object | None:
+    return _binding(identity, identity.leader_service, "Role", identity.leader_service) if spec.services.leader.enabled else None
+
+
+def _binding(identity: Identity, name: str, kind: str, role: str) -> Object:
+    return {
+        "apiVersion": RBAC,
         "kind": "RoleBinding",
-        "metadata": identity.metadata(identity.name),
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": MEMBER_ROLE},
+        "metadata": identity.metadata(name),
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": role},
         "subjects": [{"kind": "ServiceAccount", "name": identity.name, "namespace": identity.namespace}],
     }

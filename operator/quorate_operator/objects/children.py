@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from quorate_operator.api.spec import ConsensusClusterSpec
-from quorate_operator.objects.access import role_binding, service_account
+from quorate_operator.objects.access import leader_role, leader_role_binding, role_binding, service_account
 from quorate_operator.objects.certificate import certificate, trust_bundle
 from quorate_operator.objects.claims import gpu_claim_template
 from quorate_operator.objects.disruption import disruption_budget
@@ -13,7 +13,7 @@ from quorate_operator.objects.identity import Identity, Object
 from quorate_operator.objects.monitoring import pod_monitor
 from quorate_operator.objects.network_policy import network_policy
 from quorate_operator.objects.node_settings import settings_map
-from quorate_operator.objects.services import client_service, leader_service, members_service
+from quorate_operator.objects.services import client_service, leader_service, leader_slice, members_service
 
 Key = tuple[str, str]
 """Kind and name: all are in the cluster's namespace."""
@@ -35,6 +35,8 @@ def wanted_children(
     found = [
         service_account(identity),
         role_binding(identity),
+        leader_role(spec, identity),
+        leader_role_binding(spec, identity),
         settings_map(spec, identity),
         certificate(spec, identity),
         trust_bundle(identity, authorities) if authorities else None,
@@ -43,6 +45,7 @@ def wanted_children(
         members_service(identity),
         client_service(spec, identity),
         leader_service(spec, identity),
+        leader_slice(spec, identity),
         disruption_budget(spec, identity, closed=budget_closed),
         pod_monitor(spec, identity),
     ]
@@ -54,6 +57,9 @@ def unwanted_children(spec: ConsensusClusterSpec, identity: Identity) -> list[Ke
     possible = [
         ("NetworkPolicy", identity.name),
         ("Service", identity.leader_service),
+        ("EndpointSlice", identity.leader_service),
+        ("RoleBinding", identity.leader_service),
+        ("Role", identity.leader_service),
         ("PodDisruptionBudget", identity.name),
         ("PodMonitor", identity.name),
         ("Certificate", identity.certificate_secret),

@@ -5,12 +5,16 @@ from __future__ import annotations
 from quorate_operator.api.spec import ConsensusClusterSpec
 from quorate_operator.api.workload import Amounts
 from quorate_operator.objects.identity import API_PORT, DATA_VOLUME, PEER_PORT, Identity, Object
-from quorate_operator.objects.node_settings import CONFIG_FILE, CONFIG_FOLDER, DATA_FOLDER, TLS_FOLDER
+from quorate_operator.objects.node_settings import CONFIG_FILE, CONFIG_FOLDER, DATA_FOLDER, HAND_OVER_SOCKET, TLS_FOLDER
 
 CONTAINER = "quorate"
 CONFIG_VOLUME = "quorate-config"
 TEMPORARY_VOLUME = "quorate-tmp"
 TLS_VOLUME = "quorate-tls"
+TOKEN_VOLUME = "quorate-api-access"  # noqa: S105
+TOKEN_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105
+HAND_OVER = ["python3", "-I", "-m", "quorate_node.hand_over", HAND_OVER_SOCKET]
+"""While the pod is still in its Services and all its connections are open: nobody waits for an election, whoever stops the pod."""
 USER_ID = 65532
 
 
@@ -29,6 +33,7 @@ def node_container(spec: ConsensusClusterSpec, identity: Identity) -> Object:
         {"name": DATA_VOLUME, "mountPath": DATA_FOLDER},
         {"name": CONFIG_VOLUME, "mountPath": CONFIG_FOLDER, "readOnly": True},
         {"name": TEMPORARY_VOLUME, "mountPath": "/tmp"},  # noqa: S108
+        {"name": TOKEN_VOLUME, "mountPath": TOKEN_FOLDER, "readOnly": True},
     ]
     if scheme == "https":
         mounts.append({"name": TLS_VOLUME, "mountPath": TLS_FOLDER, "readOnly": True})
@@ -40,6 +45,7 @@ def node_container(spec: ConsensusClusterSpec, identity: Identity) -> Object:
         "args": ["--config", f"{CONFIG_FOLDER}/{CONFIG_FILE}"],
         "env": [
             {"name": "QUORATE_MEMBER__NAME", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}}},
+            {"name": "QUORATE_KUBERNETES__POD_ADDRESS", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "status.podIP"}}},
             {"name": "QUORATE_LISTEN__PEER_URL", "value": f"{scheme}://{host}:{PEER_PORT}"},
             {"name": "QUORATE_LISTEN__CLIENT_URL", "value": f"{scheme}://{host}:{API_PORT}"},
         ],
@@ -58,6 +64,7 @@ def node_container(spec: ConsensusClusterSpec, identity: Identity) -> Object:
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "volumeMounts": mounts,
+        "lifecycle": {"preStop": {"exec": {"command": list(HAND_OVER)}}},
         **_probes(scheme, sidecar=spec.sidecar is not None),
     }
     return {**found, "restartPolicy": "Always"} if spec.sidecar is not None else found

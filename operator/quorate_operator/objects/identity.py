@@ -33,6 +33,8 @@ class Identity:
     """Repository of the node's image. That and the version below are the operator's own at first, and then what the StatefulSet was made
     with: a new operator's release restarts nobody."""
     default_version: str
+    address_type: str = "IPv4"
+    """IPv4 or IPv6: the family of this Kubernetes' pods, the first one where there are two."""
 
     @property
     def members_service(self) -> str:

@@ -16,6 +16,7 @@ CONFIG_FOLDER = "/etc/quorate"
 CONFIG_FILE = "quorate.toml"
 DATA_FOLDER = "/var/lib/quorate"
 TLS_FOLDER = "/etc/quorate-tls"
+HAND_OVER_SOCKET = "/tmp/quorate.sock"  # noqa: S108 - the pod's own volume, of this one container
 
 _LIMITS = (
     ("machine", "key_bytes_max", "key_bytes_max"),
@@ -39,9 +40,15 @@ def node_settings(spec: ConsensusClusterSpec, identity: Identity) -> Settings:
     """Sections of the node's file (docs/configuration.md). A pod's own name and addresses come from its environment instead."""
     sections: Settings = {
         "member": {"data_dir": DATA_FOLDER},
-        "listen": {"host": "0.0.0.0", "port": API_PORT, "peer_port": PEER_PORT},  # noqa: S104
+        "listen": {
+            "host": "::" if identity.address_type == "IPv6" else "0.0.0.0",  # noqa: S104
+            "port": API_PORT,
+            "peer_port": PEER_PORT,
+            "hand_over_socket": HAND_OVER_SOCKET,
+        },
         "discovery": {
-            "kind": "dns",
+            "kind": "kubernetes",
+            "kubernetes_service": identity.members_service,
             "dns_name": f"{identity.members_service}.{identity.namespace}.svc",
             "dns_port": PEER_PORT,
         },
@@ -53,6 +60,8 @@ def node_settings(spec: ConsensusClusterSpec, identity: Identity) -> Settings:
             "read_lease_ms": spec.timing.read_lease_ms,
         },
     }
+    if spec.services.leader.enabled:
+        sections["kubernetes"] = {"leader_slice": identity.leader_service}
     for section, setting, field in _LIMITS:
         value = getattr(spec.limits, field)
         if value is not None:

@@ -7,7 +7,7 @@ from typing import Any
 from quorate_operator.api.spec import ConsensusClusterSpec
 from quorate_operator.api.workload import GPU_RESOURCE
 from quorate_operator.objects.certificate import tls_secret
-from quorate_operator.objects.container import CONFIG_VOLUME, TEMPORARY_VOLUME, TLS_VOLUME, USER_ID, node_container
+from quorate_operator.objects.container import CONFIG_VOLUME, TEMPORARY_VOLUME, TLS_VOLUME, TOKEN_VOLUME, USER_ID, node_container
 from quorate_operator.objects.identity import RESTARTED_AT_ANNOTATION, Identity, Object
 from quorate_operator.objects.node_settings import settings_map
 from quorate_operator.objects.overlay import overlaid
@@ -15,7 +15,8 @@ from quorate_operator.objects.overlay import overlaid
 ZONE_LABEL = "topology.kubernetes.io/zone"
 HOST_LABEL = "kubernetes.io/hostname"
 GRACE_S = 15
-"""Beyond the node's own deadline: the kubelet kills nobody who still hands over."""
+"""Beyond the node's own deadline, for the hook that comes before it: the kubelet kills nobody who still hands over."""
+TOKEN_LIFE_S = 3_600
 
 
 def pod_template(spec: ConsensusClusterSpec, identity: Identity) -> Object:
@@ -72,6 +73,7 @@ def _volumes(spec: ConsensusClusterSpec, identity: Identity) -> list[Object]:
     found: list[Object] = [
         {"name": CONFIG_VOLUME, "configMap": {"name": settings, "defaultMode": 0o444}},
         {"name": TEMPORARY_VOLUME, "emptyDir": {"sizeLimit": "64Mi"}},
+        _api_access(),
     ]
     secret = tls_secret(spec, identity)
     if secret:
@@ -80,6 +82,17 @@ def _volumes(spec: ConsensusClusterSpec, identity: Identity) -> list[Object]:
         # Public: the CA's certificates. The key and the certificate are on the data volume, where the next pod finds them.
         found.append({"name": TLS_VOLUME, "configMap": {"name": identity.trust_bundle, "defaultMode": 0o444}})
     return found
+
+
+def _api_access() -> Object:
+    """What Kubernetes would mount by itself, for the node's container alone: a user's container beside it gets no token. An hour long, and
+    renewed by the kubelet before it is over; the group of the volume (`fsGroup`) may read it."""
+    sources: list[Object] = [
+        {"serviceAccountToken": {"expirationSeconds": TOKEN_LIFE_S, "path": "token"}},
+        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+        {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}]}},
+    ]
+    return {"name": TOKEN_VOLUME, "projected": {"defaultMode": 0o444, "sources": sources}}
 
 
 def _placement(spec: ConsensusClusterSpec, identity: Identity) -> Object:

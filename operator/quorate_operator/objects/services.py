@@ -38,6 +38,23 @@ def leader_service(spec: ConsensusClusterSpec, identity: Identity) -> Object | N
     return _service(template, identity, identity.leader_service, None) if template.enabled else None
 
 
+LEADER_SLICE_MANAGER = "leader.quorate.io"
+"""Of `endpointslice.kubernetes.io/managed-by`: no controller of Kubernetes' own takes it for one of its slices."""
+
+
+def leader_slice(spec: ConsensusClusterSpec, identity: Identity) -> Object | None:
+    """Made empty, once: what is in it is the leader's, so nothing of it is applied here, and no drift of it is seen or repaired."""
+    if not spec.services.leader.enabled:
+        return None
+    labels = {"kubernetes.io/service-name": identity.leader_service, "endpointslice.kubernetes.io/managed-by": LEADER_SLICE_MANAGER}
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": identity.metadata(identity.leader_service, labels=labels),
+        "addressType": identity.address_type,
+    }
+
+
 def _service(template: ServiceTemplate, identity: Identity, name: str, selector: dict[str, str] | None) -> Object:
     return {
         "apiVersion": "v1",

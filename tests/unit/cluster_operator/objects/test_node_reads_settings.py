@@ -31,6 +31,7 @@ SLOWER = {"heartbeatMs": 100, "electionTimeoutMs": 1000}
         {},
         {"timing": SLOWER},
         {"limits": EVERY_LIMIT},
+        {"services": {"leader": {"enabled": True}}},
         {"tls": {"mode": "Secret", "secretName": "orders-tls"}},
         {"tls": {"mode": "Operator"}},
     ],
@@ -42,11 +43,15 @@ def test_the_node_takes_the_settings(fields: dict[str, Any], tmp_path: Path) -> 
     scheme = "https" if "tls" in fields else "http"
     environment = {
         "QUORATE_MEMBER__NAME": "orders-0",
+        "QUORATE_KUBERNETES__POD_ADDRESS": "10.0.0.2",
         "QUORATE_LISTEN__PEER_URL": host.replace("http", scheme) + ":7302",
         "QUORATE_LISTEN__CLIENT_URL": host.replace("http", scheme) + ":7301",
     }
     config = load(["--config", str(path)], environment).config
     assert (config.client_url, config.peer_url) == (environment["QUORATE_LISTEN__CLIENT_URL"], environment["QUORATE_LISTEN__PEER_URL"])
+    assert (config.discovery.kind, config.discovery.kubernetes_service) == ("kubernetes", "orders-members")
+    assert config.discovery.dns_name == "orders-members.shop.svc", "the members' own names are below it"
+    assert config.kubernetes.leader_slice == ("orders-leader" if "services" in fields else "")
     assert config.replica.heartbeat_ms == fields.get("timing", {}).get("heartbeatMs", 50)
 
 

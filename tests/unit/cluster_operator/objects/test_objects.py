@@ -10,16 +10,18 @@ import pytest
 from hypothesis import given
 
 from quorate_operator.api.spec import ConsensusClusterSpec
-from quorate_operator.objects.access import role_binding
+from quorate_operator.objects.access import leader_role, leader_role_binding, role_binding
 from quorate_operator.objects.certificate import certificate
 from quorate_operator.objects.children import key, unwanted_children, wanted_children
 from quorate_operator.objects.claims import claim, gpu_claim_template
+from quorate_operator.objects.compare import differences
+from quorate_operator.objects.container import TOKEN_VOLUME
 from quorate_operator.objects.disruption import disruption_budget
 from quorate_operator.objects.identity import Identity
 from quorate_operator.objects.network_policy import network_policy
-from quorate_operator.objects.node_settings import settings_map, toml
+from quorate_operator.objects.node_settings import HAND_OVER_SOCKET, settings_map, toml
 from quorate_operator.objects.records import cluster_record, founding_record
-from quorate_operator.objects.services import client_service, leader_service, members_service
+from quorate_operator.objects.services import client_service, leader_service, leader_slice, members_service
 from quorate_operator.objects.statefulset import UnknownTemplateVersion, stateful_set
 from tests.unit.cluster_operator.resources import identities, identity_of, spec_of, specs
 
@@ -83,7 +85,7 @@ def test_the_node_meets_pod_security_restricted(spec: ConsensusClusterSpec, iden
     assert security["allowPrivilegeEscalation"] is False and security["capabilities"] == {"drop": ["ALL"]}
     assert security["runAsNonRoot"] and security["readOnlyRootFilesystem"] and security["seccompProfile"] == {"type": "RuntimeDefault"}
     assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod)
-    assert all(set(volume) & {"configMap", "emptyDir", "secret", "name"} for volume in pod["volumes"])
+    assert all(set(volume) & {"configMap", "emptyDir", "secret", "projected"} for volume in pod["volumes"] if volume["name"] != "mine")
     assert {mount["name"] for mount in node["volumeMounts"]} <= {volume["name"] for volume in pod["volumes"]} | {"data"}
 
 
@@ -114,6 +116,24 @@ def test_alone_it_is_ready_only_as_a_member_that_knows_its_leader() -> None:
     node = stateful_set(spec_of(), IDENTITY, replicas=3)["spec"]["template"]["spec"]["containers"][0]
     assert node["readinessProbe"]["httpGet"]["path"] == "/health/ready"
     assert "restartPolicy" not in node
+
+
+@given(specs, identities)
+def test_only_the_nodes_own_container_gets_the_token(spec: ConsensusClusterSpec, identity: Identity) -> None:
+    pod = stateful_set(spec, identity, replicas=3)["spec"]["template"]["spec"]
+    containers = [*pod.get("initContainers", []), *pod.get("containers", [])]
+    holders = [each["name"] for each in containers for mount in each.get("volumeMounts", []) if mount["name"] == TOKEN_VOLUME]
+    assert (pod["automountServiceAccountToken"], holders) == (False, ["quorate"])
+    token = next(volume for volume in pod["volumes"] if volume["name"] == TOKEN_VOLUME)["projected"]["sources"][0]["serviceAccountToken"]
+    assert token == {"expirationSeconds": 3600, "path": "token"}, "for the API server alone, and short"
+
+
+@pytest.mark.parametrize("fields", [{}, {"sidecar": {"template": {"spec": {"containers": [{"name": "app"}]}}}}])
+def test_whoever_stops_a_pod_the_leadership_is_moved_first(fields: dict[str, Any]) -> None:
+    pod = stateful_set(spec_of(**fields), IDENTITY, replicas=3)["spec"]["template"]["spec"]
+    node = next(each for each in [*pod.get("initContainers", []), *pod["containers"]] if each["name"] == "quorate")
+    assert node["lifecycle"]["preStop"]["exec"]["command"][-2:] == ["quorate_node.hand_over", HAND_OVER_SOCKET]
+    assert {"name": "quorate-tmp", "mountPath": "/tmp"} in node["volumeMounts"]
 
 
 @pytest.mark.parametrize(
@@ -159,6 +179,41 @@ def test_the_leaders_service_has_no_selector_and_is_there_when_asked_for() -> No
     asked = leader_service(spec_of(services={"leader": {"enabled": True}}), IDENTITY)
     assert asked is not None and "selector" not in asked["spec"]
     assert client_service(spec_of(), IDENTITY)["spec"]["selector"] == IDENTITY.selector
+
+
+LED = spec_of(services={"leader": {"enabled": True}})
+
+
+def test_what_the_leader_writes_is_no_drift_and_is_never_applied_over() -> None:
+    wanted = leader_slice(LED, IDENTITY)
+    assert wanted is not None and not {"endpoints", "ports"} & set(wanted)
+    endpoints = [{"addresses": ["10.0.0.2"], "conditions": {"ready": True}}]
+    metadata = {**wanted["metadata"], "annotations": {"quorate.io/leader-term": "7"}}
+    written = {**wanted, "metadata": metadata, "endpoints": endpoints, "ports": [{"name": "api", "port": 7301}]}
+    assert differences(wanted, written) == []
+    stolen = {**written, "metadata": {**metadata, "labels": {}}}
+    assert differences(wanted, stolen) != [], "but a slice that no Service finds any more is put right"
+
+
+def test_members_may_write_the_one_slice_of_their_leader_and_no_other() -> None:
+    role, binding = leader_role(LED, IDENTITY), leader_role_binding(LED, IDENTITY)
+    assert role is not None and binding is not None
+    assert role["rules"] == [
+        {
+            "apiGroups": ["discovery.k8s.io"],
+            "resources": ["endpointslices"],
+            "resourceNames": ["orders-leader"],
+            "verbs": ["get", "patch"],
+        }
+    ]
+    assert binding["roleRef"] == {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role["metadata"]["name"]}
+    assert binding["subjects"] == role_binding(IDENTITY)["subjects"]
+
+
+def test_without_a_leader_service_nothing_of_it_is_left() -> None:
+    left = {("Service", "orders-leader"), ("EndpointSlice", "orders-leader"), ("Role", "orders-leader"), ("RoleBinding", "orders-leader")}
+    assert left <= set(unwanted_children(spec_of(), IDENTITY))
+    assert left <= {key(item) for item in wanted_children(LED, IDENTITY)}
 
 
 @pytest.mark.parametrize("replicas, there", [(1, False), (2, False), (3, True), (5, True)])
