@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import uuid
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 from tests.kubernetes.bed.bed import Bed
 from tests.kubernetes.bed.volumes import recycle_released
 from tests.kubernetes.binaries.build import programs
+from tests.kubernetes.consensus_cluster import ConsensusCluster
+from tests.kubernetes.installation import RELEASE, Installation
 from tests.kubernetes.kubectl import Kubectl
 from tests.kubernetes.settings import IMAGE, IMAGE_VARIABLE, IMAGES_VARIABLE, LOGS_VARIABLE, STATE_VARIABLE
 from tests.kubernetes.target import Target
@@ -61,6 +64,25 @@ def bed(_running_bed: Bed | None) -> Bed:
     if _running_bed is None:
         pytest.skip("stops parts of the cluster itself: done on the bed, never on a cluster that KUBECONFIG names")
     return _running_bed
+
+
+@pytest.fixture(scope="session")
+def installation(target: Target) -> Iterator[Installation]:
+    """The operator, by the chart. On a cluster that KUBECONFIG names it is taken away afterwards; the bed is gone anyway."""
+    if target.bed is not None:
+        made = Installation(target, programs()["helm"], target.bed.control_plane.kubeconfig)
+    else:
+        made = Installation(target, Path(shutil.which("helm") or "helm"), Path(os.environ["KUBECONFIG"]))
+    made.install()
+    yield made
+    if target.bed is None:
+        made("uninstall", RELEASE, "--wait")
+
+
+@pytest.fixture
+def cluster(target: Target, installation: Installation, namespace: str) -> ConsensusCluster:
+    """Not yet applied."""
+    return ConsensusCluster(target, namespace)
 
 
 @pytest.fixture

@@ -38,6 +38,14 @@ class Kubectl:
         document = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
         self("apply", "--server-side", "--field-manager=tests", "-n", namespace, "-f", "-", text=json.dumps(document))
 
+    def try_out(self, document: Mapping[str, object], namespace: str = "default") -> str:
+        """What the API server would say of it, warnings included; nothing is kept. Raises `KubectlFailure` where it refuses."""
+        command = [*self._command, "apply", "--server-side", "--field-manager=tests", "--dry-run=server", "-n", namespace, "-f", "-"]
+        done = subprocess.run(command, input=json.dumps(document), capture_output=True, text=True, timeout=TIMEOUT_S)
+        if done.returncode != 0:
+            raise KubectlFailure(f"refused with status {done.returncode}: {done.stderr.strip()}")
+        return done.stderr
+
     def get(self, kind: str, name: str, namespace: str = "default") -> Document:
         answer: Document = json.loads(self("get", kind, name, "-n", namespace, "-o", "json"))
         return answer
