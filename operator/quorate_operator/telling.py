@@ -28,7 +28,7 @@ async def tell(events: Events, world: World, decided: Decided) -> None:
         if world.spec.replicas < BUDGET_REPLICAS_MIN:
             await events.warning(world.identity, "NoDisruptionBudget", _NO_BUDGET.format(world.spec.replicas))
         return
-    if isinstance(action, Delete) and action.kind == "PodDisruptionBudget":
+    if isinstance(action, Delete) and action.kind == "PodDisruptionBudget" and world.spec.replicas < BUDGET_REPLICAS_MIN:
         await events.warning(world.identity, "NoDisruptionBudget", _NO_BUDGET.format(world.spec.replicas))
         return
     if outcome.reason not in _QUIET:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from quorate_operator.decide.actions import DeleteVolume, Evict, Promote, Remove, Scale, Transfer
+from quorate_operator.decide.gate import gate
 from quorate_operator.decide.outcome import COMPLETE, Do, Outcome, Wait
 from quorate_operator.decide.quorum import (
     healthy,
@@ -14,7 +15,7 @@ from quorate_operator.decide.quorum import (
     successor,
     voters,
 )
-from quorate_operator.decide.world import Lag, Member, Volume, World
+from quorate_operator.decide.world import Lag, Member, Pod, Volume, World
 
 
 def lost(world: World) -> Outcome:
@@ -55,8 +56,8 @@ def dead_volumes(world: World) -> Outcome:
     for volume in world.volumes:
         pod = world.pod(world.identity.pod(volume.ordinal))
         if volume.deleting:
-            if pod is not None and not any(each.deleting for each in world.pods):
-                return Do(Evict(pod.name, pod.uid), "ReplacingMember", f"{pod.name} holds a volume that is being deleted")
+            if pod is not None and not pod.deleting:
+                return _let_go(world, pod)
             return Wait("ReplacingMember", f"volume {volume.name} is being deleted", holds=False)
         if volume.member_id and volume.member_id not in known and (pod is None or member_in(world, pod) is None):
             message = f"volume {volume.name} is of member {volume.member_id}, which was voted out"
@@ -65,6 +66,15 @@ def dead_volumes(world: World) -> Outcome:
             message = f"volume {volume.name} was made for a pod too many, and no member is on it"
             return Do(DeleteVolume(volume.name, volume.uid), "ScalingDown", message)
     return COMPLETE
+
+
+def _let_go(world: World, pod: Pod) -> Outcome:
+    """Kubernetes takes a volume back no more once its deletion was asked for, and keeps it while its pod runs: that ends at the gate."""
+    why = f"{pod.name} holds a volume that is being deleted"
+    passed = gate(world, pod)
+    if isinstance(passed, Wait):
+        return Wait(passed.reason, f"{why}; {passed.message}", holds=False, degraded=passed.degraded)
+    return passed if isinstance(passed, Do) else Do(Evict(pod.name, pod.uid), "ReplacingMember", why)
 
 
 def _never_a_members(world: World, volume: Volume) -> bool:
