@@ -9,17 +9,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 import msgspec
 
 from quorate_node.machine.interface import Machine
-from quorate_node.machine.rules import Release
 from quorate_node.protocol.membership import Configuration
 from quorate_node.protocol.message import Message
 from quorate_node.protocol.raft import RaftConfig
 from quorate_node.protocol.ready import Role
 from quorate_node.replica.addresses import PeerAddresses
-from quorate_node.replica.administration import AdministrationCall
-from quorate_node.replica.admission import Admission
+from quorate_node.replica.admission import Admission, removal_of
 from quorate_node.replica.announced import AnnouncedIndex
 from quorate_node.replica.founding import found_cluster, restore_cluster
-from quorate_node.replica.joining import JoinAnswer, Joiner, JoinRequest, ProbeAnswer, token_hash
+from quorate_node.replica.joining import JoinAnswer, Joiner, ProbeAnswer, token_hash
 from quorate_node.replica.lone_damage import FLAG, recover_alone, refuse_with_peers
 from quorate_node.replica.member import Environment, Member
 from quorate_node.replica.recovery import recover_log
@@ -28,8 +26,9 @@ from quorate_node.replica.service import ServiceError
 from quorate_node.replica.settings import ReplicaSettings
 from quorate_node.replica.storage import Storage, applied_point
 from quorate_node.replica.versions import Versions
+from quorate_node.replica.welcoming import Welcoming
 from quorate_node.telemetry.telemetry import Telemetry
-from quorate_node.transport.interface import Identity, LostReason, PeerFailure, PeerRefused, RequestKind, Transport
+from quorate_node.transport.interface import Identity, LostReason, PeerRefused, RequestKind, Transport
 
 logger = logging.getLogger(__name__)
 
@@ -68,17 +67,22 @@ class Replica:
         self._addresses = PeerAddresses(storage, transport, settings.request_peer_timeout_ms)
         self._joiner = Joiner(settings, transport, peers, token, may_bootstrap, environment.release)
         self._instance = environment.random.getrandbits(63)
-        self._admission = Admission(storage.load("admission"), lambda data: storage.save("admission", data), lambda: self.member_id)
+        self._admission = Admission(storage, lambda: self.member_id)
         self._versions = Versions(environment.release, lambda: self._member.machine.cluster_version if self._member is not None else 0)
+        self._welcoming = Welcoming(settings, storage, transport, self._versions, lambda: self.cluster_id)
         self._member: Member | None = None
         self._repairing = False
         self._discard_damaged_from = discard_damaged_from
         self.damage = ""
         """What is damaged, in words, while an operator must decide what becomes of it."""
+        self.removed = ""
+        """That this member is none of the cluster any more, in words; empty as far as it knows."""
         self._announced = AnnouncedIndex(storage)
         self._spoken_to: set[int] = set()
         """The other members of the configuration that was applied last."""
         self._committed_at_start = 0
+        self._is_outcast = False
+        """A peer said that it was removed."""
         self._was_member = False
         """Its own addition was applied in this life: only then does its absence mean that it was removed."""
         self._stopping = False
@@ -118,7 +122,7 @@ class Replica:
             await found_cluster(self._storage, self._settings, self._environment.random, self._token_hash)
         else:
             await self._storage.clear_state()
-            self._remember_token(answer.token_hash)
+            self._welcoming.remember_token(answer.token_hash)
             others = {member_id: url for member_id, url in answer.peers.items() if member_id != answer.member_id}
             self._addresses.keep(others)
             # Last, as commit: a member that knew who it is and nobody's address could never answer its leader.
@@ -178,12 +182,13 @@ class Replica:
 
     def _set_peers(self, machine: Machine, configuration: Configuration) -> None:
         """Speak to whoever is a member; an empty learner keeps the addresses that it was given with its identity."""
-        if not machine.members or self._stopping:
+        if not machine.members or self._stopping or self._is_outcast:
             return
         self._was_member = self._was_member or self.member_id in machine.members
         present = {record.member_id: record.peer_url for record in machine.members.values() if record.member_id != self.member_id}
         # Who was never in an applied configuration may be newer than it: only who was, and is not any more, is given up.
         kept = {member_id: url for member_id, url in self._addresses.known.items() if member_id not in self._spoken_to - present.keys()}
+        self._admission.note_removed(self._spoken_to - present.keys())
         self._spoken_to = set(present)
         if machine.applied_index <= self._committed_at_start:
             self._addresses.use({**present, **kept})  # Applied again after a restart: what is known is newer.
@@ -191,7 +196,13 @@ class Replica:
         self._addresses.use({**kept, **present})
         self._admission.forget_absent({*kept, *present, self.member_id})
         if self.member_id not in machine.members and self._was_member:
-            logger.warning("this member was removed from the cluster; stop it, or give it an empty data directory to join again")
+            self._note_own_removal(removal_of(self.member_id))
+
+    def _note_own_removal(self, text: str) -> None:
+        if not self.removed:
+            self.removed = text
+            self._telemetry.timeline.note(asyncio.get_running_loop().time(), "removed", text)
+            logger.warning("%s", text)
 
     def _fail(self, error: BaseException) -> None:
         """The member stops: what is wrong with it would spread if it went on."""
@@ -266,6 +277,15 @@ class Replica:
     def admit(self, peer: Identity) -> str | None:
         return self._versions.judge(peer) or self._admission.judge(peer)
 
+    def has_removed(self, member_id: int) -> bool:
+        return member_id in self._admission.removed
+
+    def on_removed(self, text: str) -> None:
+        """Nobody of the cluster listens to this member any more: it stops asking, and serves what it has until it is stopped."""
+        self._note_own_removal(text)
+        self._is_outcast = True
+        self._transport.set_peers({})
+
     def on_messages(self, messages: Sequence[Message]) -> None:
         if self._member is not None and messages:
             self._addresses.heard(messages[0].sender)
@@ -284,63 +304,18 @@ class Replica:
 
     async def on_request(self, member_id: int, kind: int, payload: bytes) -> bytes:
         if kind == RequestKind.PROBE:
-            return msgspec.msgpack.encode(ProbeAnswer(self.cluster_id, self.member_id, tuple(self._tokens()), dict(self._addresses.known)))
+            tokens = tuple(self._welcoming.tokens())
+            return msgspec.msgpack.encode(ProbeAnswer(self.cluster_id, self.member_id, tokens, dict(self._addresses.known)))
         if self._repairing and member_id and kind == RequestKind.LOG_RANGE:
             # What is whole here is so by the chain, and judged again by whoever asks: members with other damage each can help one another.
             return answer_log_range(self._storage.log, self._settings, payload)
         if self._member is None:
             raise PeerRefused("NotReady", "this member belongs to no cluster yet, or repairs its log")
         if kind == RequestKind.JOIN:
-            return await self._answer_join(self._member, payload)
+            return await self._welcoming.answer(self._member, payload)
         if member_id == 0:
             raise PeerRefused("PermissionDenied", "an empty member may only probe and join")
         return await self._member.on_request(member_id, kind, payload)
-
-    async def _answer_join(self, member: Member, payload: bytes) -> bytes:
-        try:
-            request = msgspec.msgpack.decode(payload, type=JoinRequest)
-        except msgspec.MsgspecError as error:
-            raise PeerRefused("MalformedBody", f"join request: {error}") from error
-        refusal = self._versions.refusal(Release(request.version_low, request.version_high), request.name)
-        if refusal is not None:
-            raise PeerRefused("InvalidArgument", refusal)
-        if member.engine.soft_state.role != Role.LEADER:
-            place = 0 if member.engine.soft_state.leader else member.administration.unused_place(request.name, request.peer_url)
-            return self._welcome(member, place, request.peer_url) if place else await self._ask_leader_to_join(member, payload)
-        call = AdministrationCall(
-            "join", 0, request.peer_url, request.name, request.witness, request.priority, client_url=request.client_url
-        )
-        try:
-            member_id = await member.administration.call(call)
-        except ServiceError as error:
-            raise PeerRefused(error.error, error.message) from error
-        # failpoint: join.serve.after_change, awaited
-        return self._welcome(member, member_id, request.peer_url)
-
-    def _welcome(self, member: Member, member_id: int, peer_url: str) -> bytes:
-        tokens = self._tokens()
-        peers = {record.member_id: record.peer_url for record in member.machine.members.values()}
-        peers[member_id] = peer_url
-        return msgspec.msgpack.encode(JoinAnswer(self.cluster_id, member_id, tokens[0] if tokens else b"", peers))
-
-    async def _ask_leader_to_join(self, member: Member, payload: bytes) -> bytes:
-        """The leader's own answer, because only its addresses are sure to be complete: who is told of too few could answer nobody."""
-        leader = member.engine.soft_state.leader
-        if not leader:
-            raise PeerRefused("NoLeader", "no leader is known; ask again in a moment")
-        try:
-            return await self._transport.request(leader, RequestKind.JOIN, payload, self._settings.request_peer_timeout_ms / 1000)
-        except PeerFailure as failure:
-            raise PeerRefused("NoLeader", f"the leader could not be asked: {failure}") from failure
-
-    def _tokens(self) -> list[bytes]:
-        stored = self._storage.load("tokens")
-        return msgspec.msgpack.decode(stored, type=list[bytes]) if stored else []
-
-    def _remember_token(self, token: bytes) -> None:
-        tokens = self._tokens()
-        if token and token not in tokens:
-            self._storage.save("tokens", msgspec.msgpack.encode([*tokens, token]))
 
     # --- what the service asks ---------------------------------------------------------------------------------
 

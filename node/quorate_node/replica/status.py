@@ -46,6 +46,8 @@ def _alarms(replica: Replica, member: Member | None, storage: Storage) -> tuple[
     alarms = list(storage.alarms())
     if replica.stopped_because is not None:
         alarms.append(f"Stopped: {replica.stopped_because}")
+    if replica.removed:
+        alarms.append(f"Removed: {replica.removed}")
     if member is None:
         alarms.append(f"NotReady: {replica.not_ready_reason()}")
     else:

@@ -124,10 +124,16 @@ class SimulatedTransport:
             return
         ours = self.receiver.identity()
         text = self._judge(theirs, ours) if ours.member_id else "this member belongs to no cluster yet"
+        removed = text is not None and self.receiver.has_removed(theirs.member_id)
         # failpoint: transport.handshake.before_answer
-        self._network.carry((self.url, dialler.url), dialler.process, dialler._welcomed, self, ours, text, link, attempt)
+        self._network.carry((self.url, dialler.url), dialler.process, dialler._welcomed, self, ours, text, removed, link, attempt)
 
-    def _welcomed(self, target: SimulatedTransport, theirs: Identity, refusal: str | None, link: _Link, attempt: int) -> None:
+    def _welcomed(
+        self, target: SimulatedTransport, theirs: Identity, refusal: str | None, removed: bool, link: _Link, attempt: int
+    ) -> None:
+        if removed and not self._closed:
+            self._network.counters["network told of removal"] += 1
+            self.receiver.on_removed(str(refusal))
         if self._closed or link.attempt != attempt or link.up_to is not None or self._links.get(link.member_id) is not link:
             return
         if refusal is None and theirs.member_id != link.member_id:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from quorate_node.transport.binding import judge_certificate
 from quorate_node.transport.context import PeerCertificate, TransportContext
-from quorate_node.transport.errors import HandshakeRefused, NotReady
+from quorate_node.transport.errors import HandshakeRefused, NotReady, PeerRemoved
 from quorate_node.transport.handshake import ConnectionClass, Hello, judge_versions
 from quorate_node.transport.interface import Identity
 
@@ -29,7 +29,7 @@ def judge_hello(
     theirs = _in_order(theirs, context.met.get(theirs.member_id))
     refusal = context.receiver.admit(theirs)
     if refusal is not None:
-        raise HandshakeRefused(refusal)
+        raise PeerRemoved(refusal) if context.receiver.has_removed(theirs.member_id) else HandshakeRefused(refusal)
     context.met[theirs.member_id] = theirs
 
 

@@ -11,11 +11,12 @@ from aiohttp.abc import AbstractResolver
 
 from quorate_node.transport.admission import judge_hello
 from quorate_node.transport.context import TransportContext
-from quorate_node.transport.errors import HandshakeRefused, NotReady, PeerFault
+from quorate_node.transport.errors import HandshakeRefused, NotReady, PeerFault, RemovedHere
 from quorate_node.transport.handshake import (
     CLOSE_FAULT,
     CLOSE_NORMAL,
     CLOSE_REFUSED,
+    CLOSE_REMOVED,
     CLOSE_TRY_AGAIN,
     ConnectionClass,
     Hello,
@@ -131,6 +132,9 @@ def _not_greeted(context: TransportContext, end: SocketEnd) -> Exception:
         return DialFailed("the connection ended during the handshake")
     if end.code == CLOSE_TRY_AGAIN:
         return NotReady(f"not ready: the peer says {end.reason!r}")
+    if end.code == CLOSE_REMOVED:
+        context.counters.refused_by_peer += 1
+        return RemovedHere(end.reason)
     if end.code == CLOSE_REFUSED:
         context.counters.refused_by_peer += 1
         return HandshakeRefused(f"refused by the peer: {end.reason}")

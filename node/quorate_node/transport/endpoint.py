@@ -13,10 +13,11 @@ from quorate_node.transport.accepted import Accepted
 from quorate_node.transport.admission import judge_hello
 from quorate_node.transport.context import TransportContext
 from quorate_node.transport.dial import PATH
-from quorate_node.transport.errors import HandshakeRefused, NotReady, PeerFault
+from quorate_node.transport.errors import HandshakeRefused, NotReady, PeerFault, PeerRemoved
 from quorate_node.transport.handshake import (
     CLOSE_FAULT,
     CLOSE_REFUSED,
+    CLOSE_REMOVED,
     CLOSE_TRY_AGAIN,
     ConnectionClass,
     Hello,
@@ -102,7 +103,8 @@ class PeerEndpoint:
         except HandshakeRefused as refusal:
             context.counters.refused_by_us += 1
             self._warn("refused a %s connection from %s: %s", connection_class, request.remote, refusal)
-            await peer.close(CLOSE_REFUSED, close_reason(str(refusal)), settings.close_timeout_s)
+            code = CLOSE_REMOVED if isinstance(refusal, PeerRemoved) else CLOSE_REFUSED
+            await peer.close(code, close_reason(str(refusal)), settings.close_timeout_s)
         except NotReady as not_ready:
             await peer.close(CLOSE_TRY_AGAIN, close_reason(str(not_ready)), settings.close_timeout_s)
         except PeerFault as fault:

@@ -19,6 +19,14 @@ class HandshakeRefused(Exception):
     """One side judged the other's handshake and said no. The text is sent to the peer in the close frame."""
 
 
+class PeerRemoved(HandshakeRefused):
+    """The peer was removed from the cluster."""
+
+
+class RemovedHere(HandshakeRefused):
+    """The peer says that this member was."""
+
+
 class NotReady(Exception):
     """This member, or the peer, belongs to no cluster yet: nobody's fault, and to be tried again soon."""
 

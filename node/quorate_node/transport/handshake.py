@@ -22,6 +22,8 @@ URL_BYTES_MAX = 1024
 CLOSE_NORMAL = 1000
 CLOSE_REFUSED = 4001
 CLOSE_FAULT = 4002
+CLOSE_REMOVED = 4003
+"""As a refusal, for good: who dialled was removed from the cluster, and need not come again."""
 CLOSE_TRY_AGAIN = 1013
 """Not yet: the side that closes belongs to no cluster (registered for RFC 6455 as "Try Again Later")."""
 CLOSE_REASON_BYTES_MAX = 123

@@ -85,6 +85,14 @@ class Receiver(Protocol):
         """Judge a peer's handshake: None admits, a text refuses and is sent to it (rolled back, cloned, foreign, removed)."""
         ...
 
+    def has_removed(self, member_id: int) -> bool:
+        """Whether that member, which `admit` has refused, is none any more: it is told so, and does not come again."""
+        ...
+
+    def on_removed(self, text: str) -> None:
+        """A peer says that this member was removed from the cluster."""
+        ...
+
     def on_messages(self, messages: Sequence[Message]) -> None:
         """Decoded messages of one frame; each `sender` was checked against the connection's handshake."""
         ...

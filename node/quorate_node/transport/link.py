@@ -17,7 +17,7 @@ from quorate_node.transport.calls import Calls
 from quorate_node.transport.context import TransportContext
 from quorate_node.transport.counters import LinkStatus
 from quorate_node.transport.dial import DialFailed, Dialled, dial
-from quorate_node.transport.errors import HandshakeRefused, NotReady, OversizeFrame, PeerFault
+from quorate_node.transport.errors import HandshakeRefused, NotReady, OversizeFrame, PeerFault, RemovedHere
 from quorate_node.transport.frames import KEEPALIVE, Frame, FrameKind, Request, decode_response
 from quorate_node.transport.handshake import CLOSE_FAULT, CLOSE_REFUSED, ConnectionClass, close_reason
 from quorate_node.transport.interface import PeerFailure, RequestKind
@@ -199,6 +199,8 @@ class Link:
             dialled = await dial(context, self._session, self.url, self.connection_class, self.member_id)
         except HandshakeRefused as refusal:
             self._failed(Ending.REFUSED, str(refusal))
+            if isinstance(refusal, RemovedHere):
+                context.receiver.on_removed(str(refusal))
         except NotReady as reason:
             self._failed(Ending.NOT_READY, str(reason))
         except PeerFault as fault:

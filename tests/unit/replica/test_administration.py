@@ -145,3 +145,30 @@ async def test_what_was_expected_of_the_members_is_looked_at_again_when_they_cha
         with pytest.raises(ServiceError) as refused:
             await leader.service.remove_member(staying.replica.member_id, expected_configuration_index=joint_index)
         assert refused.value.error == "ConfigurationChanged"
+
+
+async def test_a_member_that_is_told_of_its_removal_asks_nobody_any_more_and_says_so() -> None:
+    async with LocalCluster(3) as cluster:
+        await cluster.formed()
+        leaving = cluster.followers()[0]
+        leaving.replica.on_removed("member 7 was removed from this cluster")
+        leaving.replica.on_removed("what the next one says is no news")
+        assert "Removed: member 7 was removed from this cluster" in leaving.service.status().errors
+        assert leaving.replica._transport._peers == {}  # type: ignore[attr-defined]
+        await cluster.leader().service.add_member("http://new", "new", witness=False, priority=0, expected_configuration_index=None)
+        assert leaving.replica._transport._peers == {}, "no later configuration has it speak to anybody"  # type: ignore[attr-defined]
+
+
+async def test_who_was_removed_is_refused_by_all_that_know_of_it() -> None:
+    async with LocalCluster(3) as cluster:
+        await cluster.formed()
+        leader, leaving = cluster.leader(), cluster.followers()[0]
+        member_id = leaving.replica.member_id
+        await leaving.crash()
+        assert leader.replica.member is not None
+        await cluster.until(lambda: not leader.replica.member.administration._is_active(member_id))  # type: ignore[union-attr]
+        await leader.service.remove_member(member_id, expected_configuration_index=None)
+        staying = [node for node in cluster.nodes if node is not leaving]
+        await cluster.until(lambda: all(node.replica.has_removed(member_id) for node in staying))
+        identity = leader.replica.identity()._replace(member_id=member_id)
+        assert "was removed from this cluster" in str(leader.replica.admit(identity))

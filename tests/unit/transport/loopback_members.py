@@ -36,6 +36,8 @@ class Recorder:
         self.unreachable: list[int] = []
         self.admitted: list[Identity] = []
         self.refusal: str | None = None
+        self.removed: set[int] = set()
+        self.told_of_removal: list[str] = []
         self.answer: Answer | None = None
         self.changed = asyncio.Event()
 
@@ -45,6 +47,13 @@ class Recorder:
     def admit(self, peer: Identity) -> str | None:
         self.admitted.append(peer)
         return self.refusal
+
+    def has_removed(self, member_id: int) -> bool:
+        return member_id in self.removed
+
+    def on_removed(self, text: str) -> None:
+        self.told_of_removal.append(text)
+        self.changed.set()
 
     def on_messages(self, messages: Sequence[Message]) -> None:
         self.messages.extend(messages)

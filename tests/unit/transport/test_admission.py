@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from quorate_node.transport.handshake import CLOSE_FAULT, CLOSE_REFUSED, CLOSE_TRY_AGAIN, ConnectionClass, encode_hello
+from quorate_node.transport.handshake import CLOSE_FAULT, CLOSE_REFUSED, CLOSE_REMOVED, CLOSE_TRY_AGAIN, ConnectionClass, encode_hello
 from quorate_node.transport.interface import LostReason
 from tests.unit.transport.loopback_members import Member, StartMember, acquaint, eventually, identity
 from tests.unit.transport.raw_peer import RawPeer
@@ -69,14 +69,32 @@ async def test_what_is_no_handshake_is_a_fault(frame: bytes, reason: str, start_
 
 async def test_the_replicas_refusal_reaches_the_peer_and_its_status(start_member: StartMember) -> None:
     one, two = await start_member(1), await start_member(2)
-    two.recorder.refusal = "member 1 was removed from this cluster"
+    two.recorder.refusal = "member 1 was rolled back"
     one.knows(two)
     await one.recorder.until(lambda: one.recorder.lost == [(2, LostReason.REFUSED)])
     # It goes on trying, with back-off.
     await eventually(lambda: one.transport.counters.refused_by_peer > 2)
     assert one.recorder.lost == [(2, LostReason.REFUSED)], "once, not at every attempt"
-    reason = {"refused by the peer: member 1 was removed from this cluster"}
+    reason = {"refused by the peer: member 1 was rolled back"}
     await eventually(lambda: {link.last_error for link in one.transport.links()} == reason)
+    assert one.recorder.told_of_removal == []
+
+
+async def test_a_removed_member_is_told_so_by_a_code_of_its_own(start_member: StartMember) -> None:
+    one, two = await start_member(1), await start_member(2)
+    two.recorder.refusal, two.recorder.removed = "member 1 was removed from this cluster", {1}
+    assert await refusal(two, hello(1)) == (CLOSE_REMOVED, "member 1 was removed from this cluster")
+    one.knows(two)
+    await one.recorder.until(lambda: one.recorder.told_of_removal != [])
+    assert set(one.recorder.told_of_removal) == {"member 1 was removed from this cluster"}
+
+
+async def test_who_finds_a_removed_member_at_an_address_is_not_removed_itself(start_member: StartMember) -> None:
+    one, two = await start_member(1), await start_member(2)
+    one.recorder.refusal, one.recorder.removed = "member 2 was removed from this cluster", {2}
+    one.knows(two)
+    await one.recorder.until(lambda: one.recorder.lost == [(2, LostReason.REFUSED)])
+    assert one.recorder.told_of_removal == two.recorder.told_of_removal == []
 
 
 async def test_a_long_refusal_is_cut_at_a_character(start_member: StartMember) -> None:

@@ -30,7 +30,7 @@ _FOUNDING: Places = {
     "join.before_probe": ("replica/joining.py", "a listed peer is about to be asked who it is", "peers that are slow to answer"),
     "join.before_request": ("replica/joining.py", "a cluster is about to be asked to take this member in", "members that join together"),
     "join.serve.after_change": (
-        "replica/replica.py",
+        "replica/welcoming.py",
         "the leader has added the newcomer and not told it",
         "an answer that is lost: the same id must be given again",
     ),

@@ -1,0 +1,77 @@
+"""What a member answers to an empty directory that asks to be let in, and the bootstrap tokens that it tells such a one of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from quorate_node.machine.rules import Release
+from quorate_node.protocol.ready import Role
+from quorate_node.replica.administration import AdministrationCall
+from quorate_node.replica.joining import JoinAnswer, JoinRequest
+from quorate_node.replica.member import Member
+from quorate_node.replica.service import ServiceError
+from quorate_node.replica.settings import ReplicaSettings
+from quorate_node.replica.storage import Storage
+from quorate_node.replica.versions import Versions
+from quorate_node.transport.interface import PeerFailure, PeerRefused, RequestKind, Transport
+
+
+class Welcoming:
+    def __init__(
+        self, settings: ReplicaSettings, storage: Storage, transport: Transport, versions: Versions, cluster_id: Callable[[], int]
+    ) -> None:
+        self._settings = settings
+        self._storage = storage
+        self._transport = transport
+        self._versions = versions
+        self._cluster_id = cluster_id
+
+    async def answer(self, member: Member, payload: bytes) -> bytes:
+        """A `JoinAnswer`. Raises `PeerRefused`."""
+        try:
+            request = msgspec.msgpack.decode(payload, type=JoinRequest)
+        except msgspec.MsgspecError as error:
+            raise PeerRefused("MalformedBody", f"join request: {error}") from error
+        refusal = self._versions.refusal(Release(request.version_low, request.version_high), request.name)
+        if refusal is not None:
+            raise PeerRefused("InvalidArgument", refusal)
+        if member.engine.soft_state.role != Role.LEADER:
+            place = 0 if member.engine.soft_state.leader else member.administration.unused_place(request.name, request.peer_url)
+            return self._welcome(member, place, request.peer_url) if place else await self._ask_leader(member, payload)
+        call = AdministrationCall(
+            "join", 0, request.peer_url, request.name, request.witness, request.priority, client_url=request.client_url
+        )
+        try:
+            member_id = await member.administration.call(call)
+        except ServiceError as error:
+            raise PeerRefused(error.error, error.message) from error
+        # failpoint: join.serve.after_change, awaited
+        return self._welcome(member, member_id, request.peer_url)
+
+    def _welcome(self, member: Member, member_id: int, peer_url: str) -> bytes:
+        tokens = self.tokens()
+        peers = {record.member_id: record.peer_url for record in member.machine.members.values()}
+        peers[member_id] = peer_url
+        return msgspec.msgpack.encode(JoinAnswer(self._cluster_id(), member_id, tokens[0] if tokens else b"", peers))
+
+    async def _ask_leader(self, member: Member, payload: bytes) -> bytes:
+        """The leader's own answer, because only its addresses are sure to be complete: who is told of too few could answer nobody."""
+        leader = member.engine.soft_state.leader
+        if not leader:
+            raise PeerRefused("NoLeader", "no leader is known; ask again in a moment")
+        try:
+            return await self._transport.request(leader, RequestKind.JOIN, payload, self._settings.request_peer_timeout_ms / 1000)
+        except PeerFailure as failure:
+            raise PeerRefused("NoLeader", f"the leader could not be asked: {failure}") from failure
+
+    def tokens(self) -> list[bytes]:
+        """Hashes of the bootstrap tokens that this member has ever seen used."""
+        stored = self._storage.load("tokens")
+        return msgspec.msgpack.decode(stored, type=list[bytes]) if stored else []
+
+    def remember_token(self, token: bytes) -> None:
+        tokens = self.tokens()
+        if token and token not in tokens:
+            self._storage.save("tokens", msgspec.msgpack.encode([*tokens, token]))
