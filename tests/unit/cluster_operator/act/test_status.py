@@ -1,0 +1,73 @@
+"""Status is written when it says something new, and not too often."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, cast
+
+from quorate_operator.act.status import INTERVAL_S, StatusWriter, previous_of
+from quorate_operator.api.status import Condition, ConsensusClusterStatus
+from quorate_operator.clients.kubernetes_api import KubernetesApi
+from tests.unit.cluster_operator.resources import identity_of
+
+IDENTITY = identity_of()
+
+
+class Written:
+    """Keeps what was applied, as the API server would."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.live: dict[str, Any] = {}
+        self.count = 0
+        self.writer = StatusWriter(clock=lambda: self.now)
+
+    async def apply(self, item: dict[str, Any], subresource: str) -> dict[str, Any]:
+        assert subresource == "status"
+        assert item["metadata"]["uid"] == IDENTITY.uid
+        self.live, self.count = item["status"], self.count + 1
+        return item
+
+    async def write(self, status: ConsensusClusterStatus) -> float:
+        return await self.writer.write(cast(KubernetesApi, self), IDENTITY, self.live, status)
+
+
+def said(available: Literal["True", "False"], leader: str = "") -> ConsensusClusterStatus:
+    condition = Condition(type="Available", status=available, observed_generation=1, last_transition_time="t", reason="R", message="m")
+    return ConsensusClusterStatus(leader=leader, conditions=(condition,))
+
+
+async def test_nothing_new_is_no_write() -> None:
+    written = Written()
+    assert await written.write(said("True")) == 0
+    assert await written.write(said("True")) == 0
+    assert written.count == 1
+
+
+async def test_that_it_serves_is_told_at_once() -> None:
+    written = Written()
+    await written.write(said("False"))
+    written.now += 0.5
+    assert await written.write(said("True")) == 0
+    assert previous_of(written.live).conditions[0].status == "True"
+
+
+async def test_all_else_waits_for_the_interval() -> None:
+    written = Written()
+    await written.write(said("True"))
+    written.now += 3
+    assert await written.write(said("True", leader="kv-1")) == INTERVAL_S - 3
+    written.now += INTERVAL_S - 3
+    assert await written.write(said("True", leader="kv-1")) == 0
+    assert written.live["leader"] == "kv-1"
+
+
+async def test_a_cluster_that_comes_and_goes_is_bounded_too() -> None:
+    written = Written()
+    for second in range(60):
+        written.now = 1000.0 + second
+        await written.write(said("True" if second % 2 else "False"))
+    assert written.count <= 60 / INTERVAL_S + 1
+
+
+def test_a_status_of_another_release_is_none() -> None:
+    assert previous_of({"phase": "Available", "somethingNew": 1}) == ConsensusClusterStatus()
