@@ -43,8 +43,10 @@ async def configured(context: str = "") -> Configuration:
 class KubernetesApi:
     """Raises `ApiFailure` and `ApiUnreachable` from every call. One session; close it with `close`."""
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(self, configuration: Configuration, manager: str = MANAGER) -> None:
+        """`manager`: who is written down as having set a field, by all calls but `apply`."""
         self._client = ApiClient(configuration)
+        self._manager = manager
         self.calls = 0
         self.writes = 0
 
@@ -79,23 +81,25 @@ class KubernetesApi:
         query = {"fieldManager": MANAGER, "force": "true"}
         return await self._call("PATCH", path, query=query, headers={"Content-Type": APPLY}, body=item)
 
-    async def create(self, item: Object, subresource_of: tuple[str, str] | None = None) -> Object:
-        """`subresource_of`: name of the object and of its subresource, for what is asked for by creating (an eviction)."""
+    async def create(self, item: Object, subresource_of: tuple[str, str] | None = None, *, dry_run: bool = False) -> Object:
+        """`subresource_of`: name of the object and of its subresource, for what is asked for by creating (an eviction). `dry_run`: all is
+        judged and nothing kept."""
         kind, namespace = "Pod" if subresource_of else item["kind"], item["metadata"].get("namespace", "")
         name, subresource = subresource_of or ("", "")
         path = KINDS[kind].path(namespace, name, subresource)
-        return await self._call("POST", path, query={"fieldManager": MANAGER}, body=item)
+        query = {"fieldManager": self._manager, "dryRun": "All" if dry_run else ""}
+        return await self._call("POST", path, query=query, body=item)
 
     async def patch(self, kind: str, namespace: str, name: str, body: Object, *, subresource: str = "", media: str = MERGE) -> Object:
         """With `metadata.uid` and `resourceVersion` in the body the API server refuses (409) when it is not that very object any more."""
         path = KINDS[kind].path(namespace, name, subresource)
-        return await self._call("PATCH", path, query={"fieldManager": MANAGER}, headers={"Content-Type": media}, body=body)
+        return await self._call("PATCH", path, query={"fieldManager": self._manager}, headers={"Content-Type": media}, body=body)
 
     async def replace(self, item: Object, subresource: str = "") -> Object:
         """Refused (409) when somebody else has changed it since it was read."""
         metadata = item["metadata"]
         path = KINDS[item["kind"]].path(metadata.get("namespace", ""), metadata["name"], subresource)
-        return await self._call("PUT", path, query={"fieldManager": MANAGER}, body=item)
+        return await self._call("PUT", path, query={"fieldManager": self._manager}, body=item)
 
     async def delete(self, kind: str, namespace: str, name: str, uid: str, *, orphan: bool = False) -> None:
         """Deletes this very object. `orphan`: what it owns stays."""
