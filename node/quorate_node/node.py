@@ -170,7 +170,8 @@ def certificate_keeper(config: NodeConfig, environment: Mapping[str, str]) -> Ce
     if identity.source != "kubernetes" or files is None:
         return None
     client = ApiClient(Surroundings.of_pod(environment))
-    return CertificateKeeper(client, files, config.member.name, identity.host_names, identity.signer)
+    labels = tuple((name, value) for name, _, value in (label.partition("=") for label in identity.request_labels))
+    return CertificateKeeper(client, files, config.member.name, identity.host_names, identity.signer, labels)
 
 
 def _reporter(config: NodeConfig, certificates: CertificateKeeper | None) -> CertificateReporter | None:

@@ -11,6 +11,7 @@ import kopf
 
 from quorate_operator.api.model import GROUP, PLURAL, VERSION
 from quorate_operator.clients.kinds import CHILDREN, KINDS, MAY_BE_MISSING
+from quorate_operator.issuing.parsing import cluster_of
 from quorate_operator.objects.identity import CLUSTER_LABEL
 from quorate_operator.observe.listing import ClusterKey
 
@@ -19,7 +20,10 @@ WATCHED = tuple(kind for kind in CHILDREN if kind not in MAY_BE_MISSING and kind
 """Kinds that any Kubernetes has. The others are looked at with every tick; EndpointSlices change with every pod that does."""
 
 
-def registry(wake: Wake) -> kopf.OperatorRegistry:
+REQUESTS = ("certificates.k8s.io", "v1", "certificatesigningrequests")
+
+
+def registry(wake: Wake, *, of_all_namespaces: bool) -> kopf.OperatorRegistry:
     made = kopf.OperatorRegistry()
 
     async def of_resource(namespace: str | None, name: str | None, **_: Any) -> None:
@@ -28,7 +32,13 @@ def registry(wake: Wake) -> kopf.OperatorRegistry:
     async def of_child(namespace: str | None, labels: Any, **_: Any) -> None:
         wake((namespace or "", labels.get(CLUSTER_LABEL, "")))
 
+    async def of_request(spec: Any, **_: Any) -> None:
+        wake(cluster_of({"spec": spec}))
+
     kopf.on.event(GROUP, VERSION, PLURAL, registry=made)(of_resource)
+    if of_all_namespaces:
+        # Requests of members carry the label to be heard of at once; others are found with the next tick.
+        kopf.on.event(*REQUESTS, labels={CLUSTER_LABEL: kopf.PRESENT}, registry=made)(of_request)
     for kind in WATCHED:
         group, _, version = KINDS[kind].api_version.rpartition("/")
         kopf.on.event(group, version, KINDS[kind].plural, labels={CLUSTER_LABEL: kopf.PRESENT}, registry=made)(of_child)
@@ -54,6 +64,7 @@ def settings() -> kopf.OperatorSettings:
     for kind in WATCHED:
         group, _, version = KINDS[kind].api_version.rpartition("/")
         made.watching.label_selectors[group, version, KINDS[kind].plural] = CLUSTER_LABEL
+    made.watching.label_selectors[REQUESTS] = CLUSTER_LABEL
     # kopf's own lines, one an event, are of no interest to anybody.
     logging.getLogger("kopf.objects").setLevel(logging.WARNING)
     return made
@@ -62,7 +73,7 @@ def settings() -> kopf.OperatorSettings:
 async def watch(wake: Wake, namespaces: Sequence[str], stop: asyncio.Event) -> None:
     """Until `stop`; ends with an exception when watching is not possible, and the process then ends with it."""
     await kopf.operator(
-        registry=registry(wake),
+        registry=registry(wake, of_all_namespaces=not namespaces),
         settings=settings(),
         clusterwide=not namespaces,
         namespaces=tuple(namespaces),

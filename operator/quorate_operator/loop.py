@@ -85,6 +85,11 @@ class Loop:
             return
         for key in listed.resources:
             self.wake(key)
+        try:
+            await self.reconciler.sweep(listed, self.may_act)
+        except Failure as failure:
+            log.warning("not everything could be swept up: %s", failure)
+            self.metrics.failed(failure.reason)
 
     async def _live(self, key: ClusterKey, cluster: _Cluster) -> None:
         while True:

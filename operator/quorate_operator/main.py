@@ -16,6 +16,7 @@ from quorate_operator.clients.members import MemberApi
 from quorate_operator.clients.tls import SecretTls
 from quorate_operator.handlers import watch
 from quorate_operator.health import Health, stalled
+from quorate_operator.issuing.issuer import Issuer
 from quorate_operator.lease import Lease
 from quorate_operator.loop import Loop
 from quorate_operator.metrics import Metrics
@@ -47,7 +48,8 @@ async def _run(settings: Settings, kubernetes: KubernetesApi, members: MemberApi
     listing = Listing(kubernetes, settings.watch_namespaces)
     defaults = Defaults(settings.namespace, settings.image, settings.image_version)
     events = Events(kubernetes, settings.pod_name)
-    reconciler = Reconciler(kubernetes, members, listing, defaults, events, SecretTls(kubernetes).of)
+    issuer = Issuer(kubernetes, settings.namespace)
+    reconciler = Reconciler(kubernetes, members, listing, defaults, events, SecretTls(kubernetes).of, issuer)
     lease = Lease(kubernetes, settings.namespace, settings.lease_name, settings.pod_name, settings.lease_duration_s)
     loop = Loop(reconciler, lambda: lease.held, metrics, settings.tick_s, settings.parallel)
     lease.on_acquired = loop.wake_all

@@ -22,9 +22,11 @@ from quorate_operator.decide.order import Decided, Decision, decide
 from quorate_operator.decide.outcome import Do, Wait
 from quorate_operator.decide.status import status, unseen
 from quorate_operator.decide.world import World
+from quorate_operator.issuing.issuer import Issuer
+from quorate_operator.issuing.parsing import cluster_of, is_open
 from quorate_operator.objects.identity import Identity, Object
 from quorate_operator.observe.answers import Changing
-from quorate_operator.observe.listing import ClusterKey, Listing
+from quorate_operator.observe.listing import REQUESTS, ClusterKey, Listed, Listing
 from quorate_operator.observe.world import Defaults, identity_of, observe, spec_of, with_child
 from quorate_operator.telling import tell, tell_condition
 
@@ -64,6 +66,7 @@ class Reconciler:
     defaults: Defaults
     events: Events
     tls_of: TlsOf
+    issuer: Issuer
     _writers: dict[ClusterKey, StatusWriter] = field(default_factory=dict)
 
     async def turn(self, key: ClusterKey, may_act: Callable[[], bool]) -> Turn:
@@ -79,8 +82,11 @@ class Reconciler:
         try:
             spec = spec_of(resource)
             identity = identity_of(resource, self.defaults)
-            tls = await self.tls_of(spec, identity)
-            world = await observe(self.kubernetes, self.members, listed, resource, self.defaults, tls)
+            tls, authority = await self.tls_of(spec, identity), None
+            if spec.tls.mode == "Operator" and REQUESTS not in listed.missing_kinds:
+                look = await self.issuer.look(identity)
+                tls, authority = look.tls, look.authority
+            world = await observe(self.kubernetes, self.members, listed, resource, self.defaults, tls, authority)
         except (ApiFailure, ApiUnreachable, Changing) as failure:
             return Turn(failure=failure)
         except Failure as failure:
@@ -90,6 +96,17 @@ class Reconciler:
             decision = _with_refusal(decision, refused)
         again_s = await self._report(world, decision, resource) if may_act() else None
         return Turn(settled=not decision.open, acted=acted, again_s=again_s, failure=refused, plan=decision.open)
+
+    async def sweep(self, listed: Listed, may_act: Callable[[], bool]) -> None:
+        """What no cluster's own turn sees: requests of nobody's account, CAs of clusters that are gone. Raises `Failure`."""
+        if self.listing.namespaces:
+            return
+        issued = {key for key, item in listed.resources.items() if _mode(item) == "Operator"}
+        for item in listed.requests:
+            if may_act() and is_open(item) and cluster_of(item) not in issued:
+                await self.issuer.deny_stranger(item)
+        if may_act():
+            await self.issuer.collect(item["metadata"]["uid"] for item in listed.resources.values())
 
     async def _act(
         self, world: World, tls: SSLContext | None, may_act: Callable[[], bool]
@@ -105,7 +122,7 @@ class Reconciler:
             before, after = decision.due.crash_points
             crash_point(before)
             try:
-                live = await Hands(self.kubernetes, self.members, world, tls).carry_out(outcome.action)
+                live = await Hands(self.kubernetes, self.members, world, self.issuer, tls).carry_out(outcome.action)
             except Failure as failure:
                 log.info("%s: %s was refused: %s", _named(world), decision.due.step, failure)
                 return world, decision, acted, failure
@@ -142,6 +159,10 @@ class Reconciler:
             return wait_s
         await tell_condition(self.events, identity, previous_of(resource.get("status") or {}), wanted)
         return None
+
+
+def _mode(resource: Object) -> str:
+    return str((resource.get("spec", {}).get("tls") or {}).get("mode", ""))
 
 
 def _now() -> str:

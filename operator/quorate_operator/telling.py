@@ -11,7 +11,8 @@ from quorate_operator.decide.world import World
 from quorate_operator.objects.disruption import BUDGET_REPLICAS_MIN
 from quorate_operator.objects.identity import Identity
 
-_QUIET = frozenset({"Creating", "Volumes", "Recording"})
+_QUIET = frozenset({"Creating", "Volumes", "Recording", "Signing"})
+_WARNINGS = frozenset({"CertificateDenied"})
 _NO_BUDGET = (
     "spec.replicas is {}: there is no PodDisruptionBudget, since one that allows nothing would block every drain. A drain of a member's"
     " node interrupts the service; with 3 or more members it does not"
@@ -31,7 +32,9 @@ async def tell(events: Events, world: World, decided: Decided) -> None:
     if isinstance(action, Delete) and action.kind == "PodDisruptionBudget" and world.spec.replicas < BUDGET_REPLICAS_MIN:
         await events.warning(world.identity, "NoDisruptionBudget", _NO_BUDGET.format(world.spec.replicas))
         return
-    if outcome.reason not in _QUIET:
+    if outcome.reason in _WARNINGS:
+        await events.warning(world.identity, outcome.reason, outcome.message)
+    elif outcome.reason not in _QUIET:
         await events.normal(world.identity, outcome.reason, outcome.message)
 
 

@@ -101,6 +101,6 @@ name and never listed, and pods are never deleted but evicted.
 {{- if not .Values.watchNamespaces }}
 - apiGroups: [""]
   resources: [secrets]
-  verbs: [get, create, update, patch, delete]
+  verbs: [get, list, create, update, delete]
 {{- end }}
 {{- end -}}

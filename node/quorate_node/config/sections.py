@@ -17,6 +17,7 @@ NAME_LENGTH_MAX = 63
 PEERS_MAX = 64
 ADMINISTRATORS_MAX = 16
 HOST_NAMES_MAX = 16
+LABEL = r"^[A-Za-z0-9./_-]{1,317}=[A-Za-z0-9._-]{0,63}$"
 
 
 def _refuse_bool(value: object) -> object:
@@ -198,6 +199,8 @@ class IdentitySection(Section):
     """DNS names to ask for; `{name}` stands for `member.name`. Exactly these are asked for, and nothing else is signed."""
     signer: str = "quorate.io/member"
     """signerName of the request."""
+    request_labels: Annotated[tuple[Annotated[str, Field(pattern=LABEL)], ...], Field(max_length=HOST_NAMES_MAX)] = ()
+    """Labels of the request, `name=value`, by which an operator finds it. They prove nothing."""
 
     @model_validator(mode="after")
     def _source_has_its_names(self) -> IdentitySection:

@@ -41,6 +41,8 @@ class Wanted:
     common_name: str
     names: tuple[str, ...]
     signer: str
+    labels: tuple[tuple[str, str], ...] = ()
+    """Of the request's object: they prove nothing, and let an operator hear of it at once."""
 
 
 def signing_request(key: MemberKey, wanted: Wanted) -> bytes:
@@ -55,7 +57,7 @@ def request_object(key: MemberKey, wanted: Wanted) -> Object:
     return {
         "apiVersion": "certificates.k8s.io/v1",
         "kind": "CertificateSigningRequest",
-        "metadata": {"generateName": f"{wanted.common_name}-"},
+        "metadata": {"generateName": f"{wanted.common_name}-", "labels": dict(wanted.labels)},
         "spec": {
             "request": base64.b64encode(signing_request(key, wanted)).decode("ascii"),
             "signerName": wanted.signer,

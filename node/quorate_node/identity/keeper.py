@@ -43,6 +43,7 @@ class CertificateKeeper:
         name: str,
         host_names: tuple[str, ...],
         signer: str,
+        labels: tuple[tuple[str, str], ...] = (),
         *,
         now: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -55,6 +56,7 @@ class CertificateKeeper:
         self._name = name
         self._host_names = tuple(sorted(host.replace("{name}", name) for host in host_names))
         self._signer = signer
+        self._labels = labels
         self._now = now
         self._sleep = sleep
         self._backoff = Backoff(BACKOFF_BASE_S, BACKOFF_MAX_S, random)
@@ -67,7 +69,7 @@ class CertificateKeeper:
     def _wanted(self, identity: tuple[int, int]) -> Wanted:
         cluster_id, member_id = identity
         bound = (f"quorate://{cluster_id}/{member_id}",) if cluster_id and member_id else ()
-        return Wanted(self._name, (*self._host_names, *bound), self._signer)
+        return Wanted(self._name, (*self._host_names, *bound), self._signer, self._labels)
 
     def _has_one(self, key: MemberKey) -> bool:
         """A certificate of this key, whatever its date: its time may not have come by a clock that is wrong, and renewal is under way."""

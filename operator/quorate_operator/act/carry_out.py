@@ -13,6 +13,7 @@ from quorate_operator.clients.members import MemberApi
 from quorate_operator.decide import actions
 from quorate_operator.decide.quorum import pod_of
 from quorate_operator.decide.world import Pod, World
+from quorate_operator.issuing.issuer import Issuer
 from quorate_operator.objects.identity import Object
 from quorate_operator.observe.answers import url_of
 
@@ -24,10 +25,14 @@ class Hands:
     kubernetes: KubernetesApi
     members: MemberApi
     world: World
+    issuer: Issuer
     tls: ssl.SSLContext | None = None
 
     async def carry_out(self, action: actions.Action) -> Object | None:
         """Returns the live child after an `Apply` or a `Create`: the world can be looked at with it in, without another look."""
+        if isinstance(action, actions.Issuing):
+            await self.issuer.carry_out(self.world.identity, action)
+            return None
         return await _BY_ACTION[type(action)](self, action)
 
     async def apply(self, action: actions.Apply) -> Object:

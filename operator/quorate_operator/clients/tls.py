@@ -19,12 +19,15 @@ class BadSecret(Failure):
 
 
 def context(authorities: str, certificate: str, key: str) -> ssl.SSLContext:
-    """From PEM texts. Members are asked by their pods' addresses, which no certificate names: who they are is what their CA vouches for.
+    """From PEM texts; an empty `certificate` shows none. Members are asked by their pods' addresses, which no certificate names: who they
+    are is what their CA vouches for.
 
     Raises `ssl.SSLError` or `ValueError`, without the key's text.
     """
     made = ssl.create_default_context(cadata=authorities)
     made.check_hostname = False
+    if not certificate:
+        return made
     # The library takes files only; this one is in memory, has no name, and is gone with its descriptor.
     descriptor = os.memfd_create("quorate-certificate")
     try:

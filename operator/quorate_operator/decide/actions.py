@@ -8,6 +8,17 @@ from quorate_operator.objects.identity import Object
 
 
 @dataclass(frozen=True)
+class Grant:
+    """What is put into a member's certificate: of its request, nothing but the key."""
+
+    common_name: str
+    dns_names: tuple[str, ...]
+    uris: tuple[str, ...]
+    public_key: bytes
+    """SubjectPublicKeyInfo, DER."""
+
+
+@dataclass(frozen=True)
 class Apply:
     """Server-side apply with the one field manager."""
 
@@ -111,7 +122,67 @@ class Resize:
     resources: Object
 
 
-Action = Apply | Create | Delete | Scale | Recreate | Found | Promote | Remove | Transfer | Evict | DeleteVolume | SetImage | Resize
+@dataclass(frozen=True)
+class MakeAuthority:
+    """Make the cluster's own CA, once: a Secret in the operator's namespace. `rotated_for`: the wish that this one answers.
+
+    `trusted`: certificate (PEM) of a CA that members trust and whose key is lost: the new one is then the next one, and signs later.
+    """
+
+    rotated_for: str
+    trusted: str = ""
+
+
+@dataclass(frozen=True)
+class TrustNew:
+    """First of three: make the next CA, which everybody is to trust before it signs anything."""
+
+    resource_version: str
+    rotated_for: str
+
+
+@dataclass(frozen=True)
+class SignNew:
+    """Second: the next CA signs from now on; members renew when they see it."""
+
+    resource_version: str
+
+
+@dataclass(frozen=True)
+class DropOld:
+    """Third: the previous CA is trusted no longer."""
+
+    resource_version: str
+
+
+@dataclass(frozen=True)
+class Sign:
+    """Approve one CertificateSigningRequest, of this uid and version, and sign it. What is signed is all here."""
+
+    request: str
+    uid: str
+    resource_version: str
+    grant: Grant
+    authority: str
+    """Fingerprint of the CA that was the signing one when this was decided."""
+
+
+@dataclass(frozen=True)
+class Deny:
+    """Deny one; or, when somebody else has approved it already, let it fail: it is not signed in any case."""
+
+    request: str
+    uid: str
+    resource_version: str
+    reason: str
+    message: str
+    approved: bool
+
+
+Issuing = MakeAuthority | TrustNew | SignNew | DropOld | Sign | Deny
+Action = (
+    Issuing | Apply | Create | Delete | Scale | Recreate | Found | Promote | Remove | Transfer | Evict | DeleteVolume | SetImage | Resize
+)
 
 DISRUPTIONS = (Evict, SetImage, Remove, DeleteVolume, Recreate, Scale)
 """What may take a running member away."""

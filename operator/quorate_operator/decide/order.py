@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from quorate_operator.decide.outcome import Complete, Do, Outcome, Wait
+from quorate_operator.decide.steps.authority import authority, certificates, drop_old, sign_new, trust_new
 from quorate_operator.decide.steps.children import children, old_settings
 from quorate_operator.decide.steps.founding import founding, record
 from quorate_operator.decide.steps.membership import dead_volumes, lost, promotion, scale_down, scale_up, surplus_pods
@@ -27,8 +28,11 @@ Step = Callable[[World], Outcome]
 STEPS: tuple[tuple[str, Step], ...] = (
     # Hands off.
     ("deletion", deletion),
+    # Certificates are signed also while paused: nothing of the cluster is changed by it, and a member that moved needs one.
+    ("certificates", certificates),
     ("pause", pause),
     # What members need before they start: accounts, settings, Services, policies. Drift of any is repaired here.
+    ("authority", authority),
     ("children", children),
     ("workload", workload),
     ("hibernation", hibernation),
@@ -39,6 +43,10 @@ STEPS: tuple[tuple[str, Step], ...] = (
     ("volumes", volumes),
     # Shown beside what can be done meanwhile.
     ("wellbeing", wellbeing),
+    # Another CA in three steps, each waiting for all members; nothing restarts.
+    ("trust-new", trust_new),
+    ("sign-new", sign_new),
+    ("drop-old", drop_old),
     # What is broken comes before what is wished for.
     ("surplus-pods", surplus_pods),
     ("dead-volumes", dead_volumes),

@@ -13,6 +13,7 @@ from quorate_operator.api.status import (
     MemberStatus,
     PlanItem,
 )
+from quorate_operator.decide.lifetime import runs_out
 from quorate_operator.decide.order import Decided, Decision
 from quorate_operator.decide.outcome import Do
 from quorate_operator.decide.placement import concentration
@@ -31,7 +32,7 @@ def status(world: World, decision: Decision, previous: ConsensusClusterStatus, n
     leader = next((member for member in voters(world) if leads(world, member)), None)
     terms = [pod.answer.term for pod in world.pods if pod.answer is not None]
     versions = sorted({pod.answer.version for pod in world.pods if pod.answer is not None and pod.answer.version})
-    conditions = _conditions(world, decision)
+    conditions = _conditions(world, decision, now)
     return ConsensusClusterStatus(
         observed_generation=world.generation,
         phase=_phase(decision, conditions),
@@ -82,6 +83,7 @@ def _member(world: World, pod: Pod) -> MemberStatus:
             "lag": member.lag.value if member is not None else "Unknown",
             "node": pod.node,
             "zone": pod.zone,
+            "certificateExpiresAt": answer.certificate.expires_at if answer is not None and answer.certificate is not None else "",
         }
     )
 
@@ -99,8 +101,8 @@ def _phase(decision: Decision, conditions: list[Condition]) -> str:
     return "Available" if by_type["Available"].status == "True" else "Unavailable"
 
 
-def _conditions(world: World, decision: Decision) -> list[Condition]:
-    return [_available(world), _progressing(world, decision), _degraded(world, decision), _upgrading(world)]
+def _conditions(world: World, decision: Decision, now: str) -> list[Condition]:
+    return [_available(world), _progressing(world, decision), _degraded(world, decision, now), _upgrading(world)]
 
 
 def _condition(world: World, kind: ConditionType, true: bool, reason: str, message: str) -> Condition:
@@ -133,13 +135,18 @@ def _progressing(world: World, decision: Decision) -> Condition:
     return _condition(world, "Progressing", True, last.reason, last.message)
 
 
-def _degraded(world: World, decision: Decision) -> Condition:
+def _degraded(world: World, decision: Decision, now: str) -> Condition:
     for each in decision.open:
         if not isinstance(each.outcome, Do) and each.outcome.degraded:
             return _condition(world, "Degraded", True, each.outcome.reason, each.outcome.message)
     shared = concentration(world)
     if shared:
         return _condition(world, "Degraded", True, "QuorumInOnePlace", shared)
+    for pod in world.pods:
+        certificate = pod.answer.certificate if pod.answer is not None else None
+        if certificate is not None and runs_out(certificate, now):
+            message = f"the certificate of {pod.name} ends at {certificate.expires_at} and was not renewed: see the member's log"
+            return _condition(world, "Degraded", True, "CertificateExpiring", message)
     return _condition(world, "Degraded", False, "AsExpected", "nothing is wrong")
 
 

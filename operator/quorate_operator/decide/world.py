@@ -22,6 +22,16 @@ class Lag(Enum):
 
 
 @dataclass(frozen=True)
+class Certificate:
+    """What a member said of its certificate. Times in RFC 3339, UTC; authorities are SHA-256 fingerprints of CA certificates."""
+
+    not_before: str
+    expires_at: str
+    authority: str = ""
+    trusted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Answer:
     """What a member said of itself (`GET /v1/status`). `cluster_id` and `member_id` 0: its data directory is empty."""
 
@@ -31,6 +41,8 @@ class Answer:
     term: int = 0
     version: str = ""
     cluster_version: int = 1
+    certificate: Certificate | None = None
+    """None without TLS, and from a release that does not tell."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +122,71 @@ class Founding:
 
 
 @dataclass(frozen=True)
+class AuthorityCertificate:
+    """A CA's certificate, without its key."""
+
+    fingerprint: str
+    pem: str
+
+
+@dataclass(frozen=True)
+class Authority:
+    """The cluster's own CA, as its Secret in the operator's namespace holds it. While it is replaced there are two."""
+
+    resource_version: str
+    signing: AuthorityCertificate
+    next: AuthorityCertificate | None = None
+    """Made, and not signing yet: every member must trust it first."""
+    previous: AuthorityCertificate | None = None
+    """Still trusted: until every member has a certificate of the signing one."""
+    rotated_for: str = ""
+    """The `spec.tls.rotateAuthorityAt` that the newest one was made for."""
+    due: bool = False
+    """So much of its life is over that it is replaced without being asked."""
+    can_sign: bool = True
+    """False: its key is lost. The next one signs as soon as all trust it."""
+
+    @property
+    def bundle(self) -> tuple[str, ...]:
+        """PEM of all that are trusted, the signing one first."""
+        return tuple(each.pem for each in (self.signing, self.next, self.previous) if each is not None)
+
+
+@dataclass(frozen=True)
+class Content:
+    """A PKCS #10 request, taken apart. Whatever has no field of its own here is named in `others`."""
+
+    subject: tuple[tuple[str, str], ...]
+    """(object identifier, value) of every attribute, in order."""
+    dns_names: tuple[str, ...]
+    uris: tuple[str, ...]
+    key: str
+    """Kind and size in words: "ECDSA P-256"."""
+    public_key: bytes
+    """SubjectPublicKeyInfo, DER."""
+    signed_by_its_key: bool
+    others: tuple[str, ...] = ()
+    """Other kinds of names, extensions and attributes."""
+
+
+@dataclass(frozen=True)
+class SigningRequest:
+    """A CertificateSigningRequest for our signer that nobody has answered. `username`, `pod_uids`: as Kubernetes vouches for them."""
+
+    name: str
+    uid: str
+    resource_version: str
+    username: str
+    pod_uids: tuple[str, ...]
+    usages: tuple[str, ...]
+    expiration_s: int | None
+    approved: bool
+    content: Content | None
+    fault: str = ""
+    """Why `content` is None."""
+
+
+@dataclass(frozen=True)
 class World:
     """One cluster. `children` are the live objects that are ours; `missing_kinds` those that this Kubernetes does not have."""
 
@@ -125,6 +202,10 @@ class World:
     membership: Membership | None = None
     founding: Founding | None = None
     recorded_cluster_id: str = ""
+    authority: Authority | None = None
+    """Of `tls.mode` Operator; None while it is not made."""
+    requests: tuple[SigningRequest, ...] = ()
+    """Made by this cluster's ServiceAccount, oldest first."""
 
     @property
     def pinned(self) -> Identity:

@@ -53,3 +53,11 @@ def _binding(identity: Identity, name: str, kind: str, role: str) -> Object:
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": role},
         "subjects": [{"kind": "ServiceAccount", "name": identity.name, "namespace": identity.namespace}],
     }
+
+
+ACCOUNT_PREFIX = "system:serviceaccount:"
+
+
+def account(identity: Identity) -> str:
+    """The user that the API server takes a member for."""
+    return f"{ACCOUNT_PREFIX}{identity.namespace}:{identity.name}"

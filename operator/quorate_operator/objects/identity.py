@@ -16,6 +16,10 @@ TEMPLATE_VERSION_ANNOTATION = f"{GROUP}/template-version"
 DEFAULT_IMAGE_ANNOTATION = f"{GROUP}/default-image"
 MEMBER_ID_ANNOTATION = f"{GROUP}/member-id"
 RESTARTED_AT_ANNOTATION = f"{GROUP}/restarted-at"
+UID_LABEL = f"{GROUP}/cluster-uid"
+"""On what belongs to a cluster and is in no namespace, or in the operator's: Kubernetes does not delete it with the resource."""
+CLUSTER_ANNOTATION = f"{GROUP}/cluster"
+"""Beside it: namespace/name."""
 DATA_VOLUME = "data"
 
 Object = dict[str, Any]

@@ -10,7 +10,7 @@ import hashlib
 
 from quorate_operator.api.spec import ConsensusClusterSpec
 from quorate_operator.objects.certificate import AUTHORITY_KEY, host_names
-from quorate_operator.objects.identity import API_PORT, PEER_PORT, Identity, Object
+from quorate_operator.objects.identity import API_PORT, CLUSTER_LABEL, PEER_PORT, Identity, Object
 
 CONFIG_FOLDER = "/etc/quorate"
 CONFIG_FILE = "quorate.toml"
@@ -70,7 +70,11 @@ def node_settings(spec: ConsensusClusterSpec, identity: Identity) -> Settings:
         sections["tls"] = _tls(own_issuer=spec.tls.mode == "Operator")
     if spec.tls.mode == "Operator":
         # A member asks for the names of its own pod; the operator makes the same list, and signs no other.
-        sections["identity"] = {"source": "kubernetes", "host_names": host_names(identity, "{name}")}
+        sections["identity"] = {
+            "source": "kubernetes",
+            "host_names": host_names(identity, "{name}"),
+            "request_labels": [f"{CLUSTER_LABEL}={identity.name}"],
+        }
         sections["transport"] = {"member_binding_required": True}
     return sections
 

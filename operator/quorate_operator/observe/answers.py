@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from quorate.answers import Members, Progress, Status
 from quorate_operator.clients.errors import Failure, MemberFailure
 from quorate_operator.clients.members import MemberApi
-from quorate_operator.decide.world import Answer, Lag, Member, Membership
+from quorate_operator.decide.world import Answer, Certificate, Lag, Member, Membership
 from quorate_operator.objects.identity import API_PORT, Object
 
 ATTEMPTS_MAX = 4
@@ -78,7 +78,10 @@ async def _status(api: MemberApi, url: str, tls: ssl.SSLContext | None) -> Statu
 
 
 def answer(status: Status) -> Answer:
-    return Answer(status.cluster_id, status.member_id, status.role, status.term, status.version, max(status.cluster_version, 1))
+    told = status.certificate
+    certificate = Certificate(told.not_before, told.expires_at, told.authority, told.trusted) if told is not None else None
+    version = max(status.cluster_version, 1)
+    return Answer(status.cluster_id, status.member_id, status.role, status.term, status.version, version, certificate)
 
 
 async def _membership(

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from quorate_operator.clients.errors import ApiFailure
 from quorate_operator.clients.kinds import CHILDREN, KINDS, MAY_BE_MISSING, RESOURCE
 from quorate_operator.clients.kubernetes_api import METADATA_ONLY, KubernetesApi
+from quorate_operator.issuing.parsing import SIGNER
 from quorate_operator.objects.identity import CLUSTER_LABEL, Object
 
+REQUESTS = "CertificateSigningRequest"
 ClusterKey = tuple[str, str]
 """Namespace and name of a ConsensusCluster."""
 
@@ -28,6 +30,8 @@ class Listed:
     nodes: Sequence[Object]
     """Names and labels only."""
     missing_kinds: frozenset[str]
+    requests: Sequence[Object] = ()
+    """CertificateSigningRequests for our signer; listed only where a cluster has the operator as its issuer."""
 
     def children(self, key: ClusterKey, kind: str) -> Sequence[Object]:
         return self.by_cluster.get(key, {}).get(kind, ())
@@ -59,12 +63,25 @@ class Listing:
         kinds = [RESOURCE, *CHILDREN]
         lists = await asyncio.gather(*(self._of_kind(kind) for kind in kinds), self._nodes())
         found = dict(zip([*kinds, "Node"], lists, strict=True))
+        found[REQUESTS] = await self._requests(found[RESOURCE] or ())
         return Listed(
             {_key(item): item for item in found[RESOURCE] or ()},
             _by_cluster({kind: found[kind] or () for kind in CHILDREN}),
             found["Node"] or (),
             frozenset(kind for kind, items in found.items() if items is None),
+            found[REQUESTS] or (),
         )
+
+    async def _requests(self, resources: Sequence[Object]) -> Sequence[Object] | None:
+        """None when they may not be read."""
+        if not any((item.get("spec", {}).get("tls") or {}).get("mode") == "Operator" for item in resources):
+            return ()
+        try:
+            return await self.api.list(REQUESTS, field=f"spec.signerName={SIGNER}")
+        except ApiFailure as failure:
+            if failure.status == 403:
+                return None
+            raise
 
     async def _of_kind(self, kind: str) -> Sequence[Object] | None:
         label = "" if kind == RESOURCE else CLUSTER_LABEL

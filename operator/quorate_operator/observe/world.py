@@ -13,7 +13,9 @@ from quorate_operator.api.spec import ConsensusClusterSpec
 from quorate_operator.clients.errors import Failure
 from quorate_operator.clients.kubernetes_api import KubernetesApi
 from quorate_operator.clients.members import MemberApi
-from quorate_operator.decide.world import Founding, World
+from quorate_operator.decide.world import Authority, Founding, World
+from quorate_operator.issuing.parsing import open_requests
+from quorate_operator.objects.access import account
 from quorate_operator.objects.children import Key
 from quorate_operator.objects.identity import Identity, Object
 from quorate_operator.observe.answers import ask
@@ -62,9 +64,15 @@ def spec_of(resource: Object) -> ConsensusClusterSpec:
 
 
 async def observe(
-    kubernetes: KubernetesApi, members: MemberApi, listed: Listed, resource: Object, defaults: Defaults, tls: ssl.SSLContext | None = None
+    kubernetes: KubernetesApi,
+    members: MemberApi,
+    listed: Listed,
+    resource: Object,
+    defaults: Defaults,
+    tls: ssl.SSLContext | None = None,
+    authority: Authority | None = None,
 ) -> World:
-    """Raises `InvalidResource`, and what `kubernetes` raises."""
+    """`authority`: the cluster's own CA, where the operator is its issuer. Raises `InvalidResource`, and what `kubernetes` raises."""
     identity, spec = identity_of(resource, defaults), spec_of(resource)
     key = identity.namespace, identity.name
     stateful_set = next(iter(_ours(identity, listed.children(key, "StatefulSet"))), None)
@@ -91,6 +99,8 @@ async def observe(
         membership,
         _founding(children.get(("ConfigMap", identity.founding_record))),
         children.get(("ConfigMap", identity.cluster_record), {}).get("data", {}).get("clusterId", ""),
+        authority,
+        tuple(open_requests(listed.requests, account(identity))) if spec.tls.mode == "Operator" else (),
     )
 
 

@@ -12,7 +12,7 @@ from quorate_operator.objects.identity import Object
 
 
 def children(world: World) -> Outcome:
-    for item in wanted_children(world.spec, world.identity, budget_closed=_budget_closed(world)):
+    for item in wanted_children(world.spec, world.identity, budget_closed=_budget_closed(world), authorities=_authorities(world)):
         kind, name = key(item)
         if kind in OPTIONAL_KINDS and kind in world.missing_kinds:
             continue
@@ -47,6 +47,10 @@ def _named_maps(world: World) -> set[str]:
         specs.append(world.workload.template.get("spec", {}))
     volumes = [volume for spec in specs for volume in spec.get("volumes", [])]
     return {name for _, name in wanted} | {volume["configMap"]["name"] for volume in volumes if "configMap" in volume}
+
+
+def _authorities(world: World) -> tuple[str, ...]:
+    return world.authority.bundle if world.authority is not None and world.spec.tls.mode == "Operator" else ()
 
 
 def _budget_closed(world: World) -> bool:

@@ -10,7 +10,20 @@ from typing import Any
 from quorate_operator.api.spec import ConsensusClusterSpec
 from quorate_operator.decide import actions
 from quorate_operator.decide.quorum import majority
-from quorate_operator.decide.world import Answer, Founding, Lag, Member, Membership, Pod, Volume, Workload, World
+from quorate_operator.decide.world import (
+    Answer,
+    Authority,
+    AuthorityCertificate,
+    Certificate,
+    Founding,
+    Lag,
+    Member,
+    Membership,
+    Pod,
+    Volume,
+    Workload,
+    World,
+)
 from quorate_operator.objects.children import key
 from quorate_operator.objects.container import CONTAINER
 from quorate_operator.objects.identity import DEFAULT_IMAGE_ANNOTATION, MEMBER_ID_ANNOTATION, TEMPLATE_VERSION_ANNOTATION
@@ -60,6 +73,9 @@ class Kubernetes:
     leader: int = 0
     index: int = 0
     counter: int = 0
+    authority: Authority | None = None
+    certificates: dict[int, Certificate] = field(default_factory=dict)
+    """By ordinal: the certificate on the volume, and whom its member trusts."""
 
     def fresh(self) -> int:
         self.counter += 1
@@ -82,7 +98,7 @@ class Kubernetes:
 
     def tick(self) -> None:
         """Some of what is due happens, in any order."""
-        for act in self.random.sample([self._control, self._start, self._finish, self._elect, self._join, self._catch_up], 6):
+        for act in self.random.sample([self._control, self._start, self._finish, self._elect, self._join, self._catch_up, self._trust], 7):
             act()
 
     def _control(self) -> None:
@@ -134,6 +150,48 @@ class Kubernetes:
             elif self.leader and self.random.random() < 0.7:
                 self.caught_up.add(member)
 
+    def _trust(self) -> None:
+        """The kubelet brings a changed bundle, and the member asks for a certificate of the CA that signs; both in their own time."""
+        bundle = self.objects.get(("ConfigMap", IDENTITY.trust_bundle), {}).get("data", {}).get("ca.crt", "").split()
+        for ordinal, pod in self.pods.items():
+            if not bundle or not pod.started or self.random.random() < 0.5:
+                continue
+            had = self.certificates.get(ordinal)
+            old = had.authority if had is not None else ""
+            signed = self.authority is not None and self.authority.signing.fingerprint == bundle[0] and self.random.random() < 0.7
+            self.certificates[ordinal] = Certificate("", "", bundle[0] if signed else old, tuple(bundle))
+
+    def _do_makeauthority(self, action: actions.MakeAuthority) -> None:
+        self.authority = Authority(str(self.fresh()), self._new_authority(), rotated_for=action.rotated_for)
+
+    def _new_authority(self) -> AuthorityCertificate:
+        name = f"ca{self.fresh()}"
+        return AuthorityCertificate(name, name)
+
+    def _ours(self, version: str) -> Authority:
+        if self.authority is None or self.authority.resource_version != version:
+            raise Refused("the CA has changed")
+        return self.authority
+
+    def _do_trustnew(self, action: actions.TrustNew) -> None:
+        found = self._ours(action.resource_version)
+        self.authority = Authority(str(self.fresh()), found.signing, self._new_authority(), None, action.rotated_for)
+
+    def _do_signnew(self, action: actions.SignNew) -> None:
+        found = self._ours(action.resource_version)
+        assert found.next is not None
+        for ordinal, pod in self.pods.items():
+            if pod.started:
+                assert found.next.fingerprint in self.certificates[ordinal].trusted, "a member would not know who signed its peers"
+        self.authority = Authority(str(self.fresh()), found.next, None, found.signing, found.rotated_for)
+
+    def _do_dropold(self, action: actions.DropOld) -> None:
+        found = self._ours(action.resource_version)
+        for ordinal, pod in self.pods.items():
+            if pod.started:
+                assert self.certificates[ordinal].authority == found.signing.fingerprint, "a member would be shut out"
+        self.authority = Authority(str(self.fresh()), found.signing, None, None, found.rotated_for)
+
     def observe(self) -> World:
         found = self.stateful_set
         names = {**self.voters, **self.learners}
@@ -156,6 +214,7 @@ class Kubernetes:
             membership=Membership(self.index, self.leader, members) if leading else None,
             founding=Founding(founding["token"], founding["pod"], founding["volumeUid"]) if founding else None,
             recorded_cluster_id=self.objects.get(("ConfigMap", IDENTITY.cluster_record), {}).get("data", {}).get("clusterId", ""),
+            authority=self.authority,
         )
 
     def _pod(self, ordinal: int, pod: Running) -> Pod:
@@ -164,7 +223,7 @@ class Kubernetes:
             identity = self.disks[ordinal].identity
             role = "leader" if identity == self.leader else "learner" if identity in self.learners else "follower"
             role = role if identity else "uninitialised"
-            answer = Answer(CLUSTER_ID if identity else 0, identity, role, 3, "0.1.0")
+            answer = Answer(CLUSTER_ID if identity else 0, identity, role, 3, "0.1.0", 1, self.certificates.get(ordinal))
         return Pod(IDENTITY.pod(ordinal), pod.uid, ordinal, pod.live, pod.started, pod.deleting, "node", f"zone-{ordinal % 3}", "", answer)
 
     def carry_out(self, action: actions.Action) -> None:

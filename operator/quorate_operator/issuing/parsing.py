@@ -1,0 +1,130 @@
+"""CertificateSigningRequests from the API server's shape, and the PKCS #10 in them (RFC 2986) taken apart: nothing in it is passed over."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from quorate_operator.decide.world import Content, SigningRequest
+from quorate_operator.objects.access import ACCOUNT_PREFIX
+from quorate_operator.objects.identity import Object
+
+SIGNER = "quorate.io/member"
+POD_UID = "authentication.kubernetes.io/pod-uid"
+REQUEST_BYTES_MAX = 16 << 10
+"""A request with six names has less than one kilobyte."""
+_EXTENSION_REQUEST = x509.ObjectIdentifier("1.2.840.113549.1.9.14")
+_READABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+
+
+def open_requests(items: Iterable[Object], username: str) -> list[SigningRequest]:
+    """Those for our signer, of this user, that nobody has answered; oldest first."""
+    ours = [item for item in items if item.get("spec", {}).get("username") == username and is_open(item)]
+    return [parsed(item) for item in sorted(ours, key=_age)]
+
+
+def cluster_of(item: Object) -> tuple[str, str]:
+    """Namespace and name of the cluster whose ServiceAccount would have asked; empty for a user that is none."""
+    username = str(item.get("spec", {}).get("username", ""))
+    namespace, _, name = username.removeprefix(ACCOUNT_PREFIX).partition(":")
+    return (namespace, name) if username.startswith(ACCOUNT_PREFIX) else ("", "")
+
+
+def _age(item: Object) -> tuple[str, str]:
+    return item["metadata"].get("creationTimestamp", ""), item["metadata"]["name"]
+
+
+def is_open(item: Object) -> bool:
+    """For our signer; neither denied, failed nor issued. An approved one without a certificate is still to be signed, or refused."""
+    status = item.get("status") or {}
+    ended = {condition.get("type") for condition in status.get("conditions") or ()} & {"Denied", "Failed"}
+    return item.get("spec", {}).get("signerName") == SIGNER and not ended and not status.get("certificate")
+
+
+def parsed(item: Object) -> SigningRequest:
+    metadata, spec = item["metadata"], item["spec"]
+    conditions = (item.get("status") or {}).get("conditions") or ()
+    extra: Mapping[str, Any] = spec.get("extra") or {}
+    fault, content = "", None
+    try:
+        content = content_of(str(spec.get("request", "")))
+    except _READABLE as error:
+        fault = str(error)[:200] or type(error).__name__
+    return SigningRequest(
+        metadata["name"],
+        metadata["uid"],
+        metadata["resourceVersion"],
+        str(spec.get("username", "")),
+        tuple(map(str, extra.get(POD_UID) or ())),
+        tuple(map(str, spec.get("usages") or ())),
+        spec.get("expirationSeconds"),
+        any(condition.get("type") == "Approved" for condition in conditions),
+        content,
+        fault,
+    )
+
+
+def content_of(encoded: str) -> Content:
+    """From base64 of PEM. Raises what `_READABLE` names."""
+    if len(encoded) > REQUEST_BYTES_MAX:
+        raise ValueError(f"it has more than {REQUEST_BYTES_MAX} bytes")
+    try:
+        pem = base64.b64decode(encoded, validate=True)
+    except binascii.Error as error:
+        raise ValueError(f"it is no base64: {error}") from None
+    request = x509.load_pem_x509_csr(pem)
+    dns_names, uris, others = _names(request.extensions)
+    return Content(
+        tuple((attribute.oid.dotted_string, _value(attribute)) for attribute in request.subject),
+        dns_names,
+        uris,
+        _key(request),
+        request.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+        request.is_signature_valid,
+        (*others, *_attributes(request)),
+    )
+
+
+def _value(attribute: x509.NameAttribute[Any]) -> str:
+    return attribute.value if isinstance(attribute.value, str) else attribute.value.hex()
+
+
+def _key(request: x509.CertificateSigningRequest) -> str:
+    key = request.public_key()
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return "ECDSA P-256" if isinstance(key.curve, ec.SECP256R1) else f"ECDSA {key.curve.name}"
+    return "Ed25519" if isinstance(key, ed25519.Ed25519PublicKey) else type(key).__name__
+
+
+def _names(extensions: x509.Extensions) -> tuple[tuple[str, ...], tuple[str, ...], list[str]]:
+    """(DNS names, URIs, everything else that was asked for)."""
+    dns_names: list[str] = []
+    uris: list[str] = []
+    others: list[str] = []
+    for extension in extensions:
+        if not isinstance(extension.value, x509.SubjectAlternativeName):
+            others.append(f"extension {extension.oid.dotted_string}")
+            continue
+        for name in extension.value:
+            if isinstance(name, x509.DNSName):
+                dns_names.append(name.value)
+            elif isinstance(name, x509.UniformResourceIdentifier):
+                uris.append(name.value)
+            else:
+                others.append(f"a name of kind {type(name).__name__}")
+    return tuple(dns_names), tuple(uris), others
+
+
+def _attributes(request: x509.CertificateSigningRequest) -> list[str]:
+    """Attributes beside the one that carries the extensions."""
+    return [
+        f"attribute {attribute.oid.dotted_string}" for attribute in request.attributes if attribute.oid != _EXTENSION_REQUEST
+    ]
+
