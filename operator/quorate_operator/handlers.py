@@ -71,7 +71,10 @@ def settings() -> kopf.OperatorSettings:
 
 
 async def watch(wake: Wake, namespaces: Sequence[str], stop: asyncio.Event) -> None:
-    """Until `stop`; ends with an exception when watching is not possible, and the process then ends with it."""
+    """Until `stop`; ends with an exception when watching is not possible, and the process then ends with it.
+
+    kopf takes SIGTERM and SIGINT for itself: when it has ended by them, `stop` is set for everybody else.
+    """
     await kopf.operator(
         registry=registry(wake, of_all_namespaces=not namespaces),
         settings=settings(),
@@ -82,3 +85,4 @@ async def watch(wake: Wake, namespaces: Sequence[str], stop: asyncio.Event) -> N
         identity=cast(Any, "quorate-operator"),
         stop_flag=stop,
     )
+    stop.set()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 import sys
 from contextlib import AsyncExitStack, suppress
 
@@ -43,8 +42,6 @@ async def run(settings: Settings) -> None:
 
 async def _run(settings: Settings, kubernetes: KubernetesApi, members: MemberApi) -> None:
     metrics, stop = Metrics(), asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     listing = Listing(kubernetes, settings.watch_namespaces)
     defaults = Defaults(settings.namespace, settings.image, settings.image_version)
     events = Events(kubernetes, settings.pod_name)

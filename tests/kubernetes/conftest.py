@@ -17,7 +17,8 @@ from tests.kubernetes.binaries.build import programs
 from tests.kubernetes.consensus_cluster import ConsensusCluster
 from tests.kubernetes.installation import RELEASE, Installation
 from tests.kubernetes.kubectl import Kubectl
-from tests.kubernetes.settings import IMAGE, IMAGE_VARIABLE, IMAGES_VARIABLE, LOGS_VARIABLE, STATE_VARIABLE
+from tests.kubernetes.operator_process import OperatorProcess, cluster_wide_objects
+from tests.kubernetes.settings import IMAGE, IMAGE_VARIABLE, IMAGES_VARIABLE, INSIDE_VARIABLE, LOGS_VARIABLE, STATE_VARIABLE
 from tests.kubernetes.target import Target
 
 RUN_WITH = "run `make test-kubernetes`, or name a cluster with KUBECONFIG"
@@ -64,6 +65,22 @@ def bed(_running_bed: Bed | None) -> Bed:
     if _running_bed is None:
         pytest.skip("stops parts of the cluster itself: done on the bed, never on a cluster that KUBECONFIG names")
     return _running_bed
+
+
+@pytest.fixture(scope="session")
+def reaches_pods(_running_bed: Bed | None) -> None:
+    """For tests whose own processes talk to pods: that goes where they run on the cluster's own network."""
+    if _running_bed is None and INSIDE_VARIABLE not in os.environ:
+        pytest.skip("the tests' own operator must reach pods' addresses: done on the bed, not through a KUBECONFIG from outside")
+
+
+@pytest.fixture
+def operator(target: Target, namespace: str, reaches_pods: None, tmp_path: Path) -> Iterator[OperatorProcess]:
+    """An operator of the test's own for its namespace alone, as a process that it may start and end as it likes. Not yet started."""
+    made = OperatorProcess(target, namespace, tmp_path / "operator.log")
+    target.kubectl.apply(cluster_wide_objects())
+    yield made
+    made.kill()
 
 
 @pytest.fixture(scope="session")

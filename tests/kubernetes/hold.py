@@ -21,7 +21,7 @@ from tests.kubernetes.bed.wrapper import wrapped
 from tests.kubernetes.cache import CannotPrepare, cache_directory
 from tests.kubernetes.image.build import quorate_archive
 from tests.kubernetes.prepare import BUILD, REPOSITORY, environment, prepare, require_root
-from tests.kubernetes.settings import IMAGE, READY_FILE
+from tests.kubernetes.settings import IMAGE, INSIDE_VARIABLE, READY_FILE
 
 INSIDE = "tests.kubernetes.bed.held"
 UP_TIMEOUT_S = 300.0
@@ -154,7 +154,8 @@ def _announce(found: Held, path: Path, took_s: float) -> None:
 def enter(found: Held, command: list[str]) -> int:
     """Runs `command` inside, in this folder; returns its exit status. Raises `CannotPrepare`."""
     require_root()
-    inside = {**os.environ, "KUBECONFIG": found.kubeconfig, "PATH": os.pathsep.join([found.programs, os.environ.get("PATH", "")])}
+    path = os.pathsep.join([found.programs, os.environ.get("PATH", "")])
+    inside = {**os.environ, INSIDE_VARIABLE: "1", "KUBECONFIG": found.kubeconfig, "PATH": path}
     return subprocess.run([*shlex.split(found.enter.removesuffix(' "$PWD"')), str(Path.cwd()), *command], env=inside).returncode
 
 

@@ -20,6 +20,7 @@ class KubectlFailure(Exception):
 
 class Kubectl:
     def __init__(self, program: str | Path, kubeconfig: str | Path) -> None:
+        self.kubeconfig = str(kubeconfig)
         self._command = [str(program), f"--kubeconfig={kubeconfig}"]
 
     def __call__(self, *arguments: str, text: str | None = None, timeout_s: float = TIMEOUT_S) -> str:
