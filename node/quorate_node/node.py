@@ -69,7 +69,10 @@ class Node:
         self._application: ApplicationHost | None = None
         if config.application.machine:
             reader = LogCommandReader(lambda: stores.log, lambda: stores.state)
-            settings = ApplicationSettings(config.application.machine)
+            given = config.application
+            settings = ApplicationSettings(
+                given.machine, command_timeout_s=given.command_timeout_ms / 1000, state_timeout_s=given.state_timeout_ms / 1000
+            )
             self._application = ApplicationHost(settings, config.member.data_dir / "application", reader)
         self._storage = Storage(stores, self._open_machine, config.member.witness, config.member.name, self._application)
         client = api_client(config)

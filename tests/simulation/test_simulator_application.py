@@ -42,7 +42,7 @@ def test_the_application_goes_on_whatever_becomes_of_its_process() -> None:
         result = run_seed(seed, options=disturbed(seed))
         assert result.ok, result.failure()
         counters.update(result.outcome.counters)
-    wanted = ["answered", "rejected", "restored", "dies", "hangs", "raises"]
+    wanted = ["answered", "rejected", "restored", "dies", "hangs", "hangs for good", "raises"]
     assert {name: counters[f"application {name}"] for name in wanted if counters[f"application {name}"] < 3} == {}
 
 

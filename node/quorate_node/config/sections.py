@@ -214,6 +214,10 @@ class ApplicationSection(Section):
 
     machine: Annotated[str, Field(pattern=r"^$|^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")] = ""
     """`module:Class` of a `quorate.state_machine.StateMachine`, run in a process of its own. Empty: none."""
+    command_timeout_ms: Annotated[Whole, Field(ge=1_000, le=86_400_000)] = 60_000
+    """For one command. A process that answers nothing for longer hangs: it is killed, and started again like one that died."""
+    state_timeout_ms: Annotated[Whole, Field(ge=1_000, le=86_400_000)] = 600_000
+    """As long for its state: to give the first bytes of a snapshot and each further piece, or to restore one whole."""
 
 
 class LoggingSection(Section):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from quorate_node.simulator.scene import MS, Scene
 
-HOWS = ("dies", "dies", "hangs", "hangs", "raises")
+HOWS = ("dies", "dies", "hangs", "hangs", "hangs for good", "raises")
+FOR_GOOD_NS = 10**18
 
 
 class ApplicationFaults:
@@ -22,6 +23,8 @@ class ApplicationFaults:
             worker.die()
         elif how == "hangs":
             worker.hang(scene.random.randrange(scene.options.faults.pause_ms_max * MS))
+        elif how == "hangs for good":
+            worker.hang(FOR_GOOD_NS)
         else:
             worker.ledger.breaks = True
         scene.counters[f"application {how}"] += 1

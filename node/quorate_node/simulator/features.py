@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from quorate_node.simulator.options import FaultOptions, NetworkOptions, Options
+from quorate_node.simulator.options import FaultOptions, LimitOptions, NetworkOptions, Options
 
 GROUPS = ("faults", "network")
 SWITCHES = {
@@ -30,6 +30,9 @@ SWITCHES = {
     "clocks-set-by-reboots": "reboots_set_clocks",
 }
 """Beside the rates of faults and of the network: name -> the option that is zero or false when it is off."""
+WITHIN = {f"limit-{field.name.replace('_', '-')}": ("limits", field.name) for field in msgspec.structs.fields(LimitOptions)}
+WITHIN["application-clients"] = ("application", "clients")
+"""The same for options of a group that are counts: name -> group and option."""
 AT_LEAST_ONE = ("members", "keys", "tick_ms", "heartbeat_ms", "election_timeout_ms", "commands")
 
 
@@ -41,7 +44,7 @@ def rates(group: str) -> list[str]:
 
 
 def known() -> list[str]:
-    return [_word(name) for group in GROUPS for name in rates(group)] + list(SWITCHES)
+    return [_word(name) for group in GROUPS for name in rates(group)] + list(SWITCHES) + list(WITHIN)
 
 
 def _word(name: str) -> str:
@@ -51,7 +54,8 @@ def _word(name: str) -> str:
 def switched_on(options: Options) -> list[str]:
     """Those of `known` that this world has, in that order."""
     grouped = [_word(name) for group in GROUPS for name in rates(group) if getattr(getattr(options, group), name)]
-    return grouped + [word for word, name in SWITCHES.items() if getattr(options, name)]
+    counts = [word for word, (group, name) in WITHIN.items() if getattr(getattr(options, group), name)]
+    return grouped + [word for word, name in SWITCHES.items() if getattr(options, name)] + counts
 
 
 def without(options: Options, left_out: Sequence[str]) -> Options:
@@ -66,6 +70,9 @@ def without(options: Options, left_out: Sequence[str]) -> Options:
     for word, name in SWITCHES.items():
         if word in left_out:
             changes[name] = type(getattr(options, name))(0)
+    for word, (group, name) in WITHIN.items():
+        if word in left_out:
+            changes[group] = msgspec.structs.replace(changes.get(group, getattr(options, group)), **{name: 0})
     return msgspec.structs.replace(options, **changes)
 
 

@@ -39,6 +39,8 @@ class LedgerHost:
             queue_commands=options.queue_commands,
             replies_kept=options.replies_kept,
             snapshot_commands=options.snapshot_commands,
+            command_timeout_s=1.5,
+            state_timeout_s=3.0,
             restart_wait_s=0.05,
             restart_wait_s_max=0.5,
             stop_timeout_s=0.5,

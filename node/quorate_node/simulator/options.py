@@ -197,7 +197,7 @@ def _with_later_faults(options: Options, random: Random) -> Options:
         faults=msgspec.structs.replace(
             faults,
             state_stall=_sometimes(crowded, 0.2, 1.0),
-            application=_sometimes(Random(f"application faults {options.seed}"), 0.7, 2.0) if application.clients else 0.0,
+            application=_sometimes(Random(f"application faults {options.seed}"), 0.9, 4.0) if application.clients else 0.0,
         ),
         application=application,
         limits=_limits(crowded) if tight else LimitOptions(),
@@ -231,7 +231,7 @@ def _sometimes(random: Random, probability: float, high: float) -> float:
 
 
 def _application(random: Random) -> ApplicationOptions:
-    if random.random() >= 0.15:
+    if random.random() >= 0.3:
         return ApplicationOptions()
     return ApplicationOptions(
         clients=random.randint(1, 4),

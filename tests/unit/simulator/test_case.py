@@ -33,8 +33,11 @@ def test_the_line_is_the_case(case: Case) -> None:
     assert read(case.line()) == case
 
 
-def test_what_is_switched_off_is_off_and_nothing_else_changes() -> None:
-    options = draw(41)
+@pytest.mark.parametrize(
+    "settings", [[], ["limits.pending_commands=2", "limits.forward_batches=1"], ["application.clients=3", "limits.uncommitted_bytes=1"]]
+)
+def test_what_is_switched_off_is_off_and_nothing_else_changes(settings: list[str]) -> None:
+    options = change(draw(41), settings)
     there = switched_on(options)
     assert there
     for word in there:

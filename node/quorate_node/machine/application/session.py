@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +30,8 @@ from quorate_node.machine.interface import ApplicationFailed
 from quorate_node.store.errors import NoSpace, StoreFailed
 
 Registered = tuple[str, int] | None
+LATE_S = 1.0
+"""A timer that comes so late says that this process was not let run."""
 
 
 class SnapshotRequest(NamedTuple):
@@ -82,6 +84,8 @@ class WorkerSession:
         self._snapshot_bytes = 0
         self._writer: SnapshotWriter | None = None
         self._answered_s = 0.0
+        self._heard_s = self._loop.time()
+        """Of the last answer, or of the first request after it: since then the process is busy, or hangs."""
         self.snapshot_asked = False
         """Set by the host: take one at the next boundary, whatever the counters say."""
 
@@ -90,19 +94,25 @@ class WorkerSession:
         pieces = read_pieces(snapshot)
         answer = asyncio.ensure_future(self._worker.receive())
         try:
-            # A restore that raises ends the process while we still send: its answer says why, a broken link does not.
-            with contextlib.suppress(WorkerDied):
-                while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
-                    await self._worker.send(frames.RestorePiece(piece))
-                await self._worker.send(frames.RestoreEnd())
-            reply = await answer
+            async with asyncio.timeout(self._settings.state_timeout_s):
+                await self._give(pieces)
+                reply = await answer
+        except TimeoutError as error:
+            raise WorkerDied(_hangs("restored no snapshot", self._settings.state_timeout_s, "state_timeout_ms")) from error
         finally:
             answer.cancel()
         assert isinstance(reply, frames.Restored), f"the worker answered a restore with a {type(reply).__name__}"
 
+    async def _give(self, pieces: Iterator[bytes]) -> None:
+        # A restore that raises ends the process while we still send: its answer says why, a broken link does not.
+        with contextlib.suppress(WorkerDied):
+            while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+                await self._worker.send(frames.RestorePiece(piece))
+            await self._worker.send(frames.RestoreEnd())
+
     async def run(self) -> None:
         """Never returns. Raises `WorkerDied`, `ApplicationFailed`, and what the feed's reader raises."""
-        tasks = [asyncio.ensure_future(self._send()), asyncio.ensure_future(self._receive())]
+        tasks = [asyncio.ensure_future(work) for work in (self._send(), self._receive(), self._watch())]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -151,7 +161,7 @@ class WorkerSession:
             self._room.clear()
             await self._room.wait()
         if not self._in_flight:
-            self._answered_s = self._loop.time()
+            self._answered_s = self._heard_s = self._loop.time()
         self._in_flight.extend((place_of(command), len(command.payload)) for command in batch)
         self._in_flight_bytes += size
         self._snapshot_commands += len(batch)
@@ -197,6 +207,8 @@ class WorkerSession:
         self.snapshot_asked = False
         self._snapshot_commands = self._snapshot_bytes = 0
         self._snapshot_index = index
+        if not self._in_flight:
+            self._heard_s = self._loop.time()
         self._in_flight.append(SnapshotRequest(ApplicationSnapshotHeader(FORMAT, index, *self._registered)))
         await self._worker.send(frames.TakeSnapshot())
 
@@ -205,6 +217,7 @@ class WorkerSession:
     async def _receive(self) -> None:
         while True:
             answer = await self._worker.receive()
+            self._heard_s = self._loop.time()
             if isinstance(answer, frames.Applied):
                 self._on_applied(answer.results)
             elif isinstance(answer, frames.SnapshotPiece):
@@ -214,6 +227,20 @@ class WorkerSession:
             else:
                 raise WorkerDied(f"it sent a {type(answer).__name__} that nobody asked for")
             self._room.set()
+
+    async def _watch(self) -> None:
+        """A process that hangs says nothing and never ends: its silence has a limit. Raises `WorkerDied`."""
+        command_s = self._settings.command_timeout_s
+        while True:
+            of_state = bool(self._in_flight) and isinstance(self._in_flight[0], SnapshotRequest)
+            limit_s = self._settings.state_timeout_s if of_state else command_s
+            left_s = self._heard_s + limit_s - self._loop.time() if self._in_flight else command_s
+            if left_s <= 0:
+                raise WorkerDied(_hangs("answered nothing", limit_s, "state_timeout_ms" if of_state else "command_timeout_ms"))
+            due_s = self._loop.time() + min(left_s, command_s)
+            await asyncio.sleep(due_s - self._loop.time())
+            if self._loop.time() - due_s > LATE_S:
+                self._heard_s = self._loop.time()  # This process itself stood still, and perhaps all of the machine: count anew.
 
     def _on_applied(self, results: list[tuple[int, bytes]]) -> None:
         now_s = self._loop.time()
@@ -270,6 +297,10 @@ class WorkerSession:
             self._writer = None
         self._in_flight[0] = SnapshotRequest(ApplicationSnapshotHeader(FORMAT, -1, head.header.name, head.header.version))
         self._hooks.snapshot_failed(str(error))
+
+
+def _hangs(what: str, seconds: float, setting: str) -> str:
+    return f"it has {what} for {seconds:g} s (application.{setting}): it hangs, and was killed"
 
 
 def demand(registered: tuple[str, int], own: tuple[str, int], index: int) -> str:

@@ -39,6 +39,10 @@ class ApplicationSettings:
     """The log is kept for the process up to so many entries; if it lags more, it needs another member's snapshot."""
     slow_command_s: float = 1.0
     """A message to the process that takes longer is counted as slow."""
+    command_timeout_s: float = 60.0
+    """For one command. A process that answers nothing for longer hangs: it is killed, and started again like one that died."""
+    state_timeout_s: float = 600.0
+    """As long for its state: to give the first bytes of a snapshot and each further piece, or to restore one whole."""
     start_timeout_s: float = 60.0
     """For the import of the module and the making of the class."""
     stop_timeout_s: float = 10.0

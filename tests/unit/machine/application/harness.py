@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,15 @@ class Member:
             for item in steps
             if not item.payload.isdigit() or int(item.payload) <= 1000
         ]
+
+
+@asynccontextmanager
+async def running(directory: Path, machine: str = "Counter", **changes: Any) -> AsyncIterator[Member]:
+    member = await Member(directory, machine, **changes).start()
+    try:
+        yield member
+    finally:
+        await member.host.stop()
 
 
 async def result_of(answer: Result | Pending) -> Result:

@@ -42,6 +42,11 @@ class Counter(StateMachine):
             if not marker.exists():
                 marker.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
+        if payload.startswith(b"hang once "):
+            marker = Path(payload[10:].decode())
+            if not marker.exists():
+                marker.touch()
+                time.sleep(1_000)
         step = int(payload) if payload.isdigit() else 1
         if step > 1000:
             raise Rejected(f"{step} is over 1000")
@@ -124,3 +129,22 @@ class Empty(NoName):
 class NotAMachine:
     name = "x"
     version = 1
+
+
+class HangsWithItsState(Counter):
+    """Once at a snapshot, and once when it is restored: which of them was, files beside each other say."""
+
+    def snapshot(self) -> Iterable[bytes]:
+        _hang_once("at snapshot")
+        yield from super().snapshot()
+
+    def restore(self, chunks: Iterable[bytes]) -> None:
+        _hang_once("at restore")
+        super().restore(chunks)
+
+
+def _hang_once(where: str) -> None:
+    marker = Path(os.environ["HANGS"]) / where
+    if not marker.exists():
+        marker.touch()
+        time.sleep(1_000)
