@@ -23,7 +23,7 @@ from quorate_operator.observe.listing import Listing
 from quorate_operator.observe.world import Defaults
 from quorate_operator.program_log import configure_logging
 from quorate_operator.reconcile import Reconciler
-from quorate_operator.settings import BadSettings, Settings, settings_from
+from quorate_operator.settings import BadSettings, Settings, address_type, settings_from
 
 EXIT_USAGE = 2
 EXIT_FAILED = 1
@@ -43,7 +43,7 @@ async def run(settings: Settings) -> None:
 async def _run(settings: Settings, kubernetes: KubernetesApi, members: MemberApi) -> None:
     metrics, stop = Metrics(), asyncio.Event()
     listing = Listing(kubernetes, settings.watch_namespaces)
-    defaults = Defaults(settings.namespace, settings.image, settings.image_version)
+    defaults = Defaults(settings.namespace, settings.image, settings.image_version, address_type(os.environ))
     events = Events(kubernetes, settings.pod_name)
     issuer = Issuer(kubernetes, settings.namespace)
     reconciler = Reconciler(kubernetes, members, listing, defaults, events, SecretTls(kubernetes).of, issuer)

@@ -53,6 +53,11 @@ class Settings(BaseModel):
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
+def address_type(environment: Mapping[str, str]) -> str:
+    """IPv4 or IPv6, as Kubernetes tells every container: the first family of its Services is that of its pods."""
+    return "IPv6" if ":" in environment.get("KUBERNETES_SERVICE_HOST", "") else "IPv4"
+
+
 def settings_from(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
     """Raises `BadSettings`, and SystemExit for `--help` and unknown flags, as argparse does."""
     flags = vars(_parser().parse_args(arguments))

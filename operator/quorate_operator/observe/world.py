@@ -38,6 +38,7 @@ class Defaults:
     operator_namespace: str
     image: str
     image_version: str
+    address_type: str = "IPv4"
 
 
 def identity_of(resource: Object, defaults: Defaults) -> Identity:
@@ -49,6 +50,7 @@ def identity_of(resource: Object, defaults: Defaults) -> Identity:
         defaults.operator_namespace,
         defaults.image,
         defaults.image_version,
+        defaults.address_type,
     )
 
 

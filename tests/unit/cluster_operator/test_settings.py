@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from quorate_operator.settings import BadSettings, settings_from
+from quorate_operator.settings import BadSettings, address_type, settings_from
 
 
 def test_defaults_hold_without_any_environment() -> None:
@@ -32,3 +32,8 @@ def test_a_wrong_setting_is_named_with_its_value_and_what_is_allowed(
     with pytest.raises(BadSettings) as wrong:
         settings_from(arguments, environment)
     assert all(word in str(wrong.value) for word in words), str(wrong.value)
+
+
+@pytest.mark.parametrize("host, family", [("10.96.0.1", "IPv4"), ("fd00:10:96::1", "IPv6"), (None, "IPv4")])
+def test_the_family_of_pods_is_that_of_the_api_servers_own_service(host: str | None, family: str) -> None:
+    assert address_type({} if host is None else {"KUBERNETES_SERVICE_HOST": host}) == family

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -193,6 +194,13 @@ def test_what_the_leader_writes_is_no_drift_and_is_never_applied_over() -> None:
     assert differences(wanted, written) == []
     stolen = {**written, "metadata": {**metadata, "labels": {}}}
     assert differences(wanted, stolen) != [], "but a slice that no Service finds any more is put right"
+
+
+def test_where_pods_have_addresses_of_version_6_so_has_the_slice_and_members_listen_on_them() -> None:
+    identity = replace(IDENTITY, address_type="IPv6")
+    found = leader_slice(LED, identity)
+    assert found is not None and found["addressType"] == "IPv6"
+    assert 'host = "::"' in settings_map(LED, identity)["data"]["quorate.toml"]
 
 
 def test_members_may_write_the_one_slice_of_their_leader_and_no_other() -> None:
