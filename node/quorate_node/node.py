@@ -10,14 +10,12 @@ from pathlib import Path
 from random import SystemRandom
 
 from aiohttp import web
-from aiohttp.abc import AbstractResolver
 
 from quorate_node.api.hand_over_socket import HandOverSocket
 from quorate_node.api.http.app import ApiServer
 from quorate_node.config.model import NodeConfig, peer_port
-from quorate_node.discovery.interface import Discovery, DiscoveryFailure
-from quorate_node.discovery.kubernetes import KubernetesDiscovery, SliceResolver
-from quorate_node.discovery.static import StaticDiscovery
+from quorate_node.discovery.interface import DiscoveryFailure
+from quorate_node.discovery.kubernetes import KubernetesDiscovery
 from quorate_node.identity.keeper import CertificateKeeper
 from quorate_node.identity.report import CertificateReporter
 from quorate_node.kubernetes.client import ApiClient
@@ -26,7 +24,7 @@ from quorate_node.machine.application.host import ApplicationHost
 from quorate_node.machine.application.log_reader import LogCommandReader
 from quorate_node.machine.application.settings import ApplicationSettings
 from quorate_node.machine.kv import KeyValueMachine
-from quorate_node.pod import Pod, api_client, dns_discovery, kubernetes_discovery
+from quorate_node.pod import Pod, api_client, discovery_of
 from quorate_node.replica.member import Environment
 from quorate_node.replica.metrics import publish, publish_transport
 from quorate_node.replica.replica import Replica
@@ -76,7 +74,7 @@ class Node:
             self._application = ApplicationHost(settings, config.member.data_dir / "application", reader)
         self._storage = Storage(stores, self._open_machine, config.member.witness, config.member.name, self._application)
         client = api_client(config)
-        self._discovery, resolver = _discovery(config, client)
+        self._discovery, resolver = discovery_of(config, client)
         found_by_kubernetes = self._discovery if isinstance(self._discovery, KubernetesDiscovery) else None
         self._pod = Pod(config, client, found_by_kubernetes) if client is not None else None
         self._transport = WebSocketTransport(config.transport, tls=self._peer_tls, resolver=resolver)
@@ -155,16 +153,6 @@ class Node:
         await self.replica.stop()
         if self._peer_runner is not None:
             await self._peer_runner.cleanup()
-
-
-def _discovery(config: NodeConfig, client: ApiClient | None) -> tuple[Discovery, AbstractResolver | None]:
-    """And what finds the addresses of peer URLs, when that is not the system's resolver."""
-    if config.discovery.kind == "static":
-        return StaticDiscovery(config.discovery.peers), None
-    if config.discovery.kind == "dns" or client is None:
-        return dns_discovery(config), None
-    found = kubernetes_discovery(config, client)
-    return found, SliceResolver(found)
 
 
 def certificate_keeper(config: NodeConfig, environment: Mapping[str, str]) -> CertificateKeeper | None:

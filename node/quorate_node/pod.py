@@ -5,9 +5,13 @@ from __future__ import annotations
 import logging
 import os
 
+from aiohttp.abc import AbstractResolver
+
 from quorate_node.config.model import NodeConfig, peer_port
 from quorate_node.discovery.dns import DnsDiscovery
-from quorate_node.discovery.kubernetes import SERVICE_LABEL, KubernetesDiscovery
+from quorate_node.discovery.interface import Discovery
+from quorate_node.discovery.kubernetes import SERVICE_LABEL, KubernetesDiscovery, SliceResolver
+from quorate_node.discovery.static import StaticDiscovery
 from quorate_node.kubernetes.client import ApiClient
 from quorate_node.kubernetes.credentials import Surroundings
 from quorate_node.kubernetes.errors import NotInKubernetes
@@ -51,6 +55,16 @@ def kubernetes_discovery(config: NodeConfig, client: ApiClient) -> KubernetesDis
         scheme="https" if config.tls.enabled else "http",
         interval_s=section.interval_ms / 1000,
     )
+
+
+def discovery_of(config: NodeConfig, client: ApiClient | None) -> tuple[Discovery, AbstractResolver | None]:
+    """And what finds the addresses of peer URLs, when that is not the system's resolver."""
+    if config.discovery.kind == "static":
+        return StaticDiscovery(config.discovery.peers), None
+    if config.discovery.kind == "dns" or client is None:
+        return dns_discovery(config), None
+    found = kubernetes_discovery(config, client)
+    return found, SliceResolver(found)
 
 
 class Pod:
