@@ -74,6 +74,10 @@ name and never listed, and pods are never deleted but evicted.
 - apiGroups: [""]
   resources: [nodes, persistentvolumes]
   verbs: [get, list, watch]
+# Whether a volume can grow: looked up only when one is asked to.
+- apiGroups: [storage.k8s.io]
+  resources: [storageclasses]
+  verbs: [get]
 {{- end -}}
 
 {{/* Certificates for members: only requests to the one signer can be approved and signed. */}}

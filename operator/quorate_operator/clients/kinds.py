@@ -48,6 +48,7 @@ KINDS: dict[str, Kind] = {
     "ResourceClaimTemplate": Kind("resource.k8s.io/v1", "resourceclaimtemplates"),
     "Event": Kind("v1", "events"),
     "Lease": Kind("coordination.k8s.io/v1", "leases"),
+    "StorageClass": Kind("storage.k8s.io/v1", "storageclasses", namespaced=False),
     "Node": Kind("v1", "nodes", namespaced=False),
     "PersistentVolume": Kind("v1", "persistentvolumes", namespaced=False),
     "CertificateSigningRequest": Kind("certificates.k8s.io/v1", "certificatesigningrequests", namespaced=False),

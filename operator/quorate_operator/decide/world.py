@@ -75,6 +75,8 @@ class Volume:
     node_gone: bool = False
     """It lies on a node whose object is gone: nobody will ever read it again."""
     deleting: bool = False
+    expandable: bool = True
+    """As its StorageClass says; True too while that is not known."""
 
 
 @dataclass(frozen=True)

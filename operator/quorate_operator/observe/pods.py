@@ -70,8 +70,11 @@ def zones_of(nodes: Sequence[Object]) -> dict[str, str]:
     return {node["metadata"]["name"]: node["metadata"].get("labels", {}).get(ZONE_LABEL, "") for node in nodes}
 
 
-def volumes(identity: Identity, items: Sequence[Object], gone: frozenset[str]) -> tuple[Volume, ...]:
-    """The claims of this cluster's members. `gone`: names of PersistentVolumes whose node's object is gone."""
+def volumes(
+    identity: Identity, items: Sequence[Object], gone: frozenset[str], fixed: frozenset[str] = frozenset()
+) -> tuple[Volume, ...]:
+    """The claims of this cluster's members. `gone`: names of PersistentVolumes whose node's object is gone; `fixed`: StorageClasses whose
+    volumes cannot grow."""
     found = []
     for item in items:
         metadata = item["metadata"]
@@ -91,6 +94,7 @@ def volumes(identity: Identity, items: Sequence[Object], gone: frozenset[str]) -
                 member_id=_number(metadata.get("annotations", {}).get(MEMBER_ID_ANNOTATION, "")),
                 node_gone=item["spec"].get("volumeName", "") in gone,
                 deleting="deletionTimestamp" in metadata,
+                expandable=item["spec"].get("storageClassName", "") not in fixed,
             )
         )
     return tuple(sorted(found, key=lambda volume: volume.ordinal))

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 
 from pydantic import ValidationError
 
+from quorate_operator.api.quantity import amount
 from quorate_operator.api.spec import ConsensusClusterSpec
-from quorate_operator.clients.errors import Failure
+from quorate_operator.clients.errors import ApiFailure, Failure
 from quorate_operator.clients.kubernetes_api import KubernetesApi
 from quorate_operator.clients.members import MemberApi
 from quorate_operator.decide.world import Authority, Founding, World
@@ -83,8 +84,10 @@ async def observe(
     answers, membership = await ask(members, pod_items, scheme, tls)
     children = _children(identity, listed)
     found = pods(identity, pod_items, zones_of(listed.nodes), answers)
+    claims = listed.children(key, "PersistentVolumeClaim")
+    fixed = await _fixed_classes(kubernetes, claims, spec)
     gone: frozenset[str] = frozenset()
-    if any(pod.answer is None for pod in found) and listed.nodes and listed.children(key, "PersistentVolumeClaim"):
+    if any(pod.answer is None for pod in found) and listed.nodes and claims:
         gone = volumes_on_gone_nodes(await kubernetes.list("PersistentVolume"), listed.nodes)
     expected = stateful_set["spec"].get("replicas", 1) if stateful_set is not None else 0
     trouble = await _complaint(kubernetes, stateful_set) if stateful_set is not None and len(found) < expected else ""
@@ -97,7 +100,7 @@ async def observe(
         tuple(sorted(listed.missing_kinds)),
         workload(stateful_set, trouble),
         found,
-        volumes(identity, listed.children(key, "PersistentVolumeClaim"), gone),
+        volumes(identity, claims, gone, fixed),
         membership,
         _founding(children.get(("ConfigMap", identity.founding_record))),
         children.get(("ConfigMap", identity.cluster_record), {}).get("data", {}).get("clusterId", ""),
@@ -113,8 +116,11 @@ def with_child(world: World, live: Object) -> World:
         return replace(world, workload=workload(live))
     if kind == "PersistentVolumeClaim":
         others = [volume for volume in world.volumes if volume.name != name]
-        was_gone = frozenset(live["spec"].get("volumeName", "") for volume in world.volumes if volume.name == name and volume.node_gone)
-        found = [*others, *volumes(world.identity, [live], was_gone)]
+        before = next((volume for volume in world.volumes if volume.name == name), None)
+        now = volumes(world.identity, [live], frozenset())
+        if before is not None:
+            now = tuple(replace(each, node_gone=before.node_gone, expandable=before.expandable) for each in now)
+        found = [*others, *now]
         return replace(world, volumes=tuple(sorted(found, key=lambda volume: volume.ordinal)))
     changed = replace(world, children={**world.children, (kind, name): live})
     if (kind, name) == ("ConfigMap", world.identity.founding_record):
@@ -131,6 +137,22 @@ def _ours(identity: Identity, items: Sequence[Object]) -> list[Object]:
         for item in items
         if any(owner["uid"] == identity.uid and owner.get("controller") for owner in item["metadata"].get("ownerReferences", []))
     ]
+
+
+async def _fixed_classes(kubernetes: KubernetesApi, claims: Sequence[Object], spec: ConsensusClusterSpec) -> frozenset[str]:
+    """StorageClasses of claims that are to grow and cannot. Looked up only then; one that may not be read may allow it."""
+    small = [item for item in claims if amount(item["spec"]["resources"]["requests"]["storage"]) < amount(spec.storage.size)]
+    fixed = set()
+    for name in sorted({item["spec"].get("storageClassName") or "" for item in small} - {""}):
+        try:
+            found = await kubernetes.get("StorageClass", "", name)
+        except ApiFailure as failure:
+            if failure.status != 403:
+                raise
+            continue
+        if found is not None and not found.get("allowVolumeExpansion"):
+            fixed.add(name)
+    return frozenset(fixed)
 
 
 def _is_of(pod: Object, stateful_set: Object | None) -> bool:

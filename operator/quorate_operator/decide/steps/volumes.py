@@ -13,20 +13,17 @@ def volumes(world: World) -> Outcome:
     for volume in world.volumes:
         if volume.deleting:
             continue
-        size = world.spec.storage.size if amount(world.spec.storage.size) > amount(volume.size) else volume.size
         member_id = _member_id(world, volume)
-        why = _why(world, volume, size, member_id)
+        why = _why(world, volume, member_id)
         if why:
-            item = claim(world.spec, world.identity, volume.name, volume.uid, size, member_id)
+            item = claim(world.spec, world.identity, volume.name, volume.uid, volume.size, member_id)
             return Do(Apply(item), "Volumes", f"{volume.name}: {why}")
     return COMPLETE
 
 
-def _why(world: World, volume: Volume, size: str, member_id: int) -> str:
+def _why(world: World, volume: Volume, member_id: int) -> str:
     if volume.owned != (world.spec.storage.retention == "Delete"):
         return f"spec.storage.retention is {world.spec.storage.retention}"
-    if size != volume.size:
-        return f"it grows from {volume.size} to {size}"
     return f"it holds member {member_id}" if member_id != volume.member_id else ""
 
 
@@ -38,10 +35,21 @@ def _member_id(world: World, volume: Volume) -> int:
 
 
 def expansion(world: World) -> Outcome:
-    """The volumes have grown; then the StatefulSet is made anew around its running pods, for its volume template cannot be changed."""
-    found = world.workload
+    """The volumes grow; then the StatefulSet is made anew around its running pods, for its volume template cannot be changed."""
+    found, wanted = world.workload, world.spec.storage.size
     if found is None:
         return COMPLETE
+    for volume in world.volumes:
+        if volume.deleting or amount(volume.size) >= amount(wanted):
+            continue
+        if not volume.expandable:
+            message = (
+                f"{volume.name} has {volume.size} and is to have {wanted}: its StorageClass does not allow expansion."
+                " Set allowVolumeExpansion in it, or make a new cluster on another class and restore a snapshot into it"
+            )
+            return Wait("VolumeNotExpandable", message, holds=False, degraded=True)
+        item = claim(world.spec, world.identity, volume.name, volume.uid, wanted, volume.member_id)
+        return Do(Apply(item), "Volumes", f"{volume.name}: it grows from {volume.size} to {wanted}")
     if amount(found.volume_size) != amount(world.spec.storage.size):
         message = f"new volumes are to have {world.spec.storage.size}: the StatefulSet is made anew, its pods run on"
         return Do(Recreate(found.uid), "Volumes", message)
