@@ -15,7 +15,7 @@ from tests.kubernetes.bed.bed import Bed
 from tests.kubernetes.bed.volumes import recycle_released
 from tests.kubernetes.binaries.build import programs
 from tests.kubernetes.consensus_cluster import ConsensusCluster
-from tests.kubernetes.installation import RELEASE, Installation
+from tests.kubernetes.installation import NAMESPACE, RELEASE, Installation
 from tests.kubernetes.kubectl import Kubectl
 from tests.kubernetes.operator_process import OperatorProcess, cluster_wide_objects
 from tests.kubernetes.settings import IMAGE, IMAGE_VARIABLE, IMAGES_VARIABLE, INSIDE_VARIABLE, LOGS_VARIABLE, STATE_VARIABLE
@@ -85,7 +85,10 @@ def operator(target: Target, namespace: str, reaches_pods: None, tmp_path: Path)
 
 @pytest.fixture(scope="session")
 def installation(target: Target) -> Iterator[Installation]:
-    """The operator, by the chart. On a cluster that KUBECONFIG names it is taken away afterwards; the bed is gone anyway."""
+    """The operator, by the chart, in a namespace under Pod Security `restricted`. On a cluster that KUBECONFIG names it is taken away
+    afterwards; the bed is gone anyway."""
+    labels = {"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/enforce-version": "latest"}
+    target.kubectl.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}}])
     if target.bed is not None:
         made = Installation(target, programs()["helm"], target.bed.control_plane.kubeconfig)
     else:
