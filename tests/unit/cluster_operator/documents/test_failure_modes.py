@@ -5,26 +5,47 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[4]
 OPERATOR = REPOSITORY / "operator" / "quorate_operator"
 PAGE = (REPOSITORY / "docs" / "failure-modes.md").read_text(encoding="utf-8")
 OTHER_PROGRAMS = ("plugin", "documents")
-FAILURES = frozenset({"Failure", "MemberFailure", "BadSecret", "InvalidResource", "ApiFailure"})
+NEVER_SHOWN = frozenset({"Changing"})
+"""Failures after which the operator only looks again."""
 PROGRAM_ENDS = frozenset({"PortTaken"})
 """Reasons that end the operator's process before it could say them of any cluster."""
 
 
+@cache
+def code() -> tuple[ast.AST, ...]:
+    """Every node of all of the operator's own code."""
+    paths = [path for path in sorted(OPERATOR.rglob("*.py")) if path.relative_to(OPERATOR).parts[0] not in OTHER_PROGRAMS]
+    return tuple(node for path in paths for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
 def calls() -> Iterator[tuple[str, ast.Call]]:
-    """Name of what is called, and the call, in all of the operator's own code."""
-    for path in sorted(OPERATOR.rglob("*.py")):
-        if path.relative_to(OPERATOR).parts[0] in OTHER_PROGRAMS:
-            continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call):
-                func = node.func
-                yield func.id if isinstance(func, ast.Name) else func.attr if isinstance(func, ast.Attribute) else "", node
+    """Name of what is called, and the call."""
+    for node in code():
+        if isinstance(node, ast.Call):
+            func = node.func
+            yield func.id if isinstance(func, ast.Name) else func.attr if isinstance(func, ast.Attribute) else "", node
+
+
+@cache
+def failures() -> frozenset[str]:
+    """`Failure` and all classes below it."""
+    found = {"Failure"}
+    while True:
+        more = {
+            node.name
+            for node in code()
+            if isinstance(node, ast.ClassDef) and any(isinstance(base, ast.Name) and base.id in found for base in node.bases)
+        }
+        if more <= found:
+            return frozenset(found - NEVER_SHOWN)
+        found |= more
 
 
 def words(node: ast.expr) -> Iterator[str]:
@@ -53,7 +74,7 @@ def reasons() -> tuple[set[str], set[str]]:
             found |= set(words(call.args[3]))
             if "Degraded" in set(words(call.args[1])) and isinstance(call.args[2], ast.Constant) and call.args[2].value is True:
                 degraded |= set(words(call.args[3]))
-        elif name in FAILURES and call.args:
+        elif name in failures() and call.args:
             said = {word for word in words(call.args[0]) if re.fullmatch(r"([A-Z][a-z]+)+", word)} - PROGRAM_ENDS
             found |= said
             # A member that does not answer is asked again; what else cannot be done, a person should know.
