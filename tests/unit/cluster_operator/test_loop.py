@@ -26,6 +26,9 @@ class Turns:
     async def look(self) -> Any:
         return self
 
+    async def sweep(self, listed: Any, may_act: Any) -> None:
+        """What the tick does beside the clusters' own turns."""
+
     async def turn(self, key: tuple[str, str], may_act: Any) -> Turn:
         self.count += 1
         return self.turn_

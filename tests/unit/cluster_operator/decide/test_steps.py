@@ -211,12 +211,13 @@ def test_volumes_grow_before_the_stateful_set_is_made_anew_around_its_pods() -> 
 
 
 def test_a_volume_that_cannot_grow_is_said_and_holds_nothing_else_up() -> None:
-    world = wanting(settled(), storage={"size": "20Gi"}, limits={"watchesMax": 100})
+    world = settled()
     for ordinal in range(3):
         world = with_volume(world, ordinal, expandable=False)
-    found = waits(world)["VolumeNotExpandable"]
+    found = waits(wanting(world, storage={"size": "20Gi"}))["VolumeNotExpandable"]
     assert found.degraded and "allowVolumeExpansion" in found.message
-    assert not isinstance(action(world), actions.Recreate)
+    upgraded = action(wanting(world, storage={"size": "20Gi"}, version="0.2.0"))
+    assert isinstance(upgraded, actions.Apply) and upgraded.item["kind"] == "StatefulSet"
 
 
 def test_a_rollback_is_refused_once_a_newer_cluster_version_is_active() -> None:
