@@ -64,6 +64,9 @@ def _pod_of(world: World, request: SigningRequest) -> Pod | Denial:
     owners = [owner.get("uid") for owner in pod.live.get("metadata", {}).get("ownerReferences", []) if owner.get("controller")]
     if world.workload is None or owners != [world.workload.uid]:
         return Denial("ForeignPod", f"pod {pod.name} does not belong to this cluster's StatefulSet")
+    if pod.ordinal >= world.workload.replicas:
+        # The StatefulSet's controller takes any pod of a fitting name and labels for its own, until it deletes it as one too many.
+        return Denial("ForeignPod", f"pod {pod.name} is none of the {world.workload.replicas} that this cluster's StatefulSet has")
     return pod
 
 

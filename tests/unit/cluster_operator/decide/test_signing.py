@@ -88,6 +88,13 @@ def test_a_pod_that_only_looks_like_a_members_gets_nothing(owners: list[dict[str
     assert reason(with_pod(world, 0, live=live), request_of(world, 0)) == "ForeignPod"
 
 
+def test_a_pod_beyond_the_last_gets_nothing() -> None:
+    """The StatefulSet's controller adopts any pod that looks like one of its own, and then deletes it as one too many."""
+    world = world_of()
+    assert world.workload is not None
+    assert reason(replace(world, workload=replace(world.workload, replicas=2)), request_of(world, 2)) == "ForeignPod"
+
+
 def test_an_owner_that_does_not_control_is_none() -> None:
     world = world_of()
     pod = pod_at(world, 0)
