@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
 from quorate_node.machine.application.feed import Feed
+from quorate_node.machine.application.host import ApplicationHost
 from quorate_node.machine.application.replies import Replies
+from quorate_node.simulator import application_faults
 from quorate_node.simulator.ledger import Ledger
 from quorate_node.simulator.options import ApplicationOptions, Options, draw, quiet
 from quorate_node.simulator.run import run_seed
@@ -96,3 +100,23 @@ def test_a_machine_that_goes_by_its_own_member_is_found(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(Ledger, "apply", apply_here)
     assert found_in(disturbed, {"application equality", "application answers"}, range(10))
+
+
+@pytest.mark.timeout(300)
+def test_a_snapshot_from_a_member_whose_machine_has_failed_is_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has none of the application; who took it asks the others for that part, and goes on."""
+    taken: list[int] = []
+    take_over = ApplicationHost.take_over
+
+    async def noted(self: ApplicationHost, index: int, snapshot: Path, applied_index: Callable[[], int]) -> None:
+        await take_over(self, index, snapshot, applied_index)
+        taken.append(index)
+
+    monkeypatch.setattr(ApplicationHost, "take_over", noted)
+    monkeypatch.setattr(application_faults, "HOWS", ("raises",))
+    for seed in range(4):
+        options = disturbed(seed)
+        faults = msgspec.structs.replace(options.faults, application=4.0, wipe=1.0, kill=0.0)
+        result = run_seed(seed, options=msgspec.structs.replace(options, faults=faults, members=5))
+        assert result.ok, result.failure()
+    assert taken, "nobody lacked it: this shows nothing, and other seeds or rates are due"

@@ -14,6 +14,7 @@ from quorate.wire.results import Failure
 from quorate_node.machine.kv import KeyValueMachine
 from quorate_node.protocol.ready import Role
 from quorate_node.replica.administration import Administration
+from quorate_node.replica.application_part import RETRY_S, ApplicationPart, PartOfStorage
 from quorate_node.replica.engine import Engine
 from quorate_node.replica.parcel import Parcel
 from quorate_node.replica.service import ServiceError
@@ -32,7 +33,7 @@ class Diverged(Exception):
     """This member's state differs from the majority's at the same index: it must stop, and be given an empty directory."""
 
 
-class StorageCare(Protocol):
+class StorageCare(PartOfStorage, Protocol):
     """What housekeeping asks of the member's storage (`replica.storage`)."""
 
     def space_error(self) -> str | None:
@@ -67,6 +68,7 @@ class Housekeeping:
         self._transport = transport
         self._storage = storage
         self._repair = repair
+        self._application_part = ApplicationPart(settings, engine, storage, transport)
         self._scrubbed = 0
         self._failed = failed
         self._tasks: list[asyncio.Task[None]] = []
@@ -87,6 +89,7 @@ class Housekeeping:
             (settings.compact_check_ms, self._compact),
             (settings.digest_interval_ms, self._compare_digests),
             (settings.scrub_interval_ms, self._scrub),
+            (RETRY_S * 1000, self._application_part.fetch_if_missing),
         ):
             self._tasks.append(create(self._repeat(interval_ms / 1000, work)))
 

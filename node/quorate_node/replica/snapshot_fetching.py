@@ -42,7 +42,7 @@ class SnapshotDownload:
         try:
             sink = await self._chunks(sender, index)
             # failpoint: snapshot.fetch.complete, awaited
-            return sink, await self._application(sender, index)
+            return sink, await self.application(sender, index)
         finally:
             self.progress = (0, 0)
 
@@ -71,9 +71,9 @@ class SnapshotDownload:
             raise failed.exceptions[0] from failed
         return sink
 
-    async def _application(self, sender: int, index: int) -> Path | None:
-        """The application's own snapshot in one file; None when the sender has none."""
-        path = self._staging / "application-snapshot"
+    async def application(self, sender: int, index: int, name: str = "application-snapshot") -> Path | None:
+        """The application's own snapshot in one file; None when the sender has none. Raises as `fetch`."""
+        path = self._staging / name
         offset = 0
         with path.open("wb") as file:
             while True:

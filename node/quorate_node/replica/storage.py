@@ -295,6 +295,16 @@ class Storage:
         nothing.set_result(None)
         return nothing
 
+    def lacks_application(self) -> bool:
+        """The application's machine has nothing here that it could go on from: another member's snapshot is needed."""
+        return self._application is not None and self._application.lacks_state
+
+    async def take_over_application(self, index: int, snapshot: Path) -> None:
+        """Another member's, after entry `index`, which is applied here. Raises `Refused`, `OSError`."""
+        machine = self._machine
+        assert self._application is not None and machine is not None and machine.applied_index >= index, "whoever lacks it asked for it"
+        await self._application.take_over(index, snapshot, lambda: machine.applied_index)
+
     def compacted(self, index: int) -> None:
         """The log up to `index` is gone, and with it what was noted about its entries."""
         if self._application is not None:

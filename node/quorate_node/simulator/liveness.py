@@ -147,7 +147,7 @@ class Liveness:
     def _start_a_failed_application(self, host: Host) -> None:
         """Somebody sees the alarm, and starts that member again."""
         application = host.life.application if host.life is not None else None
-        if application is not None and application.status().state == ApplicationState.FAILED:
+        if application is not None and application.status().state == ApplicationState.FAILED and not application.lacks_state:
             self._world.counters["member started again for its application"] += 1
             host.kill(power=False)
             if host in self._core:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from quorate.wire.results import ApplicationResult, Failure, Result
@@ -52,6 +53,7 @@ class ApplicationHost:
         hooks = Hooks(self._on_applied, self._on_snapshot, self._on_snapshot_failed, self._wanted_above, self._on_slow, self._on_restored)
         self._supervisor = Supervisor(settings, self._feed, self._shelf, hooks, self._on_failed, start_worker)
         self._started = False
+        self._installing = asyncio.Lock()
         self._registered: Registered = None
         """At the machine's applied index: the process may be behind it."""
         self._wanted: dict[int, list[asyncio.Future[ApplicationSnapshot | None]]] = {}
@@ -121,19 +123,38 @@ class ApplicationHost:
         The file is moved. `registered`: what the log demands at `index` (the snapshot header says). Without a file although a machine
         is registered, this member's machine stops and says so. Raises `Refused` for a damaged or a wrong file; nothing is changed then.
         """
-        found = None
-        if snapshot is not None:
-            found = await asyncio.to_thread(self._shelf.check_foreign, snapshot, index, registered)
-        await self._end("another member's snapshot is being installed")
-        self._registered = registered
-        await asyncio.to_thread(self._shelf.replace, found, index, registered)
-        self._applied = (index, POSITION_MAX)
-        if not self._started:
-            return
-        if registered is not None and found is None:
-            self._supervisor.fail(f"the member that sent the snapshot at index {index} sent none of the application: take one from another")
-        else:
-            self._supervisor.begin(index, registered)
+        async with self._installing:
+            found = None
+            if snapshot is not None:
+                found = await asyncio.to_thread(self._shelf.check_foreign, snapshot, index, registered)
+            await self._end("another member's snapshot is being installed")
+            self._registered = registered
+            await asyncio.to_thread(self._shelf.replace, found, index, registered)
+            self._applied = (index, POSITION_MAX)
+            if not self._started:
+                return
+            if registered is not None and found is None:
+                text = f"the member that sent the snapshot at index {index} sent none of the application: another one's is asked for"
+                self._supervisor.fail(text, lacks_state=True)
+            else:
+                self._supervisor.begin(index, registered)
+
+    @property
+    def lacks_state(self) -> bool:
+        """The machine stands still for want of a state, which any other member's snapshot is: `take_over` it."""
+        return self._supervisor.lacks_state
+
+    async def take_over(self, index: int, snapshot: Path, applied_index: Callable[[], int]) -> None:
+        """Go on from another member's file of the state after entry `index`, where there was nothing to go on from. The log has what
+        came after, up to `applied_index()`. The file is moved. Raises `Refused`, `OSError`."""
+        async with self._installing:
+            if not self.lacks_state:
+                return  # A whole snapshot came meanwhile.
+            found = await asyncio.to_thread(self._shelf.check_foreign, snapshot, index, self._registered)
+            await self._end("another member's state of the application is being taken over")
+            await asyncio.to_thread(self._shelf.replace, found, index, self._registered)
+            self._applied = (index, POSITION_MAX)
+            self._supervisor.begin(applied_index(), self._registered)
 
     def snapshot(self, index: int) -> asyncio.Future[ApplicationSnapshot | None]:
         """The state after entry `index`, for a member that is behind: ask in the turn in which the state at `index` is pinned.

@@ -14,7 +14,7 @@ from quorate_node.machine.application.settings import ApplicationSettings
 from quorate_node.machine.application.shelf import Registered, SnapshotShelf
 from quorate_node.machine.application.status import ApplicationState
 from quorate_node.machine.interface import ApplicationFailed
-from quorate_node.store.errors import StoreError
+from quorate_node.store.errors import StoreError, Unavailable
 
 LOG = logging.getLogger("quorate.application")
 
@@ -44,6 +44,8 @@ class Supervisor:
         self.worker: ApplicationWorker | None = None
         self.session: WorkerSession | None = None
         self.restarts = 0
+        self.lacks_state = False
+        """It has failed because nothing here leads to the state that it should be in."""
 
     @property
     def serving(self) -> bool:
@@ -53,7 +55,7 @@ class Supervisor:
     def begin(self, applied_index: int, registered: Registered) -> None:
         """In the background. `registered` is what the state demands at `applied_index`."""
         assert self._task is None, "one process at a time"
-        self.state, self.message = ApplicationState.STARTING, "the process is being started"
+        self.state, self.message, self.lacks_state = ApplicationState.STARTING, "the process is being started", False
         self._task = asyncio.get_running_loop().create_task(self._keep_alive(applied_index, registered), name="application supervisor")
         self._task.add_done_callback(self._on_done)
 
@@ -64,7 +66,7 @@ class Supervisor:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-        self.state, self.message = ApplicationState.STOPPED, message
+        self.state, self.message, self.lacks_state = ApplicationState.STOPPED, message, False
 
     async def _keep_alive(self, applied_index: int, registered: Registered) -> None:
         loop = asyncio.get_running_loop()
@@ -86,7 +88,7 @@ class Supervisor:
                 self.fail(str(error))
                 return
             except StoreError as error:
-                self.fail(f"its state cannot be rebuilt here ({error}): let this member take another member's snapshot")
+                self.fail(f"its state cannot be rebuilt here ({error}): another member's is asked for", lacks_state=True)
                 return
 
     async def _live(self, applied_index: int, registered: Registered) -> None:
@@ -101,9 +103,9 @@ class Supervisor:
             elif self._shelf.first is not None:
                 index = self._shelf.first.index - 1
             elif registered is not None:
-                raise ApplicationFailed(
+                raise Unavailable(
                     f"the log demands {registered[0]!r} version {registered[1]}, but this member has no snapshot of it and does not "
-                    "know since when: let it take another member's snapshot"
+                    "know since when"
                 )
             if at_start is not None and at_start != own:
                 raise ApplicationFailed(demand(at_start, own, index))
@@ -119,9 +121,9 @@ class Supervisor:
             worker, self.worker = self.worker, None
             await worker.close()
 
-    def fail(self, message: str) -> None:
+    def fail(self, message: str, *, lacks_state: bool = False) -> None:
         """Stopped until the member is restarted, or takes another member's snapshot."""
-        self.state, self.message = ApplicationState.FAILED, message
+        self.state, self.message, self.lacks_state = ApplicationState.FAILED, message, lacks_state
         LOG.error("the application's machine has stopped on this member: %s", message)
         self._on_failed(message)
 
