@@ -87,9 +87,12 @@ class Reconciler:
                 look = await self.issuer.look(identity)
                 tls, authority = look.tls, look.authority
             world = await observe(self.kubernetes, self.members, listed, resource, self.defaults, tls, authority)
-        except (ApiFailure, ApiUnreachable, Changing) as failure:
+        except (ApiUnreachable, Changing) as failure:
             return Turn(failure=failure)
         except Failure as failure:
+            # What passes by itself is nobody's concern; a right that is missing does not.
+            if isinstance(failure, ApiFailure) and (failure.overtaken or failure.busy):
+                return Turn(failure=failure)
             return await self._cannot_look(resource, failure) if may_act() else Turn(failure=failure)
         world, decision, acted, refused = await self._act(world, tls, may_act)
         if refused is not None and not (isinstance(refused, ApiFailure) and (refused.overtaken or refused.busy)):

@@ -115,7 +115,7 @@ def namespace(target: Target, request: pytest.FixtureRequest) -> Iterator[str]:
     target.kubectl.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}])
     yield name
     if request.node.stash.get(FAILED, False):
-        target.describe(name, Path(os.environ.get(LOGS_VARIABLE, ".")) / name)
+        target.describe(name, Path(os.environ.get(LOGS_VARIABLE) or BUILD / "logs") / name)
     target.remove_namespace(name)
 
 

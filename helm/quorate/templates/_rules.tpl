@@ -66,7 +66,7 @@ name and never listed, and pods are never deleted but evicted.
   verbs: [get]
 - apiGroups: [""]
   resources: [events]
-  verbs: [create, patch]
+  verbs: [list, create, patch]
 {{- end -}}
 
 {{/* What is of the whole Kubernetes and cannot be granted in a namespace. */}}

@@ -26,7 +26,7 @@ def founding(world: World) -> Outcome:
     if volume is not None and volume.uid != world.founding.volume_uid:
         return Wait("DataLost", _LOST.format(f"the volume of {world.founding.pod} is another one"), degraded=True)
     if pod is None or volume is None or pod.answer is None:
-        return Wait("Starting", f"{world.founding.pod} is to found the cluster and has not started{_trouble(pod)}")
+        return Wait("Starting", f"{world.founding.pod} is to found the cluster and has not started{_trouble(pod)}", holds=False)
     return Do(Found(pod.name, world.founding.token), "Founding", f"{pod.name} makes a cluster of one; the others join it")
 
 
@@ -36,14 +36,15 @@ def _record(world: World) -> Outcome:
         if volume is not None and not volume.deleting:
             record = founding_record(world.identity, pod.name, volume.uid)
             return Do(Create(record), "Founding", f"{pod.name} has started: that it is to found the cluster is recorded first")
-    return Wait("Starting", f"no pod has started yet{_trouble(next(iter(world.pods), None))}")
+    # What keeps them from it may be the spec itself: later steps bring a better one to pods that do not run, through the gate.
+    return Wait("Starting", f"no pod has started yet{_trouble(next(iter(world.pods), None))}", holds=False)
 
 
 def _lived_before(world: World) -> Outcome:
     silent = [pod.name for pod in world.pods if pod.answer is None]
     expected = world.workload.replicas if world.workload is not None else 0
     if silent or len(world.pods) < expected:
-        return Wait("Starting", f"waiting for {silent[0] if silent else 'the members'} to answer", degraded=True)
+        return Wait("Starting", f"waiting for {silent[0] if silent else 'the members'} to answer", holds=False, degraded=True)
     return Wait("DataLost", _LOST.format("all of them started with empty volumes"), degraded=True)
 
 

@@ -15,6 +15,8 @@ def wellbeing(world: World) -> Outcome:
     troubled = next((pod for pod in world.pods if pod.trouble), None)
     if troubled is not None:
         return Wait("PodTrouble", f"{troubled.name} does not run: {troubled.trouble}", holds=False, degraded=True)
+    if world.membership is None and not (world.cluster_id or world.recorded_cluster_id):
+        return COMPLETE  # There is no cluster yet that could have a leader: founding says what it waits for.
     if world.membership is None:
         return Wait("NoLeader", "no leader answers: an election is under way, or there is no quorum", holds=False, degraded=True)
     away = [member.name for member in voters(world) if not healthy(world, member)]

@@ -95,7 +95,35 @@ def test_a_cluster_that_lived_is_never_founded_again() -> None:
 
 
 def test_while_one_member_is_silent_nothing_is_called_lost() -> None:
-    assert set(waits(with_pod(emptied(), 1, answer=None))) == {"Starting"}
+    assert set(waits(with_pod(emptied(), 1, answer=None))) == {"Starting", "NoLeader"}
+
+
+def unfounded(trouble: str) -> World:
+    """Pods were made, and none of them runs."""
+    world = replace(settled(), founding=None, recorded_cluster_id="", membership=None)
+    for ordinal in range(3):
+        world = with_pod(with_volume(world, ordinal, member_id=0), ordinal, answer=None, ready=False, trouble=trouble)
+    return world
+
+
+def test_pods_that_cannot_start_are_told_before_there_is_a_cluster() -> None:
+    found = waits(unfounded("Unschedulable: Insufficient cpu"))
+    assert set(found) == {"Starting", "PodTrouble"} and found["PodTrouble"].degraded
+    assert set(waits(unfounded(""))) == {"Starting"}, "and to start is no trouble"
+    world = unfounded("")
+    assert world.workload is not None
+    forbidden = replace(world, pods=(), workload=replace(world.workload, trouble="exceeded quota: small"))
+    assert "exceeded quota" in waits(forbidden)["PodTrouble"].message
+
+
+def test_pods_that_cannot_start_get_a_better_spec_though_there_is_no_cluster() -> None:
+    assert isinstance(action(wanting(unfounded("Unschedulable"), restartedAt="2026-01-01T00:00:00Z")), actions.Apply)
+    assert isinstance(action(rolling(unfounded("Unschedulable"))), actions.Evict)
+    down = with_pod(with_pod(with_pod(rolling(emptied()), 0, answer=None), 1, answer=None), 2, answer=None)
+    assert waits(down)["Starting"].degraded, "ready pods that do not answer are left alone"
+    for ordinal in range(3):
+        down = with_pod(down, ordinal, ready=False, trouble="ErrImagePull")
+    assert isinstance(action(down), actions.Evict), "neither is a cluster stuck that a bad image has brought down as a whole"
 
 
 def test_a_founding_volume_that_is_another_one_is_lost_data_too() -> None:
@@ -152,7 +180,7 @@ def test_an_operator_that_is_cut_off_from_its_pods_touches_none() -> None:
     for ordinal in range(3):
         world = with_pod(world, ordinal, answer=None)
     found = waits(replace(world, founding=world.founding))
-    assert not set(found) - {"NoLeader", "Unreachable", "Starting"}
+    assert not set(found) - {"NoLeader", "MemberAway", "Unreachable", "Starting"}
 
 
 def test_scaling_up_is_one_pod_at_a_time() -> None:
