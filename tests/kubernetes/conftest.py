@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.kubernetes.audit import Audit
 from tests.kubernetes.bed.bed import Bed
 from tests.kubernetes.bed.volumes import recycle_released
 from tests.kubernetes.binaries.build import programs
@@ -18,7 +19,16 @@ from tests.kubernetes.consensus_cluster import ConsensusCluster
 from tests.kubernetes.installation import NAMESPACE, RELEASE, Installation
 from tests.kubernetes.kubectl import Kubectl
 from tests.kubernetes.operator_process import OperatorProcess, cluster_wide_objects
-from tests.kubernetes.settings import IMAGE, IMAGE_VARIABLE, IMAGES_VARIABLE, INSIDE_VARIABLE, LOGS_VARIABLE, STATE_VARIABLE
+from tests.kubernetes.prepare import BUILD
+from tests.kubernetes.settings import (
+    AUDIT_VARIABLE,
+    IMAGE,
+    IMAGE_VARIABLE,
+    IMAGES_VARIABLE,
+    INSIDE_VARIABLE,
+    LOGS_VARIABLE,
+    STATE_VARIABLE,
+)
 from tests.kubernetes.target import Target
 
 RUN_WITH = "run `make test-kubernetes`, or name a cluster with KUBECONFIG"
@@ -85,18 +95,28 @@ def operator(target: Target, namespace: str, reaches_pods: None, tmp_path: Path)
 
 @pytest.fixture(scope="session")
 def installation(target: Target) -> Iterator[Installation]:
-    """The operator, by the chart, in a namespace under Pod Security `restricted`. On a cluster that KUBECONFIG names it is taken away
-    afterwards; the bed is gone anyway."""
+    """The operator, by the chart, in a namespace under Pod Security `restricted`. Where it was not
+    there before it is taken away afterwards."""
     labels = {"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/enforce-version": "latest"}
     target.kubectl.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}}])
     if target.bed is not None:
         made = Installation(target, programs()["helm"], target.bed.control_plane.kubeconfig)
     else:
         made = Installation(target, Path(shutil.which("helm") or "helm"), Path(os.environ["KUBECONFIG"]))
+    there = made.is_there()
     made.install()
     yield made
-    if target.bed is None:
+    if not there:
         made("uninstall", RELEASE, "--wait")
+
+
+@pytest.fixture
+def audit(target: Target) -> Audit | None:
+    """What was asked of the API server from here on. None on a cluster that KUBECONFIG names: its record is its owner's."""
+    if target.bed is not None:
+        return Audit(target.bed.control_plane.audit_log)
+    named = os.environ.get(AUDIT_VARIABLE)
+    return Audit(Path(named)) if named else None
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from tests.kubernetes.bed.wrapper import wrapped
 from tests.kubernetes.cache import CannotPrepare, cache_directory
 from tests.kubernetes.image.build import quorate_archive
 from tests.kubernetes.prepare import BUILD, REPOSITORY, environment, prepare, require_root
-from tests.kubernetes.settings import IMAGE, INSIDE_VARIABLE, READY_FILE
+from tests.kubernetes.settings import AUDIT_VARIABLE, IMAGE, INSIDE_VARIABLE, READY_FILE
 
 INSIDE = "tests.kubernetes.bed.held"
 UP_TIMEOUT_S = 300.0
@@ -155,7 +155,8 @@ def enter(found: Held, command: list[str]) -> int:
     """Runs `command` inside, in this folder; returns its exit status. Raises `CannotPrepare`."""
     require_root()
     path = os.pathsep.join([found.programs, os.environ.get("PATH", "")])
-    inside = {**os.environ, INSIDE_VARIABLE: "1", "KUBECONFIG": found.kubeconfig, "PATH": path}
+    ours = {INSIDE_VARIABLE: "1", "KUBECONFIG": found.kubeconfig, AUDIT_VARIABLE: found.audit_log, "PATH": path}
+    inside = {**os.environ, **ours}
     return subprocess.run([*shlex.split(found.enter.removesuffix(' "$PWD"')), str(Path.cwd()), *command], env=inside).returncode
 
 

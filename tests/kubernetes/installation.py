@@ -37,6 +37,9 @@ class Installation:
         waiting = ("--wait", "--timeout", f"{INSTALL_TIMEOUT_S:g}s")
         self("upgrade", "--install", RELEASE, str(CHART), "--create-namespace", *settings, *waiting)
 
+    def is_there(self) -> bool:
+        return any(each["name"] == RELEASE for each in json.loads(self("list", "-o", "json")))
+
     def __call__(self, *arguments: str) -> str:
         """Output of `helm`. Raises `HelmFailure`."""
         command = [str(self.helm), f"--kubeconfig={self.kubeconfig}", "-n", self.namespace, *arguments]
