@@ -44,7 +44,7 @@ class ConsensusCluster:
         return self.target.kubectl
 
     def apply(self, spec: Mapping[str, Any]) -> None:
-        """The whole spec: what was there and is not named goes."""
+        """The whole spec: what was applied before and is not named goes; what `patch` has set stays."""
         self.kubectl.apply([resource(self.name, spec)], self.namespace)
 
     def patch(self, spec: Mapping[str, Any]) -> None:

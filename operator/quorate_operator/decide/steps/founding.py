@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from quorate_operator.decide.actions import Create, Found
 from quorate_operator.decide.outcome import COMPLETE, Do, Outcome, Wait
+from quorate_operator.decide.steps.rollout import outdated
 from quorate_operator.decide.world import Pod, World
 from quorate_operator.objects.records import cluster_record, founding_record
 
@@ -21,6 +22,10 @@ def founding(world: World) -> Outcome:
         return _lived_before(world)
     if world.founding is None:
         return _record(world)
+    old = next((pod.name for pod, _ in outdated(world) if pod.answer is None), "")
+    if old:
+        # The founding call asks every pod, and one that cannot start never answers: it is replaced first.
+        return Wait("Starting", f"{old} has not started and is to be replaced before the cluster is founded", holds=False)
     pod = world.pod(world.founding.pod)
     volume = world.volume(pod.ordinal) if pod is not None else None
     if volume is not None and volume.uid != world.founding.volume_uid:

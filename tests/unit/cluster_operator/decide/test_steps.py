@@ -119,6 +119,8 @@ def test_pods_that_cannot_start_are_told_before_there_is_a_cluster() -> None:
 def test_pods_that_cannot_start_get_a_better_spec_though_there_is_no_cluster() -> None:
     assert isinstance(action(wanting(unfounded("Unschedulable"), restartedAt="2026-01-01T00:00:00Z")), actions.Apply)
     assert isinstance(action(rolling(unfounded("Unschedulable"))), actions.Evict)
+    half = with_pod(rolling(replace(emptied(), recorded_cluster_id="")), 1, answer=None, ready=False, trouble="ErrImagePull")
+    assert isinstance(action(half), actions.Evict), "recorded, and one pod would never answer the call"
     down = with_pod(with_pod(with_pod(rolling(emptied()), 0, answer=None), 1, answer=None), 2, answer=None)
     assert waits(down)["Starting"].degraded, "ready pods that do not answer are left alone"
     for ordinal in range(3):
