@@ -71,7 +71,12 @@ def test_an_upgrade_of_the_operator_restarts_no_member(settled: ConsensusCluster
     before, counted = settled.uids(), restarts(settled)
     operators = {pod["metadata"]["uid"] for pod in restored.pods()}
     restored.install("nodeImage.tag=0.9.9", "nodeImage.repository=registry.example.com/of-the-next-release", "settings.tickS=6")
-    assert not operators & {pod["metadata"]["uid"] for pod in restored.pods()}, "the operators themselves are new ones"
+
+    def old_ones() -> str:
+        there = operators & {pod["metadata"]["uid"] for pod in restored.pods()}
+        return f"{len(there)} operators of before are there" if there else ""
+
+    eventually("the operators themselves are new ones", old_ones, 60)
     settled.patch({"metrics": {"intervalS": 31}})
     eventually("the new operator has looked", lambda: observed(settled), 60)
     settled.wait_until_settled()

@@ -24,11 +24,7 @@ def cluster_names(ctx: click.Context, _: click.Parameter, incomplete: str) -> li
     async def ask(clusters: Clusters) -> list[str]:
         return [each.name for each in await asyncio.wait_for(clusters.list(), COMPLETION_TIMEOUT_S)]
 
-    settings = Settings()
-    for context in (ctx.find_root(), ctx):
-        for name in ("kubeconfig", "context", "namespace"):
-            if context.params.get(name):
-                setattr(settings, name, context.params[name])
+    settings = ctx.find_root().ensure_object(Settings)
     try:
         return [name for name in settings.run(ask) if name.startswith(incomplete)]
     except (Failure, PluginError, OSError, TimeoutError):
