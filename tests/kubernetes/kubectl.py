@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -21,6 +22,7 @@ class KubectlFailure(Exception):
 class Kubectl:
     def __init__(self, program: str | Path, kubeconfig: str | Path) -> None:
         self.kubeconfig = str(kubeconfig)
+        self.program = Path(shutil.which(program) or program)
         self._command = [str(program), f"--kubeconfig={kubeconfig}"]
 
     def __call__(self, *arguments: str, text: str | None = None, timeout_s: float = TIMEOUT_S) -> str:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +27,43 @@ def plugin(installation: Installation, *words: str, status: int = 0) -> str:
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, env={**os.environ})
     assert done.returncode == status, f"`{' '.join(words)}` ended with {done.returncode}: {done.stdout}{done.stderr}"
     return done.stdout
+
+
+PLUGIN = """#!/bin/sh
+exec "{python}" -m quorate_operator.plugin.main "$@"
+"""
+INDENT = "     "
+FOLLOWING_S = 3
+
+
+def told_commands(notes: str) -> str:
+    """The script in the notes: what is indented, as a reader would copy it. What follows for ever is let go after some seconds."""
+    lines = [line.removeprefix(INDENT) for line in notes.splitlines() if line.startswith(INDENT)]
+    shown = [f"timeout {FOLLOWING_S} {line} || test $? = 124" if line.endswith("--watch") else line for line in lines]
+    return "\n".join(["set -eux", *shown, ""])
+
+
+@pytest.fixture
+def demo(installation: Installation) -> Iterator[str]:
+    """The namespace that the notes make."""
+    yield "demo"
+    installation.target.remove_namespace("demo")
+
+
+def test_the_notes_lead_to_a_first_cluster_line_by_line(installation: Installation, demo: str, tmp_path: Path) -> None:
+    """As somebody does who copies them: with kubectl, helm and the plugin on the PATH."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "kubectl").symlink_to(installation.target.kubectl.program)
+    (programs / "helm").symlink_to(installation.helm)
+    (programs / "kubectl-quorate").write_text(PLUGIN.format(python=sys.executable))
+    (programs / "kubectl-quorate").chmod(0o755)
+    environment = {**os.environ, "KUBECONFIG": str(installation.kubeconfig), "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    script = told_commands(installation("get", "notes", RELEASE))
+    done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, timeout=400)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("hello, world") == 2 and "Phase:          Succeeded" in done.stdout
+    assert "first-0" in done.stdout and "condition met" in done.stdout
 
 
 @pytest.fixture
@@ -136,7 +174,7 @@ def test_clusters_live_on_without_the_installation_and_are_found_again_by_the_ne
     plugin(restored, "doctor", "-n", settled.namespace, "--timeout", "60s")
 
 
-def test_the_plugin_on_a_real_cluster(settled: ConsensusCluster, installation: Installation, tmp_path: Any) -> None:
+def test_the_plugin_on_a_real_cluster(settled: ConsensusCluster, installation: Installation, tmp_path: Path) -> None:
     here = ("-n", settled.namespace)
     assert settled.leader() in plugin(installation, "status", settled.name, *here)
     told = json.loads(plugin(installation, "transfer-leader", settled.name, *here, "-o", "json"))
