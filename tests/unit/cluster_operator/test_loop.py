@@ -102,6 +102,17 @@ async def test_the_tick_finds_clusters_that_no_event_told_of_and_forgets_those_t
     assert turns.count == 1
 
 
+async def test_an_event_starts_no_chain_of_looks_of_its_own() -> None:
+    cluster = _Cluster(asyncio.Event())
+    for _ in range(100):
+        cluster.wake_after(0.01)
+    first = cluster.timer
+    assert first is not None
+    waiting = [handle for handle in asyncio.get_running_loop()._scheduled if not handle.cancelled()]  # type: ignore[attr-defined]
+    assert waiting.count(first) == 1
+    assert len([handle for handle in waiting if handle._callback == cluster.wake.set]) == 1
+
+
 async def test_many_wakes_are_one_look() -> None:
     turns = Turns(Turn(settled=True))
     made = loop(turns)
