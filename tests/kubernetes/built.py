@@ -118,8 +118,7 @@ def build(kubectl: Kubectl, target: Target, namespace: str, *, allowed: bool = T
     spec = ConsensusClusterSpec.model_validate(wanted)
     identity = Identity(NAME, namespace, "none", "quorate-system", target.image, "test")
     objects = [*wanted_children(spec, identity), stateful_set(spec, identity, replicas=spec.replicas)]
-    left_out = OPTIONAL_KINDS if allowed else OPTIONAL_KINDS | {"RoleBinding"}
-    objects = [item for item in objects if item["kind"] not in left_out]
+    objects = [item for item in objects if item["kind"] not in OPTIONAL_KINDS and (allowed or item.get("roleRef", {}).get("name") != ROLE)]
     for item in objects:
         # Nobody made the resource that would own them: what is not owned is not collected.
         del item["metadata"]["ownerReferences"]

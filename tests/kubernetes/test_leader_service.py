@@ -84,6 +84,12 @@ def test_a_pod_that_is_deleted_hands_over_before_it_is_stopped(kubectl: Kubectl,
     assert len(elections) <= 1, "it was told to lead, and did not wait for a time-out"
 
 
+def test_the_one_slice_is_all_that_the_leader_needs_to_read(kubectl: Kubectl, target: Target, namespace: str) -> None:
+    built = build(kubectl, target, namespace, allowed=False, services=LED)
+    built.bootstrap()
+    eventually("the slice names the leader", lambda: names(built, built.leader()), 30)
+
+
 def test_what_others_do_to_the_slice_is_put_right_but_a_newer_term_is_respected(kubectl: Kubectl, target: Target, namespace: str) -> None:
     built = build(kubectl, target, namespace, services=LED)
     built.bootstrap()

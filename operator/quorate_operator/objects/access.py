@@ -24,14 +24,17 @@ def role_binding(identity: Identity) -> Object:
 
 
 def leader_role(spec: ConsensusClusterSpec, identity: Identity) -> Object | None:
-    """The one EndpointSlice that the leader writes itself, by name. None without a Service for the leader."""
+    """The one EndpointSlice that the leader writes itself, by name. None without a Service for the leader.
+
+    It watches that one too (`list` and `watch` by name are for a field selector on the name), whatever the ClusterRole allows.
+    """
     if not spec.services.leader.enabled:
         return None
     rule = {
         "apiGroups": ["discovery.k8s.io"],
         "resources": ["endpointslices"],
         "resourceNames": [identity.leader_service],
-        "verbs": ["get", "patch"],
+        "verbs": ["get", "list", "watch", "patch"],
     }
     return {
         "apiVersion": RBAC,

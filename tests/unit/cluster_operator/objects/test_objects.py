@@ -211,7 +211,7 @@ def test_members_may_write_the_one_slice_of_their_leader_and_no_other() -> None:
             "apiGroups": ["discovery.k8s.io"],
             "resources": ["endpointslices"],
             "resourceNames": ["orders-leader"],
-            "verbs": ["get", "patch"],
+            "verbs": ["get", "list", "watch", "patch"],
         }
     ]
     assert binding["roleRef"] == {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role["metadata"]["name"]}
