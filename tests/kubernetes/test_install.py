@@ -62,7 +62,7 @@ def test_the_notes_lead_to_a_first_cluster_line_by_line(installation: Installati
     script = told_commands(installation("get", "notes", RELEASE))
     done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("hello, world") == 2 and "Phase:          Succeeded" in done.stdout
+    assert done.stdout.splitlines().count("hello, world") == 2 and "Phase:          Succeeded" in done.stdout
     assert "first-0" in done.stdout and "condition met" in done.stdout
 
 
