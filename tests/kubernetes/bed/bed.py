@@ -10,7 +10,7 @@ from tests.kubernetes.bed.certificates import Authority
 from tests.kubernetes.bed.containerd import Containerd
 from tests.kubernetes.bed.control_plane import ControlPlane
 from tests.kubernetes.bed.kubelet import kubelet
-from tests.kubernetes.bed.kwok import fake_node, kwok
+from tests.kubernetes.bed.kwok import ADDRESSES, fake_node, kwok, stub_members
 from tests.kubernetes.bed.layout import NodePlace
 from tests.kubernetes.bed.objects import cluster_objects, local_volume
 from tests.kubernetes.bed.processes import Program, wait_for
@@ -46,6 +46,7 @@ class Bed:
         self.proxy = network.proxy(programs["kube-proxy"], self.control_plane, state, logs)
         self.dns = network.dns(programs["coredns"], self.control_plane, state, logs)
         self.kwok = kwok(programs, self.control_plane, state, logs)
+        self.stub_members = stub_members(programs, self.control_plane, logs)
         resolver = network.resolver_file(state)
         plugins = cni_directory()
         assert plugins is not None, "the wrapper's caller has looked for the packages"
@@ -56,7 +57,7 @@ class Bed:
 
     def start(self) -> None:
         """Until both nodes are Ready and have the images. Raises `BedFailure`."""
-        network.set_up([node.place for node in self.nodes])
+        network.set_up([node.place for node in self.nodes], ADDRESSES)
         for node in self.nodes:
             node.containerd.start()
         with ThreadPoolExecutor() as pool:
@@ -88,7 +89,7 @@ class Bed:
 
     def stop(self) -> None:
         """In order, so that every log ends with an orderly end; what it misses, the namespaces' end takes."""
-        for program in (self.kwok, self.proxy, self.dns):
+        for program in (self.stub_members, self.kwok, self.proxy, self.dns):
             program.stop()
         for node in self.nodes:
             node.kubelet.stop()

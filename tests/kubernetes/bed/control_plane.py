@@ -17,7 +17,6 @@ from tests.kubernetes.bed.layout import (
     ETCD_PEER_PORT,
     ETCD_PORT,
     HOST_ADDRESS,
-    POD_RANGE,
     SERVICE_RANGE,
 )
 from tests.kubernetes.bed.processes import Program, wait_for
@@ -137,8 +136,6 @@ class ControlPlane:
             "--use-service-account-credentials",
             "--leader-elect=false",
             f"--flex-volume-plugin-dir={self._state / 'plugins'}",
-            "--allocate-node-cidrs",
-            f"--cluster-cidr={POD_RANGE}",
             # Half of the default, since a test waits for it; kubelets renew their leases every 4 s.
             "--node-monitor-grace-period=20s",
             # The default of 20 requests a second makes a hundred clusters wait for their volumes and not for us.

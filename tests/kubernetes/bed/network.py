@@ -40,8 +40,8 @@ def _ip(*arguments: str) -> None:
         raise BedFailure(f"`ip {' '.join(arguments)}`: {done.stderr.strip()}")
 
 
-def set_up(places: list[NodePlace]) -> None:
-    """Lo, forwarding, and one bridge with every node's address. Raises `BedFailure`."""
+def set_up(places: list[NodePlace], stubs: str) -> None:
+    """Lo, forwarding, and one bridge with every node's address; all of the range `stubs` are addresses of ours. Raises `BedFailure`."""
     _ip("link", "set", "lo", "up")
     for name, value in SYSTEM_CONTROLS.items():
         (Path("/proc/sys") / name).write_text(value)
@@ -51,6 +51,7 @@ def set_up(places: list[NodePlace]) -> None:
     _ip("link", "set", BRIDGE, "up")
     # Processes outside of pods, the tests among them, reach services only where a route leads to the packet filter.
     _ip("route", "add", SERVICE_RANGE, "dev", BRIDGE)
+    _ip("route", "add", "local", stubs, "dev", "lo")
     # kube-proxy asks for the interface of the default route.
     _ip("route", "add", "default", "via", HOST_ADDRESS, "dev", BRIDGE)
 
