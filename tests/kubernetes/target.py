@@ -38,7 +38,7 @@ class Target:
 
     def remove_namespace(self, name: str) -> None:
         """Asks for it and does not wait: it takes as long as its pods take to end, and no other test has anything in it."""
-        self.kubectl("delete", "namespace", name, "--wait=false")
+        self.kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
 
     def describe(self, namespace: str, folder: Path) -> None:
         """What a failed test left: objects, and each container's log, this one's and the last one's."""
