@@ -247,9 +247,11 @@ class PeerSocket(asyncio.Protocol):
 
     def _leave(self) -> None:
         """Close once what was written has left. A peer that reads nothing would hold that up for ever: not for long."""
-        if not self._transport.is_closing():
-            self._transport.close()
-            self._cut_timer = asyncio.get_running_loop().call_later(LINGER_S, self._transport.abort)
+        if self._cut_timer is None and not self._transport.is_closing():
+            loop = asyncio.get_running_loop()
+            # Not while its bytes are handed over: over TLS a close then reads on, finds TLS's own end behind them, and trips over itself.
+            loop.call_soon(self._transport.close)
+            self._cut_timer = loop.call_later(LINGER_S, self._transport.abort)
 
     def abort(self) -> None:
         """End the connection at once, without a close frame."""
