@@ -1,4 +1,4 @@
-"""A peer that says goodbye and is gone in the same breath: over TLS its close frame, TLS's own end and the connection's come in one read."""
+"""A peer that says goodbye and is gone in the same breath: over TLS its close frame, TLS's end and the connection's come in one read."""
 
 from __future__ import annotations
 
