@@ -77,8 +77,8 @@ class Administration:
         return (await self._opened_calls().call("POST", path, MemberAdded, body=body, safe=False, timeout_s=timeout_s)).member_id
 
     async def leader(self, *, timeout_s: float | None = None) -> LeaderInfo:
-        """Who leads. Raises `NoLeader` when nobody does until the deadline."""
-        return await self._opened_calls().call("GET", "/v1/leader", LeaderInfo, timeout_s=timeout_s)
+        """Who leads. Raises `NoLeader` when nobody does until the deadline, `NotReady` at once when no member belongs to a cluster."""
+        return await self._opened_calls().call("GET", "/v1/leader", LeaderInfo, timeout_s=timeout_s, final=frozenset({"NotReady"}))
 
     async def transfer(self, to: int = 0, *, timeout_s: float | None = None) -> LeaderInfo:
         """Move leadership to member `to` (0: to the best follower). Returns the new leader. Raises `TransferFailed`."""

@@ -57,15 +57,18 @@ class HttpCalls:
         timeout_s: float | None = None,
         safe: bool = True,
         endpoint: str | None = None,
+        final: frozenset[str] = frozenset(),
     ) -> Answer:
         """Ask until answered. `safe` False: never ask twice when the first may have been carried out (raises `OutcomeUnknown`).
 
-        `endpoint` pins the call to one member. Raises an `ApiError`, `Unreachable`, `DeadlineExceeded`, `MalformedAnswer`.
+        `endpoint` pins the call to one member. `final`: errors that are the answer once every known member has given one of them, though
+        a later try might do better. Raises an `ApiError`, `Unreachable`, `DeadlineExceeded`, `MalformedAnswer`.
         """
         deadline_s = self._loop.time() + (self.options.timeout_s if timeout_s is None else timeout_s)
         data = None if body is None else _encode(body)
         attempt = 0
         last: QuorateError | None = None
+        told: set[str] = set()
         while True:
             url = endpoint or await self._choose(deadline_s, last)
             try:
@@ -73,7 +76,9 @@ class HttpCalls:
                 if isinstance(answered, bytes):
                     return read_answer(answered, shape, f"{method} {path} of {url}")
                 last = answered
-                if not self._try_again(answered, url, safe):
+                if isinstance(answered, ApiError) and answered.error in final:
+                    told.add(url)
+                if not self._try_again(answered, url, safe) or (told and (endpoint or told >= set(self.endpoints.urls))):
                     raise answered
             except Unreachable as failed:
                 last = failed

@@ -19,6 +19,11 @@ def key(request: wire.DeleteRange | wire.Range, _rules: Rules) -> None:
         raise Refused("EmptyKey", "key is empty: name a key (b'\\x00' with range_end b'\\x00' is the whole store)")
 
 
+def negative_revision(revision: int) -> Refused:
+    """Refused before it is proposed or read; in the log it means now, as it always has."""
+    return Refused("InvalidArgument", f"revision is {revision}; it must be 0 (now) or the number of one that was made")
+
+
 def put(request: wire.Put, _rules: Rules) -> None:
     if not request.key:
         raise Refused("EmptyKey", "key is empty: name a key of at least one byte")

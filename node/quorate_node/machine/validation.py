@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from quorate.wire.commands import CommandKind, Compare, DeleteRange, LeaseKeepAlive, Operation, Put, Range, Txn
+from quorate.wire.commands import CommandKind, Compare, DeleteRange, LeaseGrant, LeaseKeepAlive, Operation, Put, Range, Txn
 from quorate_node.machine import forms
 from quorate_node.machine.handlers import KINDS
 from quorate_node.machine.interface import Refused
@@ -92,6 +92,10 @@ class Validation:
         elif isinstance(request, DeleteRange | Range | Compare):
             self._key("key", request.key)
             self._key("range_end", request.range_end)
+            if isinstance(request, Range) and request.revision < 0:
+                raise forms.negative_revision(request.revision)
+        elif isinstance(request, LeaseGrant) and request.ttl_ms < 1:
+            raise Refused("InvalidArgument", f"ttl_ms is {request.ttl_ms}; it must be at least 1")
         elif isinstance(request, Txn):
             for part in (*request.compare, *request.success, *request.failure):
                 self._check_decoded(part)

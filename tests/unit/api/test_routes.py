@@ -15,6 +15,7 @@ from quorate.wire.errors import ERRORS
 from quorate_node.api.http.app import HANDLERS
 from quorate_node.api.http.openapi import build, open_path
 from quorate_node.api.http.routes import ROUTES
+from quorate_node.replica.service import ServiceError
 from tests.unit.api.conftest import Served
 from tests.unit.api.service import MEMBER_ID, OTHER_ID
 
@@ -119,6 +120,17 @@ async def test_leadership(http: Http, api: Served) -> None:
     api.service.leader_id = 0
     lost = await ask(http, "GET", "/v1/leader", status=503)
     assert (lost["error"], lost["leader"]) == ("NoLeader", None)
+
+
+async def test_a_member_of_no_cluster_says_so_when_it_is_asked_who_leads(http: Http, api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    class NoMachine:
+        def __getattr__(self, name: str) -> Any:
+            raise ServiceError("NotReady", "this member belongs to no cluster yet: it knows of no peers")
+
+    api.service.leader_id = 0
+    monkeypatch.setattr(api.service, "machine", NoMachine())
+    asked = await ask(http, "GET", "/v1/leader", status=503)
+    assert (asked["error"], asked["message"]) == ("NotReady", "this member belongs to no cluster yet: it knows of no peers")
 
 
 async def test_a_snapshot_is_streamed_and_restored(http: Http, api: Served) -> None:

@@ -10,7 +10,7 @@ import aiohttp
 import msgspec
 import pytest
 
-from quorate.wire.commands import Command, CommandKind, DeleteRange, LeaseExpire, LeaseGrant, Put, Range, SessionCreate
+from quorate.wire.commands import Command, CommandKind, DeleteRange, LeaseExpire, LeaseGrant, Operation, Put, Range, SessionCreate, Txn
 from quorate.wire.results import Failure, KeyValue, LeaseResult, PutResult, RangeResult, SessionResult, StreamFailure
 from quorate.wire.stream import StreamResponse
 from quorate_node.api.http import stream_socket
@@ -111,6 +111,11 @@ async def test_consistency_is_per_request_with_a_default_of_the_connection(api: 
         (1, [b"k", 7], "MalformedBody"),
         (16, 7, "MalformedBody"),
         (16, Range(b""), "EmptyKey"),
+        (16, Range(b"a", revision=-1), "InvalidArgument"),
+        (16, Range(b"a", b"b", revision=-1), "InvalidArgument"),
+        (int(CommandKind.TXN), Txn((), (Operation(range=Range(b"a", revision=-1)),)), "InvalidArgument"),
+        (int(CommandKind.LEASE_GRANT), LeaseGrant(0), "InvalidArgument"),
+        (int(CommandKind.LEASE_GRANT), LeaseGrant(-1), "InvalidArgument"),
         (int(CommandKind.LEASE_EXPIRE), LeaseExpire((1,)), "InvalidArgument"),
         (0, 7, "InvalidArgument"),
         (-1, 7, "InvalidArgument"),

@@ -28,6 +28,8 @@ class FakeMember:
         self.member_id = member_id
         self.url = ""
         self.leader_url = ""
+        self.belongs_nowhere = False
+        self.asked_who_leads = 0
         self.refuse: list[str] = []
         self.refuse_leader_url = ""
         self.cut_after = 0
@@ -164,6 +166,9 @@ class FakeMember:
         return socket
 
     async def _leader(self, request: web.Request) -> web.Response:
+        self.asked_who_leads += 1
+        if self.belongs_nowhere:
+            return problem("NotReady", "this member belongs to no cluster yet")
         return web.json_response({"member_id": str(self.member_id), "client_url": self.leader_url or self.url})
 
     async def _snapshot(self, request: web.Request) -> web.Response:

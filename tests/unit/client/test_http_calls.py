@@ -14,6 +14,7 @@ from quorate.exceptions import (
     MalformedAnswer,
     MemberNotFound,
     NotLeader,
+    NotReady,
     OutcomeUnknown,
     SnapshotDamaged,
     Unreachable,
@@ -145,6 +146,21 @@ async def test_the_deadline_raises_the_last_failure(cluster: Cluster, member: Fa
     async with Cluster(["127.0.0.1:9"], options=FAST._replace(timeout_s=0.2)) as nobody:
         with pytest.raises(Unreachable):
             await nobody.members()
+
+
+async def test_who_leads_is_not_waited_for_where_nobody_belongs_to_a_cluster(cluster: Cluster, member: FakeMember) -> None:
+    member.belongs_nowhere = True
+    asked = member.asked_who_leads
+    with pytest.raises(NotReady, match="belongs to no cluster yet"):
+        await cluster.leader(timeout_s=60)
+    assert member.asked_who_leads == asked + 1
+
+
+async def test_who_leads_is_asked_of_the_others_before_that(members: list[FakeMember]) -> None:
+    members[0].belongs_nowhere = True
+    async with Cluster([members[0].url, members[1].url], options=FAST) as cluster:
+        assert (await cluster.leader(timeout_s=60)).member_id
+        assert members[1].asked_who_leads
 
 
 async def test_what_is_not_of_this_api_is_said_so(cluster: Cluster, member: FakeMember) -> None:

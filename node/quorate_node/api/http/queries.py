@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from typing import TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
 from quorate_node.api.http.bodies import ConsistencyName, Encoding
 from quorate_node.api.http.codec import CONSISTENCIES
-from quorate_node.api.http.complaint import complain
 from quorate_node.api.http.integers import int64
 from quorate_node.api.http.problem import Problem
 
@@ -98,9 +97,33 @@ def parse_query(raw: bytes, shape: type[Q]) -> Q:
         values[key] = unquote_text(value.replace(b"+", b" "), f"query parameter `{key[:100]}`").decode()
     try:
         return msgspec.convert(values, shape, strict=False)
-    except msgspec.ValidationError as error:
-        problem = complain(error)
-        raise Problem(problem.error, f"in the query string: {problem.message}") from None
+    except msgspec.ValidationError:
+        raise _complaint(values, shape) from None
+
+
+def _complaint(values: dict[str, str], shape: type[msgspec.Struct]) -> Problem:
+    """What is wrong with the parameters of a request, in its own words: `values` do not convert to `shape`."""
+    fields = {field.encode_name: field for field in msgspec.structs.fields(shape)}
+    known = ", ".join(f"`{name}`" for name in fields)
+    for name, value in values.items():
+        if name not in fields:
+            takes = f"this request takes {known}" if known else "this request takes none"
+            return Problem("UnknownField", f"query parameter `{name[:100]}` is unknown: {takes}; remove it")
+        choices = _choices(fields[name].type)
+        if choices and value not in choices:
+            return Problem("InvalidArgument", f"query parameter `{name}` is {value[:100]!r}; it must be one of {', '.join(choices)}")
+    missing = [name for name, field in fields.items() if field.required and name not in values]
+    assert missing, "nothing else is refused: all other parameters are any text"
+    return Problem("InvalidArgument", f"query parameter `{missing[0]}` is missing: add it")
+
+
+def _choices(of_type: Any) -> tuple[str, ...]:
+    """Of a flag, a literal, or one of these that may be left out; none for any other type."""
+    if of_type is bool:
+        return ("true", "false", "1", "0")
+    if get_origin(of_type) is Literal:
+        return get_args(of_type)
+    return next((choices for part in get_args(of_type) if (choices := _choices(part))), ())
 
 
 def base64_key(text: str, what: str) -> bytes:

@@ -26,6 +26,7 @@ from quorate_node.api.http.reads import is_single_key
 from quorate_node.api.http.stream_reads import KeyReads, RangeRead
 from quorate_node.api.http.stream_socket import GOING_AWAY, INVALID_DATA, StreamSocket, upgrade
 from quorate_node.api.http.stream_writes import StreamWrites
+from quorate_node.machine import forms
 from quorate_node.machine.interface import Refused
 from quorate_node.replica.service import ServiceError
 from quorate_node.store.errors import StoreError
@@ -172,6 +173,8 @@ class StreamSession:
             raise Problem("InvalidArgument", f"consistency {consistency} is unknown: 0 linearizable, 1 lease, 2 stale")
         if not wanted.key:
             raise Problem("EmptyKey", "field `key`: it is empty; a key has at least one byte")
+        if wanted.revision < 0:
+            raise forms.negative_revision(wanted.revision)
         if not is_single_key(wanted):
             read = RangeRead(self, request.id, wanted, consistency, deadline_s)
             self.service.read(consistency, read.ready, deadline_s=deadline_s)

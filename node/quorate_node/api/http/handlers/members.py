@@ -90,9 +90,12 @@ async def member_replace(request: web.Request) -> web.StreamResponse:
 
 async def leader(request: web.Request) -> web.StreamResponse:
     query_of(request, NoQuery)
-    member_id, client_url = context_of(request).service.leader()
+    service = context_of(request).service
+    member_id, client_url = service.leader()
     if not member_id:
-        raise Problem("NoLeader", "this member knows no leader at the moment: try again after an election timeout")
+        applied = service.machine.applied_index  # Raises NotReady, with what it waits for, where there is no cluster that could have one.
+        text = f"this member, which has applied entry {applied}, knows no leader at the moment: try again after an election timeout"
+        raise Problem("NoLeader", text)
     return answer(LeaderAnswer(str(member_id), client_url))
 
 
