@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Container
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -160,7 +161,7 @@ class Liveness:
         client = world.ledger_clients[0]
         client.use_only(self._core)
         told = await client.propose()
-        while not told or any(behind(host, world.invariants.ledger.length) for host in self._core):
+        while not told or self._lagging():
             if world.loop.time() > until_s:
                 running = [host.life for host in self._core if host.life is not None and host.life.application is not None]
                 shown = "\n".join(f"{life.host.name}: {life.application.status()}" for life in running if life.application is not None)
@@ -170,6 +171,10 @@ class Liveness:
             for host in self._core:
                 self._start_a_failed_application(host)
         world.trace.event("applications agree", world.invariants.ledger.length)
+
+    def _lagging(self) -> bool:
+        newest, length = newest_machine(self._core), self._world.invariants.ledger.length
+        return newest is None or any(behind(host, length, newest.members) for host in self._core)
 
     async def _roll_on(self) -> None:
         """Everybody gets the next release, one after the other; then it can be activated, and all go on with one state."""
@@ -205,10 +210,12 @@ class Liveness:
         return len(states) == 1 and present >= set(voters) and bool(voters)
 
 
-def behind(host: Host, length: int) -> bool:
-    """Whether the application's machine of a member that is in the cluster has not come to the end of the list."""
+def behind(host: Host, length: int, members: Container[int]) -> bool:
+    """Whether the application's machine of one of the `members` has not come to the end of the list.
+
+    `members`: as the newest state has them. A member's own may have lost with the power what it had applied, its removal too.
+    """
     life = host.life
-    member = life.replica.member if life is not None else None
-    if life is None or life.ledger is None or member is None or life.storage.member_id not in member.machine.members:
+    if life is None or life.ledger is None or life.replica.member is None or life.storage.member_id not in members:
         return False
     return life.ledger.worker is None or len(life.ledger.worker.ledger.payloads) < length

@@ -1,0 +1,34 @@
+"""Who has to come to the end of the application's list."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from quorate_node.simulator.liveness import behind
+
+
+def host(member_id: int, carried_out: int | None, own_members: set[int]) -> Any:
+    """Whose application has carried out so many commands (None: no process of it runs), and who is in the cluster by its own state."""
+    worker = None if carried_out is None else SimpleNamespace(ledger=SimpleNamespace(payloads=[b"x"] * carried_out))
+    member = SimpleNamespace(machine=SimpleNamespace(members=dict.fromkeys(own_members)))
+    life = SimpleNamespace(
+        ledger=SimpleNamespace(worker=worker), replica=SimpleNamespace(member=member), storage=SimpleNamespace(member_id=member_id)
+    )
+    return SimpleNamespace(life=life)
+
+
+@pytest.mark.parametrize("carried_out", [None, 2])
+def test_a_member_whose_application_has_not_carried_out_all_is_behind(carried_out: int | None) -> None:
+    assert behind(host(1, carried_out, {1, 2}), 3, {1, 2})
+    assert not behind(host(1, 3, {1, 2}), 3, {1, 2})
+
+
+def test_a_removed_member_that_lost_its_removal_with_the_power_is_not_waited_for() -> None:
+    assert not behind(host(7, 2, {1, 7}), 3, {1})
+
+
+def test_a_new_member_that_does_not_know_yet_that_it_is_one_is_waited_for() -> None:
+    assert behind(host(7, 0, {1}), 3, {1, 7})
