@@ -5,10 +5,10 @@ name and never listed, and pods are never deleted but evicted.
 {{- define "quorate.clustersRules" -}}
 - apiGroups: [quorate.io]
   resources: [consensusclusters]
-  verbs: [get, list, watch, patch]
+  verbs: [get, list, watch]
 - apiGroups: [quorate.io]
   resources: [consensusclusters/status]
-  verbs: [get, patch, update]
+  verbs: [patch]
 # Children that it makes, repairs, and removes when they are no longer asked for.
 - apiGroups: [""]
   resources: [services, configmaps, persistentvolumeclaims]
@@ -16,9 +16,6 @@ name and never listed, and pods are never deleted but evicted.
 - apiGroups: [apps]
   resources: [statefulsets]
   verbs: [get, list, watch, create, patch, delete]
-- apiGroups: [apps]
-  resources: [statefulsets/scale]
-  verbs: [get, patch]
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: [get, list, watch, create, patch, delete]
@@ -27,24 +24,24 @@ name and never listed, and pods are never deleted but evicted.
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [monitoring.coreos.com]
   resources: [podmonitors]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [get, list, create, patch, delete]
 - apiGroups: [cert-manager.io]
   resources: [certificates]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [get, list, create, patch, delete]
 - apiGroups: [resource.k8s.io]
   resources: [resourceclaimtemplates]
-  verbs: [get, list, watch, create, patch, delete]
-# Children that stay as long as the resource does, and go with it.
-- apiGroups: [""]
-  resources: [serviceaccounts]
-  verbs: [get, list, watch, create, patch]
+  verbs: [get, list, create, patch, delete]
 - apiGroups: [rbac.authorization.k8s.io]
   resources: [roles, rolebindings]
   verbs: [get, list, watch, create, patch, delete]
-# A Role may grant nothing that its maker does not have: `update` is for the leader's own slice, of which the operator makes the empty one.
+# The leader's own slice, of which the operator makes the empty one. A Role may grant nothing that its maker does not have.
 - apiGroups: [discovery.k8s.io]
   resources: [endpointslices]
-  verbs: [get, list, watch, create, update, patch, delete]
+  verbs: [get, list, create, patch, delete]
+# It stays as long as the resource does, and goes with it.
+- apiGroups: [""]
+  resources: [serviceaccounts]
+  verbs: [get, list, watch, create, patch]
 # `bind` on one role by name, and `escalate` on none: what members may do is what the chart says.
 - apiGroups: [rbac.authorization.k8s.io]
   resources: [clusterroles]
@@ -53,7 +50,7 @@ name and never listed, and pods are never deleted but evicted.
 # Pods are looked at, evicted through the Eviction API, resized in place, and get a new image where the node is a sidecar.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch, patch]
+  verbs: [list, watch, patch]
 - apiGroups: [""]
   resources: [pods/resize]
   verbs: [patch]
@@ -66,14 +63,14 @@ name and never listed, and pods are never deleted but evicted.
   verbs: [get]
 - apiGroups: [""]
   resources: [events]
-  verbs: [list, create, patch]
+  verbs: [list, create]
 {{- end -}}
 
 {{/* What is of the whole Kubernetes and cannot be granted in a namespace. */}}
 {{- define "quorate.placesRules" -}}
 - apiGroups: [""]
   resources: [nodes, persistentvolumes]
-  verbs: [get, list, watch]
+  verbs: [list]
 # Whether a volume can grow: looked up only when one is asked to.
 - apiGroups: [storage.k8s.io]
   resources: [storageclasses]
@@ -98,10 +95,7 @@ name and never listed, and pods are never deleted but evicted.
 {{- define "quorate.ownRules" -}}
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
-  verbs: [get, list, watch, create, update, patch]
-- apiGroups: [""]
-  resources: [events]
-  verbs: [create, patch]
+  verbs: [get, create, update]
 {{- if not .Values.watchNamespaces }}
 - apiGroups: [""]
   resources: [secrets]

@@ -16,10 +16,14 @@ import yaml
 
 from quorate_operator.api.admission import warning_policy
 from quorate_operator.api.crd import custom_resource_definition
+from quorate_operator.clients.kinds import CHILDREN, KINDS
 from quorate_operator.documents.chart import CRD_PART, KEEP, WARNINGS_PART, conditional, generated_parts
 from quorate_operator.documents.install import NAMESPACE, chart_digest, header
 from quorate_operator.documents.values import Undescribed, values_in
+from quorate_operator.handlers import WATCHED
 from quorate_operator.objects.access import MEMBER_ROLE
+from quorate_operator.objects.children import unwanted_children, wanted_children
+from tests.unit.cluster_operator.resources import identity_of, spec_of
 
 REPOSITORY = Path(__file__).resolve().parents[4]
 CHART = REPOSITORY / "helm" / "quorate"
@@ -144,6 +148,68 @@ def test_the_operator_has_no_right_over_everything_and_none_to_take_more() -> No
             assert rule["resources"] == ["clusterroles"] and rule["resourceNames"] == [MEMBER_ROLE] and rule["verbs"] == ["bind"]
         if "signers" in rule["resources"]:
             assert rule["resourceNames"] == ["quorate.io/member"]
+
+
+BESIDE_CHILDREN = {
+    ("ConsensusCluster", ""): {"get", "list", "watch"},
+    ("ConsensusCluster", "status"): {"patch"},
+    ("StatefulSet", ""): {"get", "create", "patch", "delete"},
+    ("PersistentVolumeClaim", ""): {"get", "create", "patch", "delete"},
+    ("ConfigMap", ""): {"delete"},
+    ("Pod", ""): {"patch"},
+    ("Pod", "resize"): {"patch"},
+    ("Pod", "eviction"): {"create"},
+    ("Secret", ""): {"get"},
+    ("Event", ""): {"list", "create"},
+    ("Node", ""): {"list"},
+    ("PersistentVolume", ""): {"list"},
+    ("StorageClass", ""): {"get"},
+    ("CertificateSigningRequest", ""): {"get", "list", "watch"},
+    ("CertificateSigningRequest", "approval"): {"update"},
+    ("CertificateSigningRequest", "status"): {"update"},
+}
+"""What `act/`, `observe/` and `issuing/` do with kinds beside what all children are for: kind, subresource, verbs."""
+
+
+def used() -> dict[tuple[str, str], set[str]]:
+    """Group and resource with subresource, and every verb that the operator's code has a use for."""
+    verbs: dict[tuple[str, str], set[str]] = {key: set(each) for key, each in BESIDE_CHILDREN.items()}
+    for kind in CHILDREN:
+        verbs.setdefault((kind, ""), set()).update({"list", "watch"} if kind in WATCHED else {"list"})
+    for name in EXAMPLES_OF_CHILDREN:
+        for item in wanted_children(spec_of(**name), identity_of()):
+            # An apply makes what is not there, and looks first whose it is.
+            verbs.setdefault((item["kind"], ""), set()).update({"get", "create", "patch"})
+        for kind, _ in unwanted_children(spec_of(**name), identity_of()):
+            verbs.setdefault((kind, ""), set()).add("delete")
+    found = {}
+    for (kind, subresource), each in verbs.items():
+        group = KINDS[kind].api_version.rpartition("/")[0]
+        found[group, KINDS[kind].plural + (f"/{subresource}" if subresource else "")] = each
+    return found
+
+
+EXAMPLES_OF_CHILDREN: tuple[dict[str, Any], ...] = (
+    {"replicas": 1, "metrics": {"podMonitor": False}, "networkPolicy": {"enabled": False}},
+    {
+        "services": {"leader": {"enabled": True}},
+        "tls": {"mode": "CertManager", "issuer": {"name": "i"}},
+        "gpu": {"kind": "resourceClaim", "resourceClaim": {"deviceClassName": "g"}},
+    },
+)
+"""Without anything that may be left out, and with all of it."""
+
+
+def test_every_right_has_a_use_and_every_use_its_right() -> None:
+    cluster_role = next(role for role in installed("ClusterRole") if role["metadata"]["name"].endswith("quorate-operator"))
+    there: dict[tuple[str, str], set[str]] = {}
+    for rule in cluster_role["rules"]:
+        for group in rule["apiGroups"]:
+            for resource in rule["resources"]:
+                there.setdefault((group, resource), set()).update(rule["verbs"])
+    assert there.pop(("rbac.authorization.k8s.io", "clusterroles")) == {"bind"}
+    assert there.pop(("certificates.k8s.io", "signers")) == {"approve", "sign"}
+    assert there == used()
 
 
 def test_the_operator_lists_no_secrets_and_deletes_no_pods() -> None:
