@@ -19,8 +19,15 @@ def service_account(identity: Identity) -> Object:
     }
 
 
-def role_binding(identity: Identity) -> Object:
-    return _binding(identity, identity.name, "ClusterRole", MEMBER_ROLE)
+def pods_account(spec: ConsensusClusterSpec, identity: Identity) -> str:
+    """Name of the ServiceAccount that the members' pods run as: ours, unless the user's own pod names another."""
+    templates = [spec.pod_template] if spec.sidecar is None else [spec.pod_template, spec.sidecar.template]
+    named = (template.spec.get("serviceAccountName") for template in templates)
+    return next((name for name in named if isinstance(name, str) and name), identity.name)
+
+
+def role_binding(spec: ConsensusClusterSpec, identity: Identity) -> Object:
+    return _binding(spec, identity, identity.name, "ClusterRole", MEMBER_ROLE)
 
 
 def leader_role(spec: ConsensusClusterSpec, identity: Identity) -> Object | None:
@@ -45,16 +52,16 @@ def leader_role(spec: ConsensusClusterSpec, identity: Identity) -> Object | None
 
 
 def leader_role_binding(spec: ConsensusClusterSpec, identity: Identity) -> Object | None:
-    return _binding(identity, identity.leader_service, "Role", identity.leader_service) if spec.services.leader.enabled else None
+    return _binding(spec, identity, identity.leader_service, "Role", identity.leader_service) if spec.services.leader.enabled else None
 
 
-def _binding(identity: Identity, name: str, kind: str, role: str) -> Object:
+def _binding(spec: ConsensusClusterSpec, identity: Identity, name: str, kind: str, role: str) -> Object:
     return {
         "apiVersion": RBAC,
         "kind": "RoleBinding",
         "metadata": identity.metadata(name),
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": role},
-        "subjects": [{"kind": "ServiceAccount", "name": identity.name, "namespace": identity.namespace}],
+        "subjects": [{"kind": "ServiceAccount", "name": pods_account(spec, identity), "namespace": identity.namespace}],
     }
 
 

@@ -34,7 +34,7 @@ def wanted_children(
     """
     found = [
         service_account(identity),
-        role_binding(identity),
+        role_binding(spec, identity),
         leader_role(spec, identity),
         leader_role_binding(spec, identity),
         settings_map(spec, identity),

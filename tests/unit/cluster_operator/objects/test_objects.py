@@ -215,7 +215,7 @@ def test_members_may_write_the_one_slice_of_their_leader_and_no_other() -> None:
         }
     ]
     assert binding["roleRef"] == {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role["metadata"]["name"]}
-    assert binding["subjects"] == role_binding(IDENTITY)["subjects"]
+    assert binding["subjects"] == role_binding(LED, IDENTITY)["subjects"]
 
 
 def test_without_a_leader_service_nothing_of_it_is_left() -> None:
@@ -275,7 +275,21 @@ def test_a_certificate_of_cert_manager_names_every_member_and_service() -> None:
 
 
 def test_members_get_the_charts_role_and_no_other() -> None:
-    assert role_binding(IDENTITY)["roleRef"]["name"] == "quorate-member"
+    assert role_binding(spec_of(), IDENTITY)["roleRef"]["name"] == "quorate-member"
+
+
+@pytest.mark.parametrize(
+    "fields, account",
+    [
+        ({}, "orders"),
+        ({"podTemplate": {"spec": {"serviceAccountName": "mine"}}}, "mine"),
+        ({"sidecar": {"template": {"spec": {"containers": [{"name": "app"}], "serviceAccountName": "shop"}}}}, "shop"),
+    ],
+)
+def test_what_members_may_do_is_given_to_the_account_that_their_pods_run_as(fields: dict[str, Any], account: str) -> None:
+    spec = spec_of(**fields)
+    assert stateful_set(spec, IDENTITY, replicas=3)["spec"]["template"]["spec"]["serviceAccountName"] == account
+    assert [subject["name"] for subject in role_binding(spec, IDENTITY)["subjects"]] == [account]
 
 
 @pytest.mark.parametrize("pod, ordinal", [("orders-0", 0), ("orders-12", 12), ("orders-01", None), ("order-0", None), ("orders-x", None)])
