@@ -26,6 +26,9 @@ from quorate_node.transport.interface import PeerFailure, PeerRefused, RequestKi
 
 logger = logging.getLogger(__name__)
 
+ROUNDS_MAX = 25
+"""So often, `join_retry_ms` apart, peers that do not answer are asked for damaged entries that the state has outlived."""
+
 
 async def recover_log(
     settings: ReplicaSettings,
@@ -35,17 +38,24 @@ async def recover_log(
     peers: Sequence[int],
     telemetry: Telemetry,
 ) -> None:
-    """Return when the log is whole. Waits for peers for as long as it takes: to start without is to forget what was promised.
+    """Return when the log is whole. Waits for peers for as long as it takes: to start without is to forget what was promised. For what
+    the state has outlived it waits for a while only: nothing was promised by that, and all the others may be gone.
 
     `machine`: what the state durably holds; entries up to there are not needed by this member itself.
     """
     repair = LogRepair(settings, storage.log, transport, telemetry)
     states = StateRecovery(settings, storage, machine, transport, telemetry)
     repair.found(storage.log.damaged())
+    rounds_left = ROUNDS_MAX
     while damaged := storage.log.damaged():
         logger.warning("log entries %s are damaged; repairing from peers before taking part", damaged)
         low = damaged[0][0]
         if await repair.damaged(damaged, peers):
+            continue
+        if low <= machine.applied_index and repair.unheard and rounds_left > 1:
+            # As at every start, when no connection is there yet.
+            rounds_left -= 1
+            await asyncio.sleep(settings.join_retry_ms / 1000)
             continue
         if low <= machine.applied_index:
             # Nobody has them, and the state has outlived them: the log starts after it, or where the application needs it.

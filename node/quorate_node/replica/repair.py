@@ -44,6 +44,8 @@ class LogRepair:
         self._log = log
         self._transport = transport
         self._telemetry = telemetry
+        self.unheard: set[int] = set()
+        """Peers that gave no answer when they were asked last: they may have what is wanted."""
 
     async def damaged(self, ranges: Sequence[tuple[int, int]], peers: Sequence[int]) -> bool:
         """Fetch what is damaged; True when all of it is whole again."""
@@ -88,10 +90,13 @@ class LogRepair:
     async def fetch(self, peer: int, low: int, high: int) -> list[Entry]:
         """Entries from `low` on, in order, possibly fewer; none when the peer has not got them or does not answer."""
         request = msgspec.msgpack.encode(LogRangeRequest(low, high))
+        self.unheard.discard(peer)
         try:
             answer = await self._transport.request(peer, RequestKind.LOG_RANGE, request, self._settings.request_peer_timeout_ms / 1000)
             entries = msgspec.msgpack.decode(answer, type=list[Entry])
         except (PeerFailure, PeerRefused, msgspec.MsgspecError) as failure:
+            if isinstance(failure, PeerFailure) or (isinstance(failure, PeerRefused) and failure.error == "NotReady"):
+                self.unheard.add(peer)
             logger.warning("member %d did not serve log entries [%d, %d): %s", peer, low, high, failure)
             return []
         in_order = all(entry.index == low + offset for offset, entry in enumerate(entries))

@@ -163,7 +163,7 @@ async def test_a_log_whose_damage_the_state_outlived(failpoints: Failpoints, tmp
         machine = node.service.machine
         node.disk.damage_record(3)
         node.storage.log.scrub(1, machine.applied_index + 1)
-        await recover_log(ReplicaSettings(), node.storage, machine, Nobody(), (2,), Telemetry())  # type: ignore[arg-type]
+        await recover_log(ReplicaSettings(join_retry_ms=1), node.storage, machine, Nobody(), (2,), Telemetry())  # type: ignore[arg-type]
         assert node.storage.log.damaged() == [] and node.storage.log.first_index() == machine.applied_index + 1
     assert_reached(failpoints, reached.REBASED)
 

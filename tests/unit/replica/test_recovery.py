@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -14,8 +16,10 @@ from quorate_node.replica.storage import Storage
 from quorate_node.store import StoreSettings, open_store
 from quorate_node.store.interface import StateStore
 from tests.unit.replica.damaged import left_behind, whole, write
-from tests.unit.replica.network import LocalCluster
+from tests.unit.replica.network import LocalCluster, Node
 from tests.unit.replica.test_cluster import get
+
+DAMAGED = 8
 
 
 async def test_entries_that_everybody_has_compacted_are_replaced_by_a_peers_state() -> None:
@@ -133,6 +137,39 @@ class Sink:
 
 def sink(*, damaged: bool) -> SnapshotSink:
     return Sink(damaged)  # type: ignore[return-value]
+
+
+@asynccontextmanager
+async def cut_off_with_old_damage(join_retry_ms: int) -> AsyncIterator[tuple[LocalCluster, Node]]:
+    """A member whose state has outlived its damaged entry, and whom nobody answers when it starts."""
+    async with LocalCluster(3, join_retry_ms=join_retry_ms) as cluster:
+        await cluster.formed()
+        await write(cluster, 20)
+        hurt = cluster.followers()[0]
+        await cluster.until(lambda: hurt.service.status().applied_index >= 20)
+        await hurt.storage.flush_state()
+        await hurt.crash()
+        hurt.disk.damage_record(DAMAGED)
+        cluster.network.cut.add(hurt.url)
+        await hurt.start()
+        yield cluster, hurt
+
+
+async def test_peers_that_do_not_answer_at_once_are_asked_again_for_what_the_state_has_outlived() -> None:
+    async with cut_off_with_old_damage(join_retry_ms=100) as (cluster, hurt):
+        await asyncio.sleep(0.5)
+        assert hurt.replica.repairing and hurt.storage.log.damaged() == [(DAMAGED, DAMAGED + 1)]
+        cluster.network.cut.clear()
+        await cluster.until(lambda: hurt.replica.member is not None)
+        assert [entry.index for entry in hurt.storage.log.entries(DAMAGED, DAMAGED + 1, 1_000)] == [DAMAGED]
+        assert hurt.telemetry.repaired_entries.value == 1
+
+
+async def test_they_are_not_waited_for_for_ever() -> None:
+    async with cut_off_with_old_damage(join_retry_ms=1) as (cluster, hurt):
+        await cluster.until(lambda: hurt.replica.member is not None)
+        assert hurt.storage.log.first_index() > DAMAGED
+        assert hurt.telemetry.repaired_entries.value == 0
 
 
 async def test_a_snapshot_that_cannot_be_installed_leaves_room_for_the_next(tmp_path: Path) -> None:
