@@ -24,6 +24,8 @@ from quorate_node.transport.tls_files import TlsFiles
 log = logging.getLogger(__name__)
 
 LOOK_INTERVAL_S = 1.0
+UNBOUND_INTERVAL_S = 0.1
+"""Until the certificate says which member it is of, nobody talks to this one: then every moment counts."""
 BACKOFF_BASE_S = 1.0
 BACKOFF_MAX_S = 120.0
 RENEWAL_SPREAD = 0.05
@@ -100,7 +102,11 @@ class CertificateKeeper:
                 # Nothing that goes wrong here may end the renewals, and with them the member, in ninety days.
                 log.exception("the certificate was not looked after")
                 self.trouble = f"{type(error).__name__} (the log has where)"
-            await self._sleep(LOOK_INTERVAL_S)
+            await self._sleep(LOOK_INTERVAL_S if self._bound() else UNBOUND_INTERVAL_S)
+
+    def _bound(self) -> bool:
+        facts = self.reporter.facts()
+        return facts is not None and any("://" in name for name in facts.names)
 
     def due(self, identity: tuple[int, int]) -> str:
         """Why a new certificate is wanted; empty when it is not."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import datetime as dt
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -78,14 +79,14 @@ class Requests:
 
 
 @asynccontextmanager
-async def serving(requests: Requests) -> AsyncIterator[Requests]:
+async def serving(requests: Requests, tls: ssl.SSLContext | None = None) -> AsyncIterator[Requests]:
     app = web.Application()
     app.router.add_post(COLLECTION, requests.create)
     app.router.add_get(COLLECTION + "/{name}", requests.get)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    requests.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+    requests.url = f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
     try:
         yield requests
     finally:
