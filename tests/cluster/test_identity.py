@@ -16,6 +16,7 @@ from cryptography import x509
 
 from tests.cluster.harness import in_pod
 from tests.cluster.harness.member import Member
+from tests.cluster.harness.patience import Patience
 from tests.cluster.harness.tls import TlsCluster, TlsMember
 from tests.unit.identity.issuer import Answer, Requests, certificate, serving, signed
 from tests.unit.transport.certificates import Authority, write_files
@@ -151,6 +152,7 @@ async def _waiting(directory: Path) -> AsyncIterator[Member]:
 
 
 async def _until_said(member: Member, text: str) -> None:
-    async with asyncio.timeout(60):
-        while text not in member.log_path.read_text():
-            await asyncio.sleep(0.05)
+    patience = Patience(60.0)
+    while text not in member.log_path.read_text():
+        assert patience.lasts(), f"{member.name} did not say {text!r}:\n{member.log_tail()}"
+        await asyncio.sleep(0.05)
