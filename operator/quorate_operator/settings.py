@@ -42,8 +42,8 @@ class Settings(BaseModel):
     """Of `/healthz`, `/readyz` and `/metrics`; 0 takes any free one."""
     tick_s: Annotated[float, Field(ge=1, le=3600)] = 30.0
     """Every cluster is looked at at least this often, though nothing has woken the operator."""
-    parallel: Annotated[int, Field(ge=1, le=100)] = 8
-    """Clusters that are worked on at the same time."""
+    parallel: Annotated[int, Field(ge=1, le=100)] = 64
+    """Clusters that are worked on at the same time. They share every look at the API server: few at a time would mean many looks."""
     log_format: Literal["json", "text"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
