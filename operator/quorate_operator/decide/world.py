@@ -9,6 +9,7 @@ from enum import Enum
 from quorate_operator.api.spec import ConsensusClusterSpec
 from quorate_operator.objects.children import Key
 from quorate_operator.objects.identity import Identity, Object
+from quorate_operator.objects.statefulset import TEMPLATES
 
 
 class Lag(Enum):
@@ -211,11 +212,13 @@ class World:
 
     @property
     def pinned(self) -> Identity:
-        """The identity with the default image that the StatefulSet was made with: a new operator's default restarts nobody."""
+        """The identity with the image and the template version that the StatefulSet was made with: a new operator restarts nobody."""
         if self.workload is None or not self.workload.pinned_image:
             return self.identity
         image, _, version = self.workload.pinned_image.rpartition(":")
-        return replace(self.identity, default_image=image, default_version=version)
+        # A version that this operator does not know is refused by the step that would build pods of it.
+        known = self.workload.template_version if self.workload.template_version in TEMPLATES else self.identity.template_version
+        return replace(self.identity, default_image=image, default_version=version, template_version=known)
 
     def pod(self, name: str) -> Pod | None:
         return next((pod for pod in self.pods if pod.name == name), None)

@@ -67,8 +67,8 @@ With `watchNamespaces` empty a ClusterRole, else a Role in each of them:
 * Secrets: `get` of one that a resource names, and no list;
 * `bind` on the one ClusterRole `quorate-member`; `escalate` and `impersonate` nowhere.
 
-Besides: nodes, volumes and StorageClasses to read (`rbac.nodes`), and, where it looks after all namespaces, requests for certificates of the signer
-`quorate.io/member`. In its own namespace: the Lease, and the Secrets with the clusters' certificate authorities.
+Besides: nodes, volumes and StorageClasses to read (`rbac.nodes`), and, where it looks after all namespaces, requests for certificates of
+the signer `quorate.io/member`. In its own namespace: the Lease, and the Secrets with the clusters' certificate authorities.
 
 ## Values
 

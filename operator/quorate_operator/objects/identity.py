@@ -39,6 +39,8 @@ class Identity:
     default_version: str
     address_type: str = "IPv4"
     """IPv4 or IPv6: the family of this Kubernetes' pods, the first one where there are two."""
+    template_version: int = 1
+    """Of the pods and their settings: the newest at first, and then what the StatefulSet was made with."""
 
     @property
     def members_service(self) -> str:

@@ -112,9 +112,14 @@ def _toml_value(value: str | int | bool | list[str]) -> str:
     return f'"{escaped}"'
 
 
+SETTINGS = {1: node_settings}
+"""By template version: one line more in the file is another ConfigMap, and so a restart of every pod that names it; and an older release of
+the node, which pods may still be pinned to, would refuse a setting that it does not know."""
+
+
 def settings_map(spec: ConsensusClusterSpec, identity: Identity) -> Object:
     """The immutable ConfigMap with the node's file."""
-    text = toml(node_settings(spec, identity))
+    text = toml(SETTINGS[identity.template_version](spec, identity))
     digest = hashlib.sha256(text.encode()).hexdigest()[:10]
     return {
         "apiVersion": "v1",

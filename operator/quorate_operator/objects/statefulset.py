@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from quorate_operator.api.spec import ConsensusClusterSpec
 from quorate_operator.objects.identity import DATA_VOLUME, DEFAULT_IMAGE_ANNOTATION, TEMPLATE_VERSION_ANNOTATION, Identity, Object
 from quorate_operator.objects.pod import pod_template
@@ -56,7 +58,7 @@ def stateful_set(
             "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"},
             "revisionHistoryLimit": 2,
             "selector": {"matchLabels": identity.selector},
-            "template": TEMPLATES[template_version](spec, identity),
+            "template": TEMPLATES[template_version](spec, replace(identity, template_version=template_version)),
             "volumeClaimTemplates": [claim],
         },
     }

@@ -12,7 +12,7 @@ from quorate_operator.objects.identity import Object
 
 
 def children(world: World) -> Outcome:
-    for item in wanted_children(world.spec, world.identity, budget_closed=_budget_closed(world), authorities=_authorities(world)):
+    for item in wanted_children(world.spec, world.pinned, budget_closed=_budget_closed(world), authorities=_authorities(world)):
         kind, name = key(item)
         if kind in OPTIONAL_KINDS and kind in world.missing_kinds:
             continue
@@ -22,7 +22,7 @@ def children(world: World) -> Outcome:
         found = differences(item, live)
         if found:
             return Do(Apply(item), "Repairing", f"{kind} {name} differs in {', '.join(found[:3])}")
-    for kind, name in unwanted_children(world.spec, world.identity):
+    for kind, name in unwanted_children(world.spec, world.pinned):
         live = world.children.get((kind, name))
         if live is not None:
             return Do(Delete(kind, name, live["metadata"]["uid"]), "Removing", f"{kind} {name} is no longer asked for")
@@ -41,7 +41,7 @@ def old_settings(world: World) -> Outcome:
 
 
 def _named_maps(world: World) -> set[str]:
-    wanted: list[Key] = [key(item) for item in wanted_children(world.spec, world.identity)]
+    wanted: list[Key] = [key(item) for item in wanted_children(world.spec, world.pinned)]
     specs: list[Object] = [pod.live.get("spec", {}) for pod in world.pods]
     if world.workload is not None:
         specs.append(world.workload.template.get("spec", {}))
