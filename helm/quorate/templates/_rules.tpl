@@ -37,7 +37,7 @@ name and never listed, and pods are never deleted but evicted.
 # The leader's own slice, of which the operator makes the empty one. A Role may grant nothing that its maker does not have.
 - apiGroups: [discovery.k8s.io]
   resources: [endpointslices]
-  verbs: [get, list, create, patch, delete]
+  verbs: [get, list, watch, create, patch, delete]
 # It stays as long as the resource does, and goes with it.
 - apiGroups: [""]
   resources: [serviceaccounts]

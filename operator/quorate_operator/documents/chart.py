@@ -70,10 +70,10 @@ With `watchNamespaces` empty a ClusterRole, else a Role in each of them:
 Besides: nodes, volumes and StorageClasses to read (`rbac.nodes`), and, where it looks after all namespaces, requests for certificates of
 the signer `quorate.io/member`. In its own namespace: the Lease, and the Secrets with the clusters' certificate authorities.
 
-Members have the ClusterRole `quorate-member`, each cluster's ServiceAccount in its own namespace: EndpointSlices to read, so that they find
-each other. Where the operator looks after all namespaces, ServiceAccounts may besides make and read requests for certificates, which are of
-the whole Kubernetes and hold no secret; a request grants nothing, and the operator signs those of the one signer only, for the very pod that
-asks. People get rights over ConsensusClusters with the roles `view`, `edit` and `admin` of their namespace (`rbac.aggregate`).
+Members have the ClusterRole `quorate-member`, each cluster's ServiceAccount in its own namespace: EndpointSlices to read, so that they
+find each other. Where the operator looks after all namespaces, ServiceAccounts may besides make and read requests for certificates, which
+are of the whole Kubernetes and hold no secret; a request grants nothing, and the operator signs those of the one signer only, for the very
+pod that asks. People get rights over ConsensusClusters with the roles `view`, `edit` and `admin` of their namespace (`rbac.aggregate`).
 
 ## Values
 

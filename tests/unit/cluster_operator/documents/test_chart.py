@@ -180,6 +180,10 @@ def used() -> dict[tuple[str, str], set[str]]:
         for item in wanted_children(spec_of(**name), identity_of()):
             # An apply makes what is not there, and looks first whose it is.
             verbs.setdefault((item["kind"], ""), set()).update({"get", "create", "patch"})
+            for rule in item.get("rules", []):
+                # Nobody may grant what they do not have.
+                assert rule["apiGroups"] == ["discovery.k8s.io"] and rule["resources"] == ["endpointslices"]
+                verbs.setdefault(("EndpointSlice", ""), set()).update(rule["verbs"])
         for kind, _ in unwanted_children(spec_of(**name), identity_of()):
             verbs.setdefault((kind, ""), set()).add("delete")
     found = {}
