@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from cryptography import x509
 
+import quorate
+from quorate.exceptions import PermissionDenied
 from tests.cluster.harness import in_pod
 from tests.cluster.harness.member import Member
 from tests.cluster.harness.patience import Patience
@@ -22,10 +24,16 @@ from tests.unit.identity.issuer import Answer, Requests, certificate, serving, s
 from tests.unit.transport.certificates import Authority, write_files
 
 LIFE = dt.timedelta(seconds=24)
-TLS = {"certificate_file": "data/tls/tls.crt", "key_file": "data/tls/tls.key", "peer_verify_hostname": False}
+TLS = {
+    "certificate_file": "data/tls/tls.crt",
+    "key_file": "data/tls/tls.key",
+    "peer_verify_hostname": False,
+    "client_authentication": "optional",
+    "administrators": ["quorate://operator"],
+}
 SETTINGS = {
     "tls": TLS,
-    "identity": {"source": "kubernetes", "host_names": ["{name}.test"]},
+    "identity": {"source": "kubernetes", "host_names": ["{name}.test", "localhost"]},
     "transport": {"member_binding_required": True},
 }
 
@@ -112,7 +120,8 @@ async def test_certificates_are_renewed_and_taken_up_while_clients_write_and_not
         for pod in cluster.pods:
             assert pod.certificate().not_valid_after_utc > now and pod.bound
             assert _key(pod) == keys[pod.name], "the key stays"
-        follower, *_ = await cluster.followers()
+        follower, other = await cluster.followers()
+        await _saves_its_own_snapshot(follower, other, tmp_path)
         await follower.kill()
         requests.away = True
         await follower.start()
@@ -122,6 +131,16 @@ async def test_certificates_are_renewed_and_taken_up_while_clients_write_and_not
             name: pid for name, pid in before.items() if name != follower.name
         }
         assert written > 10
+
+
+async def _saves_its_own_snapshot(pod: Member, other: Member, folder: Path) -> None:
+    """With a member's files: what it has, and nothing of the others."""
+    tls = quorate.Tls(pod.directory / "ca.crt", pod.data / "tls" / "tls.crt", pod.data / "tls" / "tls.key")
+    async with quorate.Cluster([f"https://localhost:{pod.port}"], tls=tls) as own:
+        await own.snapshot(folder / "own.snapshot")
+    async with quorate.Cluster([f"https://localhost:{other.port}"], tls=tls) as others:
+        with pytest.raises(PermissionDenied):
+            await others.snapshot(folder / "others.snapshot")
 
 
 def _key(pod: PodMember) -> bytes:
