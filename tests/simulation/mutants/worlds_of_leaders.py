@@ -90,6 +90,21 @@ def new_leaders(options: Options) -> Options:
     )
 
 
+def slow_new_leaders(options: Options) -> Options:
+    """As `new-leaders`, whose own first entries take longest, and who are known to lead at once."""
+    options = new_leaders(options)
+    return msgspec.structs.replace(
+        options,
+        disk=msgspec.structs.replace(options.disk, sync_us_mean=100_000),
+        faults=msgspec.structs.replace(options.faults, kill=3.0),
+        load=msgspec.structs.replace(options.load, lease_reads=0.8, patience_ms=200),
+        heartbeat_ms=20,
+        tick_ms=5,
+        election_timeout_ms=300,
+        announce_commit_ms=200,
+    )
+
+
 def pauses(options: Options) -> Options:
     """Processes stand still for longer than a lease lasts, and hear nothing of what happened meanwhile."""
     faults = {"pause": 4.0, "pause_ms_max": 1_500, "partition": 3.0, "partition_ms_max": 1_500}

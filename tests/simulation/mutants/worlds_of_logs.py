@@ -151,9 +151,11 @@ def torn_files(options: Options) -> Options:
 
 
 def lost_snapshots(options: Options) -> Options:
-    """Whoever was away needs a snapshot, and the word of it is lost, while the connection stays."""
+    """A witness that was away needs a snapshot, and the word of it is lost, while the connection stays. Whoever fetches one, as all
+    others do, is missed by who serves it; a witness needs the word alone."""
     return small_world(
         options,
+        witness=True,
         faults={
             "partition": 1.0,
             "partition_ms_max": 1_000,

@@ -33,6 +33,18 @@ def hasty_changes(options: Options) -> Options:
     )
 
 
+def split_changes(options: Options) -> Options:
+    """As `changes`, where a leader is cut off together with some of the others, new ones among them, and goes on as long as it can."""
+    options = changes(options)
+    return msgspec.structs.replace(
+        options,
+        faults=msgspec.structs.replace(options.faults, partition=2.5, partition_ms_max=2_000, kill=0.0, wipe=1.0, down_ms_max=50),
+        network=msgspec.structs.replace(options.network, partitions=("halves",)),
+        membership_changes=3.0,
+        check_quorum=False,
+    )
+
+
 def snapshot_changes(options: Options) -> Options:
     return msgspec.structs.replace(changes(options), log_keep_entries=1, compact_every_entries=10)
 
