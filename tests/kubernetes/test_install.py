@@ -127,8 +127,10 @@ def test_an_operator_of_one_namespace_does_all_of_its_work_with_rights_there_alo
     cluster: ConsensusCluster, restored: Installation, kubectl_may: Any
 ) -> None:
     restored.install(f"watchNamespaces={{{cluster.namespace}}}")
-    cluster.apply(SPEC)
+    # The leader's Service too: a Role for its one slice is granted there, by an operator that must have all that it grants.
+    cluster.apply(SPEC | {"services": {"leader": {"enabled": True}}})
     cluster.wait_until_settled()
+    assert cluster.kubectl.get("role", f"{cluster.name}-leader", cluster.namespace)["rules"]
     cluster.patch({"replicas": 1})
     cluster.wait_until_settled()
     assert len(cluster.pods()) == 1
