@@ -178,7 +178,9 @@ class SnapshotServer:
         return served
 
     def expire(self) -> None:
-        """Let go of pins that nobody uses; called every now and then."""
+        """Let go of pins that nobody uses; called at every tick."""
+        if not self._served:
+            return
         now_s = asyncio.get_running_loop().time()
         for index, served in list(self._served.items()):
             if now_s - served.used_s > self._settings.snapshot_idle_timeout_ms / 1000:
