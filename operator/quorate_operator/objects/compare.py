@@ -9,11 +9,17 @@ from quorate_operator.api.quantity import NotAQuantity, amount
 _AMOUNTS = frozenset({"requests", "limits"})
 
 
+_WHOLE = frozenset({"spec.selector", "spec.selector.matchLabels", "spec.podSelector", "spec.podSelector.matchLabels"})
+"""Maps that mean something as a whole: one more label in a Service's selector, and it selects nobody."""
+
+
 def differences(wanted: Any, live: Any, path: str = "") -> list[str]:
     """Paths at which `live` lacks what is wanted, in the order of `wanted`. Empty: an apply would change nothing that is ours."""
     if isinstance(wanted, dict):
         if not isinstance(live, dict):
             return [path] if wanted else []
+        if path in _WHOLE and set(live) - set(wanted):
+            return [path]
         if path.rsplit(".", 1)[-1] in _AMOUNTS:
             return [f"{path}.{name}" for name, value in wanted.items() if not _same_amount(value, live.get(name))]
         return [each for key, value in wanted.items() for each in differences(value, live.get(key), f"{path}.{key}" if path else key)]

@@ -102,3 +102,9 @@ def test_an_overlay_replaces_fields_and_merges_named_lists() -> None:
     over = {"b": 2, "list": [{"name": "y"}, {"name": "x", "v": 2}], "plain": [2]}
     assert overlaid(base, over) == {"a": 1, "b": 2, "list": [{"name": "x", "v": 2, "w": 1}, {"name": "y"}], "plain": [2]}
     assert base["list"] == [{"name": "x", "v": 1, "w": 1}], "the arguments stay as they were"
+
+
+def test_a_selector_is_a_whole_and_another_label_in_it_is_a_difference() -> None:
+    wanted = {"spec": {"selector": {"app": "ours"}}}
+    assert differences(wanted, {"spec": {"selector": {"app": "ours", "more": "others"}}}) == ["spec.selector"]
+    assert differences(wanted, {"spec": {"selector": {"app": "ours"}, "more": 1}}) == []
