@@ -72,6 +72,8 @@ class Administration:
         self._transport = transport
         self._random = random
         self._met = met
+        self._introduced: dict[str, tuple[int, int]] = {}
+        """By name: the id that this member gave as leader, and in which term."""
         self._one_at_a_time = asyncio.Lock()
         self._verbs: dict[str, Callable[[AdministrationCall], Awaitable[int]]] = {
             "add": self._add,
@@ -163,7 +165,10 @@ class Administration:
                     f"name {call.name!r} and peer_url {call.peer_url!r} belong to different members or another address "
                     f"({record.name!r} at {record.peer_url!r}); remove or replace that member first",
                 )
-            if await self._soon(partial(self._is_active, record.member_id)):
+            # Nobody has come with an id that was given a moment ago: the answer was lost. To wait for it would make the next one late too.
+            given = self._introduced.get(record.name)
+            answer_lost = given == (record.member_id, self._engine.raft.term) and not self._met(record.member_id)
+            if not answer_lost and await self._soon(partial(self._is_active, record.member_id)):
                 raise ServiceError("MemberExists", f"member {record.member_id} is alive under {call.name!r} at {call.peer_url!r}")
             # The same place with an empty directory: the old member lost its volume and can never come back.
             return await self._introduce(call, leaving=record.member_id)
@@ -198,6 +203,9 @@ class Administration:
             await self._require_quorum_without(leaving)
             changes.insert(0, SingleChange(ChangeKind.REMOVE, leaving))
         await self._change(MembershipChange(tuple(changes), Transition.AUTO, msgspec.msgpack.encode([record])))
+        names = {each.name for each in self._engine.machine.members.values()}
+        self._introduced = {name: given for name, given in self._introduced.items() if name in names}
+        self._introduced[call.name] = member_id, self._engine.raft.term
         return member_id
 
     async def _promote(self, call: AdministrationCall) -> int:
