@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -70,7 +71,7 @@ def test_a_cluster_of_ones_own_needs_none_of_it(monkeypatch: pytest.MonkeyPatch)
 def test_the_run_of_all_checks_leaves_it_out_loudly_and_passes_on_every_other_status() -> None:
     """The lines of .ci/run that decide, with a Python that ends as it is told."""
     script = (Path(prepare.REPOSITORY) / ".ci" / "run").read_text()
-    decision = script[script.index("why=$(") :].replace(".venv/bin/python", "python")
+    decision = script[script.index('if [ "${QUORATE_CI_KUBERNETES') :].replace(".venv/bin/python", "python")
     frame = """
 set -euo pipefail
 left_out=()
@@ -81,8 +82,15 @@ echo "left out: ${{left_out[*]:-nothing}}"
 """
     said = {}
     for status in (0, 2, 1):
-        done = subprocess.run(["/bin/bash", "-c", frame.format(status=status, decision=decision)], capture_output=True, text=True)
-        said[status] = (done.returncode, done.stdout.splitlines())
+        said[status] = _run(frame.format(status=status, decision=decision), "1")
     assert said[0] == (0, ["ran test-kubernetes", "left out: nothing"])
     assert said[2] == (0, ["left out: make test-kubernetes: because"])
     assert said[1] == (1, ["because"])
+    unasked = _run(frame.format(status=0, decision=decision), "0")
+    assert unasked == (0, ["left out: make test-kubernetes: QUORATE_CI_KUBERNETES is not 1"])
+
+
+def _run(script: str, asked: str) -> tuple[int, list[str]]:
+    environment = {**os.environ, "QUORATE_CI_KUBERNETES": asked}
+    done = subprocess.run(["/bin/bash", "-c", script], capture_output=True, text=True, env=environment)
+    return done.returncode, done.stdout.splitlines()
