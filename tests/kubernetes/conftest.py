@@ -17,7 +17,7 @@ from tests.kubernetes.bed.volumes import recycle_released
 from tests.kubernetes.binaries.build import programs
 from tests.kubernetes.consensus_cluster import ConsensusCluster
 from tests.kubernetes.installation import NAMESPACE, RELEASE, Installation
-from tests.kubernetes.kubectl import Kubectl
+from tests.kubernetes.kubectl import Kubectl, condition, eventually
 from tests.kubernetes.operator_process import OperatorProcess, cluster_wide_objects
 from tests.kubernetes.prepare import BUILD
 from tests.kubernetes.settings import (
@@ -123,6 +123,21 @@ def audit(target: Target) -> Audit | None:
 def cluster(target: Target, installation: Installation, namespace: str) -> ConsensusCluster:
     """Not yet applied."""
     return ConsensusCluster(target, namespace)
+
+
+@pytest.fixture(autouse=True)
+def _nodes_are_ready(_running_bed: Bed | None) -> None:
+    """A test that stopped a part of the cluster may leave nodes that are on their way back: the next one begins when they are there."""
+    if _running_bed is not None:
+        bed = _running_bed
+        eventually("all nodes are ready", lambda: _not_ready(bed), 180)
+
+
+def _not_ready(bed: Bed) -> str:
+    names = {node.name for node in bed.nodes}
+    nodes = [node for node in bed.kubectl.list("nodes") if node["metadata"]["name"] in names]
+    wrong = [node["metadata"]["name"] for node in nodes if node["spec"].get("taints") or not condition(node, "Ready")]
+    return f"{', '.join(wrong)} is not" if wrong or len(nodes) < len(names) else ""
 
 
 @pytest.fixture
