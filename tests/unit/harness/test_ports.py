@@ -10,11 +10,18 @@ from tests.cluster import ports
 from tests.cluster.ports import LOCAL_CLUSTER_OFFSETS, free_base, free_ports
 
 
+def _as_servers_do() -> socket.socket:
+    """Takes a port on which a connection of another test, closed a moment ago, still waits to be forgotten."""
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return made
+
+
 def test_ports_differ_and_can_be_bound() -> None:
     found = free_ports(20)
     assert len(set(found)) == 20
     for port in found:
-        with socket.socket() as listener:
+        with _as_servers_do() as listener:
             listener.bind(("127.0.0.1", port))
 
 
@@ -25,7 +32,7 @@ def test_they_lie_below_those_that_outgoing_connections_take() -> None:
 
 
 def test_a_base_of_which_one_port_is_taken_is_not_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket() as listener:
+    with _as_servers_do() as listener:
         taken = free_base([0])
         listener.bind(("127.0.0.1", taken))
         listener.listen()
