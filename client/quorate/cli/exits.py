@@ -66,6 +66,10 @@ _REMEDIES: tuple[tuple[type[BaseException], str], ...] = (
 )
 
 
+KNOWN = (errors.QuorateError, OSError, TimeoutError)
+"""Told in one line; anything else is a bug."""
+
+
 def exit_code(error: BaseException) -> Exit:
     return next((code for kind, code in _CODES if isinstance(error, kind)), Exit.ERROR)
 
@@ -97,6 +101,11 @@ def one_line(error: BaseException, as_json: bool) -> str:
         leader=leader_json,
         request_id=known.request_id if known is not None else "",
     )
+
+
+def usage_json(message: str, remedy: str, exit_code: int) -> str:
+    """Something that cannot be asked for like this, for programs."""
+    return error_json("Usage", message, remedy, exit_code)
 
 
 def error_json(

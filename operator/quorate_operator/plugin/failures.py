@@ -56,6 +56,10 @@ _REMEDIES = {
 }
 
 
+KNOWN = (PluginError, Failure, OSError)
+"""Told in one line; anything else is a bug."""
+
+
 def exit_code(error: Exception) -> Exit:
     if isinstance(error, PluginError):
         return error.code
@@ -83,5 +87,14 @@ def one_line(error: Exception, as_json: bool) -> str:
     name = error.reason if isinstance(error, Failure) else type(error).__name__
     advice = remedy(error)
     if as_json:
-        return json.dumps({"error": name, "message": message, "remedy": advice, "exit_code": int(exit_code(error))}, ensure_ascii=False)
+        return _json(name, message, advice, int(exit_code(error)))
     return f"kubectl quorate: {message}" + (f"; {advice}" if advice else "")
+
+
+def usage_json(message: str, remedy: str, exit_code: int) -> str:
+    """Something that cannot be asked for like this, for programs."""
+    return _json("Usage", message, remedy, exit_code)
+
+
+def _json(error: str, message: str, remedy: str, exit_code: int) -> str:
+    return json.dumps({"error": error, "message": message, "remedy": remedy, "exit_code": exit_code}, ensure_ascii=False)

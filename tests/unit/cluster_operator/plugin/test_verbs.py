@@ -243,3 +243,22 @@ def test_an_error_is_one_line_with_a_remedy(
 
 def test_an_error_of_several_lines_is_told_in_one() -> None:
     assert "\n" not in one_line(ApiFailure(500, "Broken", "first\nsecond"), as_json=False)
+
+
+def test_a_program_gets_usage_errors_as_json_too(plugin: Plugin) -> None:
+    code, out, err = plugin("-o", "json", "status", "--watch", "--no-such")
+    assert (code, out) == (2, "")
+    assert json.loads(err) == {
+        "error": "Usage",
+        "message": "No such option '--no-such'.",
+        "remedy": "see `kubectl quorate status --help`",
+        "exit_code": 2,
+    }
+
+
+def test_an_interrupt_is_told_in_one_line(plugin: Plugin, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(_: Settings, __: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Settings, "run", run)
+    assert plugin("status", "orders") == (130, "", "kubectl quorate: interrupted\n")
