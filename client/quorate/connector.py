@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import aiohttp
 import msgspec
@@ -77,40 +77,50 @@ class Connector:
         """Try members until one takes us. The callers' deadlines bound how long anybody waits for it; it rests between tries."""
         try:
             while self.current is None or self.current.closed:
-                connection = await self._race()
-                if connection is not None:
-                    self._take(connection)
+                self._take(await self._race())
         finally:
             self._connecting = None
         self.on_connected()
         self.used()
 
-    async def _race(self) -> StreamConnection | None:
-        """Ask the best member, and another each time nobody has answered for `hedge_s`: a frozen one accepts and then says nothing."""
-        asked = [self._avoid] if self._avoid else []
-        trying: set[asyncio.Task[StreamConnection | None]] = set()
+    async def _race(self) -> StreamConnection:
+        """Ask the best member, and another each time nobody has answered for `hedge_s`: a frozen one accepts and then says nothing.
+
+        One that failed is asked again after its rest, whatever others are still asked: while one hangs for all of `connect_timeout_s`
+        (its pod has gone, its address is remembered), another whose name was unknown a moment ago may have come.
+        """
+        trying: dict[asyncio.Task[StreamConnection | None], str] = {}
+        failed: set[str] = set()
         try:
             while True:
-                url, wait_s = self._endpoints.choose(self._loop.time(), prefer_leader=self._options.prefer_leader, avoid=asked)
-                if url in asked and trying:
-                    wait_s = self._options.connect_timeout_s
-                else:
-                    await asyncio.sleep(wait_s)
-                    trying.add(self._loop.create_task(self._open_stream(url)))
-                    asked.append(url)
+                url, wait_s = self._next(trying.values(), failed)
+                if wait_s == 0:
+                    trying[self._loop.create_task(self._open_stream(url))] = url
                     wait_s = self._options.hedge_s
-                done, trying = await asyncio.wait(trying, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
-                opened = [connection for connection in (task.result() for task in done) if connection is not None]
+                elif not trying:
+                    await asyncio.sleep(wait_s)
+                    continue
+                done, _ = await asyncio.wait(trying, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
+                answers = [(trying.pop(task), task.result()) for task in done]
+                failed.update(url for url, connection in answers if connection is None)
+                opened = [connection for _, connection in answers if connection is not None]
                 for spare in opened[1:]:
                     spare.retire()
-                if opened or not trying:
-                    return opened[0] if opened else None
+                if opened:
+                    return opened[0]
         finally:
             for task in trying:
                 task.cancel()
             for late in await asyncio.gather(*trying, return_exceptions=True):
                 if isinstance(late, StreamConnection):
                     late.retire()
+
+    def _next(self, under_way: Collection[str], failed: Collection[str]) -> tuple[str, float]:
+        """Whom to ask, and how long to wait before that. One that cannot serve (`_avoid`) is the last resort: it answers at once."""
+        others = {url for url in self._endpoints.urls if url != self._avoid}
+        avoid = [*under_way, *([self._avoid] if self._avoid and not others.issubset(failed) else [])]
+        url, wait_s = self._endpoints.choose(self._loop.time(), prefer_leader=self._options.prefer_leader, avoid=avoid)
+        return (url, self._options.connect_timeout_s) if url in avoid else (url, wait_s)
 
     async def _open_stream(self, url: str) -> StreamConnection | None:
         try:

@@ -72,7 +72,10 @@ class HttpCalls:
         while True:
             url = endpoint or await self._choose(deadline_s, last)
             try:
-                answered = await self._once(method, url, path, data, query, deadline_s, safe)
+                # The first time round a member that does not take the connection costs little: another one may.
+                hurried = attempt < len(self.endpoints.urls) and len(self.endpoints.urls) > 1 and endpoint is None
+                limits_s = (self.options.connect_timeout_s, self.options.hedge_s if hurried else float("inf"))
+                answered = await self._once(method, url, path, data, query, deadline_s, safe, min(limits_s))
                 if isinstance(answered, bytes):
                     return read_answer(answered, shape, f"{method} {path} of {url}")
                 last = answered
@@ -99,7 +102,15 @@ class HttpCalls:
         return url
 
     async def _once(
-        self, method: str, url: str, path: str, data: bytes | None, query: Mapping[str, str] | None, deadline_s: float, safe: bool
+        self,
+        method: str,
+        url: str,
+        path: str,
+        data: bytes | None,
+        query: Mapping[str, str] | None,
+        deadline_s: float,
+        safe: bool,
+        connect_s: float,
     ) -> bytes | QuorateError:
         """One try: the body of a success, or the error answered. Raises `Unreachable`, `DeadlineExceeded`, `OutcomeUnknown`."""
         remaining_s = max(0.001, deadline_s - self._loop.time())
@@ -108,7 +119,7 @@ class HttpCalls:
         headers = {"x-quorate-timeout-ms": str(max(1, int(remaining_s * 1000)))}
         if data is not None:
             headers["content-type"] = "application/json"
-        timeout = aiohttp.ClientTimeout(total=attempt_s, connect=min(attempt_s, self.options.connect_timeout_s))
+        timeout = aiohttp.ClientTimeout(total=attempt_s, connect=min(attempt_s, connect_s))
         try:
             async with self.http.request(
                 method, url + path, data=data, params=query, headers=headers, timeout=timeout, allow_redirects=safe

@@ -51,7 +51,8 @@ class Options(NamedTuple):
     """Callers that may wait for their turn; one more gets `TooManyPending`."""
     connect_timeout_s: float = 2.0
     hedge_s: float = 0.25
-    """A member that has not taken the connection by then gets a rival: the first of both is used."""
+    """A member that has not taken the connection by then gets a rival: the first of both is used. Plain HTTP calls go on to the next
+    member, and come back with all of `connect_timeout_s` when every one was tried."""
     heartbeat_s: float = 1.5
     """A member that does not answer a ping for half of this after this much silence is given up."""
     leader_check_s: float = 5.0

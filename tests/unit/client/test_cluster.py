@@ -293,13 +293,22 @@ class TestFailover:
                 socket._req.transport.pause_reading()  # type: ignore[attr-defined]
             assert (await cluster.put("b")).revision == 3
 
+    async def test_one_that_was_refused_is_asked_again_while_another_hangs(self, member: FakeMember) -> None:
+        """A pod that has gone hangs for all of `connect_timeout_s`; one whose name was unknown at first has come meanwhile."""
+        silent = await asyncio.start_server(swallow, "127.0.0.1", 0)
+        hanging = f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}"
+        await member.stop()
+        options = FAST._replace(connect_timeout_s=1.8, hedge_s=0.02)
+        async with Cluster([hanging, member.url], options=options) as cluster:
+            writing = asyncio.create_task(cluster.put("a", "1"))
+            await asyncio.sleep(0.2)
+            assert not writing.done()
+            await member.start()
+            await asyncio.wait_for(writing, 0.9)
+        silent.close()
+
     async def test_a_member_that_accepts_and_says_nothing_costs_little(self, members: list[FakeMember]) -> None:
         """A frozen process still accepts connections: its kernel does."""
-
-        async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await reader.read()
-            writer.close()
-
         frozen = await asyncio.start_server(swallow, "127.0.0.1", 0)
         address = f"127.0.0.1:{frozen.sockets[0].getsockname()[1]}"
         async with Cluster([address, members[0].url], options=FAST._replace(connect_timeout_s=5.0, hedge_s=0.05)) as cluster:
@@ -310,6 +319,12 @@ class TestFailover:
                     each.cut()
                 await asyncio.sleep(0.01)
         frozen.close()
+
+
+async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Of a member that takes a connection and never says anything."""
+    await reader.read()
+    writer.close()
 
 
 class TestLeases:
