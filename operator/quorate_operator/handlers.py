@@ -11,9 +11,8 @@ import kopf
 
 from quorate_operator.api.model import GROUP, PLURAL, VERSION
 from quorate_operator.clients.kinds import CHILDREN, KINDS, MAY_BE_MISSING
-from quorate_operator.issuing.parsing import cluster_of
-from quorate_operator.objects.identity import CLUSTER_LABEL
-from quorate_operator.observe.listing import ClusterKey
+from quorate_operator.issuing.parsing import account_of
+from quorate_operator.objects.identity import CLUSTER_LABEL, ClusterKey
 
 Wake = Callable[[ClusterKey], None]
 WATCHED = tuple(kind for kind in CHILDREN if kind not in MAY_BE_MISSING and kind != "EndpointSlice")
@@ -32,8 +31,11 @@ def registry(wake: Wake, *, of_all_namespaces: bool) -> kopf.OperatorRegistry:
     async def of_child(namespace: str | None, labels: Any, **_: Any) -> None:
         wake((namespace or "", labels.get(CLUSTER_LABEL, "")))
 
-    async def of_request(spec: Any, **_: Any) -> None:
-        wake(cluster_of({"spec": spec}))
+    async def of_request(spec: Any, labels: Any, **_: Any) -> None:
+        # The label is the asker's word, and good enough to wake somebody: who judges the request is seen then.
+        namespace, account = account_of({"spec": spec})
+        for name in dict.fromkeys((account, labels.get(CLUSTER_LABEL, ""))):
+            wake((namespace, name))
 
     kopf.on.event(GROUP, VERSION, PLURAL, registry=made)(of_resource)
     if of_all_namespaces:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from quorate_operator.clients.errors import ApiFailure, Failure
 from quorate_operator.metrics import Metrics
-from quorate_operator.observe.listing import ClusterKey
+from quorate_operator.objects.identity import ClusterKey
 from quorate_operator.reconcile import Reconciler, Turn
 
 SETTLE_S = 0.05

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
-from quorate_operator.observe.listing import ClusterKey
+from quorate_operator.objects.identity import ClusterKey
 from quorate_operator.reconcile import Turn
 
 _BUCKETS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)

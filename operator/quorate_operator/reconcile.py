@@ -23,10 +23,9 @@ from quorate_operator.decide.outcome import Do, Wait
 from quorate_operator.decide.status import status, unseen
 from quorate_operator.decide.world import World
 from quorate_operator.issuing.issuer import Issuer
-from quorate_operator.issuing.parsing import cluster_of, is_open
-from quorate_operator.objects.identity import Identity, Object
+from quorate_operator.objects.identity import ClusterKey, Identity, Object
 from quorate_operator.observe.answers import Changing
-from quorate_operator.observe.listing import REQUESTS, ClusterKey, Listed, Listing
+from quorate_operator.observe.listing import REQUESTS, Listed, Listing
 from quorate_operator.observe.world import Defaults, identity_of, observe, spec_of, with_child
 from quorate_operator.telling import tell, tell_condition
 
@@ -104,9 +103,8 @@ class Reconciler:
         """What no cluster's own turn sees: requests of nobody's account, CAs of clusters that are gone. Raises `Failure`."""
         if self.listing.namespaces:
             return
-        issued = {key for key, item in listed.resources.items() if _mode(item) == "Operator"}
-        for item in listed.requests:
-            if may_act() and is_open(item) and cluster_of(item) not in issued:
+        for item in listed.requests.get(None, ()):
+            if may_act():
                 await self.issuer.deny_stranger(item)
         if may_act():
             await self.issuer.collect(item["metadata"]["uid"] for item in listed.resources.values())
@@ -162,10 +160,6 @@ class Reconciler:
             return wait_s
         await tell_condition(self.events, identity, previous_of(resource.get("status") or {}), wanted)
         return None
-
-
-def _mode(resource: Object) -> str:
-    return str((resource.get("spec", {}).get("tls") or {}).get("mode", ""))
 
 
 def _now() -> str:

@@ -284,6 +284,26 @@ def test_another_clusters_account_gets_nothing(lone: ConsensusCluster, liar: Lia
     lone.kubectl("delete", KIND, neighbour.name, "-n", lone.namespace)
 
 
+def test_clusters_that_share_an_account_of_their_users_get_their_own_certificates_and_not_each_others(
+    cluster: ConsensusCluster, liar: Liar
+) -> None:
+    cluster.kubectl("create", "serviceaccount", "shared", "-n", cluster.namespace)
+    neighbour = ConsensusCluster(cluster.target, cluster.namespace, "neighbour")
+    for each in (cluster, neighbour):
+        each.apply({**SPEC, "replicas": 1, "podTemplate": {"spec": {"serviceAccountName": "shared"}}})
+    for each in (cluster, neighbour):
+        each.wait_until_settled()
+        (pod,) = each.pods()
+        name = pod["metadata"]["name"]
+        assert pod["spec"]["serviceAccountName"] == "shared"
+        certificate_of(each, name).verify_directly_issued_by(*bundle(each))
+        assert names_of(certificate_of(each, name))[0] == sorted(hosts(each, name))
+    (pod,), victim = neighbour.pods(), cluster.pods()[0]["metadata"]["name"]
+    kubectl = liar.kubectl(cluster.namespace, "shared", pod)
+    assert liar.outcome(kubectl, hosts(cluster, victim), victim) == ("Denied", "Subject")
+    cluster.kubectl("delete", KIND, neighbour.name, "-n", cluster.namespace)
+
+
 @pytest.mark.parametrize("ending", ["7", "x"])
 def test_a_pod_that_only_looks_like_a_member_gets_nothing(ending: str, lone: ConsensusCluster, liar: Liar) -> None:
     """With the cluster's ServiceAccount and the members' labels. One that is called like the eighth is even adopted by the StatefulSet."""

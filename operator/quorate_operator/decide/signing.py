@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from quorate_operator.decide.actions import Grant
 from quorate_operator.decide.world import Content, Pod, SigningRequest, World
-from quorate_operator.objects.access import account
+from quorate_operator.objects.access import members_user, user_of
 from quorate_operator.objects.certificate import host_names
 
 USAGES = frozenset({"digital signature", "server auth", "client auth"})
@@ -39,10 +39,12 @@ Verdict = Grant | Denial | Later
 
 
 def judge(world: World, request: SigningRequest) -> Verdict:
-    if request.username != account(world.identity):
-        expected = account(world.identity)
-        return Denial("ForeignAccount", f"{request.username!r} is not the ServiceAccount of this cluster's members, {expected!r}")
+    expected = members_user(world.spec, world.identity)
     pod = _pod_of(world, request)
+    if request.username != expected:
+        if not isinstance(pod, Denial) and request.username == _user_of(world, pod):
+            return Later(f"pod {pod.name} still runs as {request.username!r}: it is replaced by one that runs as {expected!r}")
+        return Denial("ForeignAccount", f"{request.username!r} is not the ServiceAccount of this cluster's members, {expected!r}")
     if isinstance(pod, Denial):
         return pod
     content = request.content
@@ -68,6 +70,11 @@ def _pod_of(world: World, request: SigningRequest) -> Pod | Denial:
         # The StatefulSet's controller takes any pod of a fitting name and labels for its own, until it deletes it as one too many.
         return Denial("ForeignPod", f"pod {pod.name} is none of the {world.workload.replicas} that this cluster's StatefulSet has")
     return pod
+
+
+def _user_of(world: World, pod: Pod) -> str:
+    """Whom the API server takes that pod for: the resource may name another ServiceAccount since the pod was made."""
+    return user_of(world.identity.namespace, str(pod.live.get("spec", {}).get("serviceAccountName", "")))
 
 
 def _oddity(request: SigningRequest, content: Content) -> Denial | None:

@@ -208,7 +208,7 @@ class World:
     authority: Authority | None = None
     """Of `tls.mode` Operator; None while it is not made."""
     requests: tuple[SigningRequest, ...] = ()
-    """Made by this cluster's ServiceAccount, oldest first."""
+    """That this cluster judges, oldest first: made by one of its pods, or by its members' user."""
 
     @property
     def pinned(self) -> Identity:

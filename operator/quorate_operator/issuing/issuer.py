@@ -26,7 +26,8 @@ from quorate_operator.issuing.certificates import (
     utc_now,
 )
 from quorate_operator.issuing.keyring import Keyring, keyring_of, secret, secret_name
-from quorate_operator.issuing.parsing import cluster_of, parsed
+from quorate_operator.issuing.parsing import account_of, parsed, user_of
+from quorate_operator.objects.access import members_user_of
 from quorate_operator.objects.identity import CLUSTER_ANNOTATION, UID_LABEL, Identity, Object
 
 CSR = "CertificateSigningRequest"
@@ -155,10 +156,10 @@ class Issuer:
         await self.kubernetes.replace(_with(item, kind, action.reason, action.message, self.now()), subresource)
 
     async def deny_stranger(self, item: Object) -> None:
-        """One whose user is no cluster's: the resource is asked for once more, since a list may be from before it was made."""
-        namespace, name = cluster_of(item)
-        there = await self.kubernetes.get(RESOURCE, namespace, name) if namespace and name else None
-        if there is not None and there.get("spec", {}).get("tls", {}).get("mode") == "Operator":
+        """One whose user is no cluster's: its namespace is looked at once more, since a list may be from before a resource was made."""
+        namespace, _ = account_of(item)
+        there = await self.kubernetes.list(RESOURCE, namespace) if namespace else []
+        if any(members_user_of(each) == user_of(item) for each in there if is_issued(each)):
             return
         request = parsed(item)
         message = f"{request.username!r} is the ServiceAccount of no ConsensusCluster that has its certificates from the operator"
@@ -193,6 +194,11 @@ class Issuer:
             return False
         there = await self.kubernetes.get(RESOURCE, namespace, name)
         return there is not None and there["metadata"]["uid"] == uid
+
+
+def is_issued(resource: Object) -> bool:
+    """Its members' certificates are the operator's."""
+    return ((resource.get("spec") or {}).get("tls") or {}).get("mode") == "Operator"
 
 
 def _damaged(namespace: str, uid: str, wrong: Exception) -> KeyringDamaged:

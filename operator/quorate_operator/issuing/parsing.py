@@ -24,15 +24,25 @@ _EXTENSION_REQUEST = x509.ObjectIdentifier("1.2.840.113549.1.9.14")
 _READABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 
 
-def open_requests(items: Iterable[Object], username: str) -> list[SigningRequest]:
-    """Those for our signer, of this user, that nobody has answered; oldest first."""
-    ours = [item for item in items if item.get("spec", {}).get("username") == username and is_open(item)]
-    return [parsed(item) for item in sorted(ours, key=_age)]
+def open_requests(items: Iterable[Object]) -> list[SigningRequest]:
+    """Those that nobody has answered, oldest first."""
+    return [parsed(item) for item in sorted(filter(is_open, items), key=_age)]
 
 
-def cluster_of(item: Object) -> tuple[str, str]:
-    """Namespace and name of the cluster whose ServiceAccount would have asked; empty for a user that is none."""
-    username = str(item.get("spec", {}).get("username", ""))
+def user_of(item: Object) -> str:
+    """Who has asked, as the API server vouches for it."""
+    return str(item.get("spec", {}).get("username", ""))
+
+
+def pod_uids_of(item: Object) -> tuple[str, ...]:
+    """The pod that the asker's token is bound to, as the API server vouches for it; none, or several, for what is no pod's."""
+    extra: Mapping[str, Any] = item.get("spec", {}).get("extra") or {}
+    return tuple(map(str, extra.get(POD_UID) or ()))
+
+
+def account_of(item: Object) -> tuple[str, str]:
+    """Namespace and name of the ServiceAccount that has asked; empty for a user that is none."""
+    username = user_of(item)
     namespace, _, name = username.removeprefix(ACCOUNT_PREFIX).partition(":")
     return (namespace, name) if username.startswith(ACCOUNT_PREFIX) else ("", "")
 
@@ -51,7 +61,6 @@ def is_open(item: Object) -> bool:
 def parsed(item: Object) -> SigningRequest:
     metadata, spec = item["metadata"], item["spec"]
     conditions = (item.get("status") or {}).get("conditions") or ()
-    extra: Mapping[str, Any] = spec.get("extra") or {}
     fault, content = "", None
     try:
         content = content_of(str(spec.get("request", "")))
@@ -61,8 +70,8 @@ def parsed(item: Object) -> SigningRequest:
         metadata["name"],
         metadata["uid"],
         metadata["resourceVersion"],
-        str(spec.get("username", "")),
-        tuple(map(str, extra.get(POD_UID) or ())),
+        user_of(item),
+        pod_uids_of(item),
         tuple(map(str, spec.get("usages") or ())),
         spec.get("expirationSeconds"),
         any(condition.get("type") == "Approved" for condition in conditions),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from quorate_operator.api.spec import ConsensusClusterSpec
 from quorate_operator.objects.identity import Identity, Object
 
@@ -22,8 +24,12 @@ def service_account(identity: Identity) -> Object:
 def pods_account(spec: ConsensusClusterSpec, identity: Identity) -> str:
     """Name of the ServiceAccount that the members' pods run as: ours, unless the user's own pod names another."""
     templates = [spec.pod_template] if spec.sidecar is None else [spec.pod_template, spec.sidecar.template]
-    named = (template.spec.get("serviceAccountName") for template in templates)
-    return next((name for name in named if isinstance(name, str) and name), identity.name)
+    return _first_named((template.spec for template in templates), identity.name)
+
+
+def _first_named(pods: Iterable[Object], default: str) -> str:
+    named = (pod.get("serviceAccountName") for pod in pods)
+    return next((name for name in named if isinstance(name, str) and name), default)
 
 
 def role_binding(spec: ConsensusClusterSpec, identity: Identity) -> Object:
@@ -68,6 +74,22 @@ def _binding(spec: ConsensusClusterSpec, identity: Identity, name: str, kind: st
 ACCOUNT_PREFIX = "system:serviceaccount:"
 
 
-def account(identity: Identity) -> str:
-    """The user that the API server takes a member for."""
-    return f"{ACCOUNT_PREFIX}{identity.namespace}:{identity.name}"
+def user_of(namespace: str, account: str) -> str:
+    """The user that the API server takes a pod of this ServiceAccount for."""
+    return f"{ACCOUNT_PREFIX}{namespace}:{account}"
+
+
+def members_user(spec: ConsensusClusterSpec, identity: Identity) -> str:
+    """The user that the API server takes this cluster's members for. Clusters of one namespace may share one."""
+    return user_of(identity.namespace, pods_account(spec, identity))
+
+
+def members_user_of(resource: Object) -> str:
+    """The same, of a resource as the API server shows it: of each in a list it would take too long to validate all the rest."""
+    spec = resource.get("spec") or {}
+    pods = (_object(_object(template).get("spec")) for template in (spec.get("podTemplate"), _object(spec.get("sidecar")).get("template")))
+    return user_of(resource["metadata"]["namespace"], _first_named(pods, resource["metadata"]["name"]))
+
+
+def _object(value: object) -> Object:
+    return value if isinstance(value, dict) else {}

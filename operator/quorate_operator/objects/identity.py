@@ -23,6 +23,8 @@ CLUSTER_ANNOTATION = f"{GROUP}/cluster"
 DATA_VOLUME = "data"
 
 Object = dict[str, Any]
+ClusterKey = tuple[str, str]
+"""Namespace and name of a ConsensusCluster."""
 
 
 @dataclass(frozen=True)

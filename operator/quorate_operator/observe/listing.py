@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from quorate_operator.clients.errors import ApiFailure
 from quorate_operator.clients.kinds import CHILDREN, KINDS, MAY_BE_MISSING, RESOURCE
 from quorate_operator.clients.kubernetes_api import METADATA_ONLY, KubernetesApi
+from quorate_operator.issuing.issuer import is_issued
 from quorate_operator.issuing.parsing import SIGNER
-from quorate_operator.objects.identity import CLUSTER_LABEL, Object
+from quorate_operator.objects.identity import CLUSTER_LABEL, ClusterKey, Object
+from quorate_operator.observe.requests import Judged, by_judge
 
 REQUESTS = "CertificateSigningRequest"
-ClusterKey = tuple[str, str]
-"""Namespace and name of a ConsensusCluster."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Listed:
     nodes: Sequence[Object]
     """Names and labels only."""
     missing_kinds: frozenset[str]
-    requests: Sequence[Object] = ()
+    requests: Judged = field(default_factory=dict)
     """CertificateSigningRequests for our signer; listed only where a cluster has the operator as its issuer."""
 
     def children(self, key: ClusterKey, kind: str) -> Sequence[Object]:
@@ -64,17 +64,19 @@ class Listing:
         lists = await asyncio.gather(*(self._of_kind(kind) for kind in kinds), self._nodes())
         found = dict(zip([*kinds, "Node"], lists, strict=True))
         found[REQUESTS] = await self._requests(found[RESOURCE] or ())
+        resources = {_key(item): item for item in found[RESOURCE] or ()}
+        by_cluster = _by_cluster({kind: found[kind] or () for kind in CHILDREN})
         return Listed(
-            {_key(item): item for item in found[RESOURCE] or ()},
-            _by_cluster({kind: found[kind] or () for kind in CHILDREN}),
+            resources,
+            by_cluster,
             found["Node"] or (),
             frozenset(kind for kind, items in found.items() if items is None),
-            found[REQUESTS] or (),
+            by_judge(resources, {key: kinds.get("Pod", ()) for key, kinds in by_cluster.items()}, found[REQUESTS] or ()),
         )
 
     async def _requests(self, resources: Sequence[Object]) -> Sequence[Object] | None:
         """None when they may not be read."""
-        if not any((item.get("spec", {}).get("tls") or {}).get("mode") == "Operator" for item in resources):
+        if not any(map(is_issued, resources)):
             return ()
         try:
             return await self.api.list(REQUESTS, field=f"spec.signerName={SIGNER}")

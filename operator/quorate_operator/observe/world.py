@@ -16,7 +16,6 @@ from quorate_operator.clients.kubernetes_api import KubernetesApi
 from quorate_operator.clients.members import MemberApi
 from quorate_operator.decide.world import Authority, Founding, World
 from quorate_operator.issuing.parsing import open_requests
-from quorate_operator.objects.access import account
 from quorate_operator.objects.children import Key
 from quorate_operator.objects.identity import Identity, Object
 from quorate_operator.observe.answers import ask
@@ -105,7 +104,7 @@ async def observe(
         _founding(children.get(("ConfigMap", identity.founding_record))),
         children.get(("ConfigMap", identity.cluster_record), {}).get("data", {}).get("clusterId", ""),
         authority,
-        tuple(open_requests(listed.requests, account(identity))) if spec.tls.mode == "Operator" else (),
+        tuple(open_requests(listed.requests.get(key, ()))) if spec.tls.mode == "Operator" else (),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from quorate_operator.decide.signing import COMMON_NAME
 from quorate_operator.decide.world import Content, SigningRequest, World
-from quorate_operator.objects.access import account
+from quorate_operator.objects.access import members_user
 from quorate_operator.objects.certificate import host_names
 from tests.unit.cluster_operator.decide.worlds import pod_at
 
@@ -28,9 +28,8 @@ def request_of(world: World, ordinal: int, uris: tuple[str, ...] = ()) -> Signin
     pod = pod_at(world, ordinal)
     names = tuple(host_names(world.identity, pod.name))
     content = Content(((COMMON_NAME, pod.name),), names, uris, "ECDSA P-256", b"key", signed_by_its_key=True)
-    return SigningRequest(
-        f"{pod.name}-x", f"csr-{ordinal}", "1", account(world.identity), (pod.uid,), USAGES, None, approved=False, content=content
-    )
+    user = members_user(world.spec, world.identity)
+    return SigningRequest(f"{pod.name}-x", f"csr-{ordinal}", "1", user, (pod.uid,), USAGES, None, approved=False, content=content)
 
 
 def with_requests(world: World, *requests: SigningRequest) -> World:

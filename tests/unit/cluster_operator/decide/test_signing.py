@@ -16,6 +16,7 @@ from quorate_operator.decide.world import Content, SigningRequest, World
 from quorate_operator.objects.certificate import host_names
 from tests.unit.cluster_operator.decide.signing_requests import USAGES, owned, request_of
 from tests.unit.cluster_operator.decide.worlds import member_of, pod_at, settled, with_pod, with_volume
+from tests.unit.cluster_operator.resources import spec_of
 
 Change = Callable[[Content], Content]
 
@@ -195,3 +196,35 @@ def test_a_request_with_anything_more_less_or_else_is_denied(ordinal: int, bound
     assume(not same)
     verdict = judge(world, replace(request, content=content))
     assert isinstance(verdict, Denial) and verdict.message
+
+
+def running_as(world: World, account: str, *, wanted: str = "") -> World:
+    """Its pods run as that ServiceAccount; the resource names it too, or the `wanted` one."""
+    pods = tuple(replace(pod, live={**pod.live, "spec": {**pod.live.get("spec", {}), "serviceAccountName": account}}) for pod in world.pods)
+    return replace(world, pods=pods, spec=spec_of(replicas=3, podTemplate={"spec": {"serviceAccountName": wanted or account}}))
+
+
+def test_a_cluster_whose_pods_run_as_an_account_of_the_users_own_gets_its_certificates() -> None:
+    world = running_as(world_of(), "shop")
+    assert isinstance(judge(world, request_of(world, 1)), Grant)
+    assert request_of(world, 1).username == "system:serviceaccount:shop:shop"
+
+
+def test_and_the_account_that_is_called_like_the_cluster_is_then_a_foreign_one() -> None:
+    world = running_as(world_of(), "shop")
+    assert reason(world, replace(request_of(world, 1), username="system:serviceaccount:shop:orders")) == "ForeignAccount"
+
+
+def test_of_two_clusters_that_share_an_account_each_gets_its_own_pods_certificates_alone() -> None:
+    ours, theirs = running_as(world_of(), "shop"), running_as(world_of(), "shop")
+    theirs = replace(theirs, pods=tuple(replace(pod, uid=f"their-{pod.uid}") for pod in theirs.pods))
+    lie = replace(request_of(ours, 1), pod_uids=(theirs.pods[1].uid,))
+    assert reason(ours, lie) == "ForeignPod", "a token of the neighbour's pod, with our pod's names"
+
+
+def test_a_pod_of_the_former_account_waits_until_it_is_replaced() -> None:
+    world = running_as(world_of(), "orders", wanted="shop")
+    request = replace(request_of(world, 1), username="system:serviceaccount:shop:orders")
+    assert isinstance(judge(world, request), Later)
+    assert reason(world, replace(request, pod_uids=("gone",))) == "ForeignAccount"
+    assert reason(world, replace(request, username="system:serviceaccount:shop:payments")) == "ForeignAccount"

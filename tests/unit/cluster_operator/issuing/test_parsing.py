@@ -11,7 +11,7 @@ from cryptography.x509.oid import AttributeOID, ExtendedKeyUsageOID, NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quorate_operator.issuing.parsing import cluster_of, is_open, open_requests, parsed
+from quorate_operator.issuing.parsing import account_of, is_open, open_requests, parsed
 from tests.unit.cluster_operator.issuing.requests import HOST, Key, item, pem
 
 ACCOUNT = "system:serviceaccount:shop:orders"
@@ -111,13 +111,13 @@ def test_open_is_what_is_for_our_signer_and_has_no_answer(fields: dict[str, obje
     assert is_open(item(HONEST, **fields)) == expected
 
 
-def test_a_clusters_requests_are_those_of_its_account_oldest_first() -> None:
-    items = [item(HONEST, name="b"), item(HONEST, name="a"), item(HONEST, name="c", username="system:serviceaccount:shop:other")]
-    assert [found.name for found in open_requests(items, ACCOUNT)] == ["a", "b"]
+def test_open_requests_come_oldest_first() -> None:
+    items = [item(HONEST, name="b"), item(HONEST, name="a"), item(HONEST, name="c", status={"conditions": [{"type": "Denied"}]})]
+    assert [found.name for found in open_requests(items)] == ["a", "b"]
 
 
 @pytest.mark.parametrize(
     ("username", "expected"), [(ACCOUNT, ("shop", "orders")), ("admin", ("", "")), ("system:serviceaccount:shop", ("shop", ""))]
 )
-def test_the_account_says_which_cluster_it_would_be(username: str, expected: tuple[str, str]) -> None:
-    assert cluster_of(item(HONEST, username=username)) == expected
+def test_the_account_is_what_the_api_server_vouches_for(username: str, expected: tuple[str, str]) -> None:
+    assert account_of(item(HONEST, username=username)) == expected
