@@ -86,7 +86,9 @@ class Cluster(Administration):
         if self._http is not None:
             raise ClientClosed("the client is already open; make another Cluster for a second use")
         self._loop = asyncio.get_running_loop()
-        connector = aiohttp.TCPConnector(ssl=self._tls.context() if self._tls is not None else True, limit=0)
+        # A pod that was replaced has another address, and the library's own memory of names (10 s) would still lead to the old one.
+        tls = self._tls.context() if self._tls is not None else True
+        connector = aiohttp.TCPConnector(ssl=tls, limit=0, use_dns_cache=False)
         self._http = aiohttp.ClientSession(connector=connector, auto_decompress=True)
         self._connector = Connector(self._http, self._endpoints, self.options)
         self._dispatcher = Dispatcher(self._connector, self.options)
