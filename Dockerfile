@@ -1,13 +1,23 @@
 # The node (and every other program of the project) on any Debian-like Python base, offline after this build:
 #   docker build -t quorate .          or the same with buildah or podman
+#   docker build -t quorate:gpu --build-arg VARIANT=gpu .      with what a member needs to use an NVIDIA GPU beside the node's driver
 # BASE must have Python 3.11 to 3.13 with its venv module; both stages use it, so that the environment fits where it lands.
 ARG BASE=docker.io/library/python:3.13-slim-bookworm
+# cpu or gpu: the end of a stage's name below, so that each variant's layers depend on its own lock alone.
+ARG VARIANT=cpu
 
 # Dependencies first, and as a layer of their own: what most changes and most releases share. Every file is checked against its hash.
-FROM ${BASE} AS dependencies
+FROM ${BASE} AS python
 RUN python3 -m venv /opt/quorate
-COPY requirements.image.lock /source/
-RUN /opt/quorate/bin/python -m pip install --no-cache-dir --disable-pip-version-check --require-hashes -r /source/requirements.image.lock
+
+FROM python AS lock-cpu
+COPY requirements.image.lock /source/requirements.lock
+
+FROM python AS lock-gpu
+COPY requirements.gpu.lock /source/requirements.lock
+
+FROM lock-${VARIANT} AS dependencies
+RUN /opt/quorate/bin/python -m pip install --no-cache-dir --disable-pip-version-check --require-hashes -r /source/requirements.lock
 
 FROM dependencies AS build
 COPY pyproject.toml README.md LICENSE /source/
@@ -22,7 +32,9 @@ RUN /opt/quorate/bin/python -m pip uninstall --yes --disable-pip-version-check s
 FROM ${BASE}
 COPY --from=environment /opt/quorate /opt/quorate
 COPY --from=build /installed /opt/quorate
+# The root is read-only and the user has no home: CuPy's kernels are kept in memory.
 ENV PATH=/opt/quorate/bin:$PATH \
+    CUPY_CACHE_IN_MEMORY=1 \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1
 # A number, so that `runAsNonRoot` can be judged without the image's list of users. Nothing is written but the data directory.

@@ -112,16 +112,21 @@ HELM ?= $(or $(shell command -v helm),$(lastword $(wildcard $(HOME)/.cache/quora
 operator-docs: crds ## Write the chart's generated parts, docs/resource.md and manifests/install.yaml anew (needs Helm for the last one)
 	$(BIN)/python -m quorate_operator.documents --helm "$(HELM)" .
 
-lock: ## Resolve requirements.lock, and requirements.image.lock within it, anew from pyproject.toml
+# What the tests are run with has no GPU's libraries: the image's variant with them is pinned on its own, within the versions of the others.
+lock: ## Resolve requirements.lock, and within it what the images have, anew from pyproject.toml
 	$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv
 	{ echo "# The exact versions, with the hashes of every file they may come in, that the tests were run with. Made by: make lock"; \
 	  build/lock/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
-	  --all-extras pyproject.toml; } > requirements.lock.new
+	  --extra node --extra operator --extra development pyproject.toml; } > requirements.lock.new
 	mv requirements.lock.new requirements.lock
 	{ echo "# What the image has: the programs' own dependencies out of requirements.lock, and what builds them. Made by: make lock"; \
 	  echo 'setuptools>=77' | build/lock/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
 	  --extra node --extra operator -c requirements.lock pyproject.toml -; } > requirements.image.lock.new
 	mv requirements.image.lock.new requirements.image.lock
+	{ echo "# What the image's variant for GPUs has: requirements.image.lock, and CUDA's libraries. Made by: make lock"; \
+	  echo 'setuptools>=77' | build/lock/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	  --extra node --extra operator --extra gpu -c requirements.lock pyproject.toml -; } > requirements.gpu.lock.new
+	mv requirements.gpu.lock.new requirements.gpu.lock
 
 clean: ## Remove what the targets made, but for the data of `make run`
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage *.egg-info

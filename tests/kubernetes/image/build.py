@@ -59,6 +59,7 @@ IN_THE_IMAGE = frozenset(
         "Dockerfile",
         ".dockerignore",
         "pyproject.toml",
+        "requirements.gpu.lock",
         "requirements.image.lock",
         "README.md",
         "LICENSE",
