@@ -79,6 +79,27 @@ def test_a_candidate_with_an_older_log_is_refused() -> None:
     assert group[3].role is Role.FOLLOWER, "a quorum refused"
 
 
+def test_a_candidate_that_gets_no_vote_puts_nobodys_campaign_off() -> None:
+    """It may be the quickest again and again, by its priority or its clock, with a log that nobody can vote for."""
+    group = Group(3, pre_vote=False)
+    group.elect(1)
+    group.isolate(3)
+    group[1].propose(b"x")
+    group.settle(1, 2)
+    group.isolate(1)
+    group.connect()
+    group.wait(10_000)
+    group[2].core.leader = 0
+    group[2].core.election_elapsed = 6
+    group[3].campaign()
+    group.settle(2, 3)
+    assert (group[2].role, group[2].term) == (Role.FOLLOWER, group[3].term)
+    assert group[2].core.election_elapsed == 6
+    group.tick(2, 4)
+    group.settle(2, 3)
+    assert group[2].role is Role.LEADER
+
+
 def test_a_candidate_follows_the_leader_of_its_term() -> None:
     for kind in (MessageType.APPEND, MessageType.HEARTBEAT, MessageType.SNAPSHOT):
         group = Group(3, pre_vote=False)

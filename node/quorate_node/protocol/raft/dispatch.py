@@ -136,7 +136,11 @@ def _enter_term(core: Core, message: Message) -> None:
         "%x [term: %d] received a %s message with higher term from %x [term: %d]",
         core.id, core.term, TRACE_NAMES[kind], message.sender, message.term,
     )  # fmt: skip
+    elapsed = core.election_elapsed if kind == MessageType.VOTE and core.role is Role.FOLLOWER else 0
     core.become_follower(message.term, message.sender if kind in _FROM_LEADER else 0)
+    # Only who is granted the vote puts off our own campaign (Raft 5.2): a candidate whose log is too old for anybody's vote, and whose
+    # timeout is the shortest by its priority, would else keep those from campaigning who can win.
+    core.election_elapsed = elapsed
 
 
 def _answer_old_term(core: Core, message: Message) -> None:
