@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from random import Random
 
@@ -122,7 +123,7 @@ class Administration:
         self._require_leader()
         if call.verb in ("transfer", "step-down"):
             return await handler(call)
-        async with self._one_at_a_time:
+        async with self._turn():
             while True:
                 self._require_expected(call.expected_configuration_index)
                 self._decided_on = self._engine.configuration_index
@@ -130,6 +131,19 @@ class Administration:
                     return await handler(call)
                 except _DecideAnew:
                     self._require_leader()
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """One at a time. Who has waited for as long as a call may last is sent away, or they would queue up. Raises `ServiceError`."""
+        try:
+            async with asyncio.timeout(self._settings.request_timeout_ms / 1000):
+                await self._one_at_a_time.acquire()
+        except TimeoutError as error:
+            raise ServiceError("MembershipChangePending", "other changes of members are under way; try again when they are done") from error
+        try:
+            yield
+        finally:
+            self._one_at_a_time.release()
 
     def _require_expected(self, expected: int | None) -> None:
         if expected is not None and expected != self._engine.configuration_index:

@@ -3,6 +3,9 @@
 Whoever comes with an id has forgotten what it said under it before, if it ever did. That harms nothing where nothing that it says counts
 (a learner is in no quorum), or where no quorum is without a member that remembers: in a configuration of two voters, every leader had the
 vote of both and every entry that was committed is on the disk of both, whatever one of them forgets (Raft, 5.4.1).
+
+An entry of the log's end that changes who votes may have ended such a configuration without this member's knowing. Not so where it led
+last, in this life: whoever committed that entry needed its vote for a later term, or was this member, which would know.
 """
 
 from __future__ import annotations
@@ -28,11 +31,12 @@ def _may_be_outdated(engine: Engine) -> bool:
 
     What is committed in a configuration that needs this member is in its log, so there is nothing else to fear.
     """
-    log = engine.log
+    log, raft = engine.log, engine.raft
     index = engine.machine.applied_index + 1
-    while index <= log.last_index():
+    end = min(raft.commit_index, log.last_index()) if raft.led_last else log.last_index()
+    while index <= end:
         try:
-            entries = log.entries(index, log.last_index() + 1, _PAGE_BYTES)
+            entries = log.entries(index, end + 1, _PAGE_BYTES)
         except Damaged:
             return True
         for entry in entries:

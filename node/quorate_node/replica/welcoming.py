@@ -37,9 +37,13 @@ class Welcoming:
         refusal = self._versions.refusal(Release(request.version_low, request.version_high), request.name)
         if refusal is not None:
             raise PeerRefused("InvalidArgument", refusal)
-        if member.engine.soft_state.role != Role.LEADER:
-            place = 0 if member.engine.soft_state.leader else member.administration.unused_place(request.name, request.peer_url)
-            return self._welcome(member, place, request.peer_url) if place else await self._ask_leader(member, payload)
+        leads, leader = member.engine.soft_state.role == Role.LEADER, member.engine.soft_state.leader
+        # At once, also where it leads: behind changes that wait for that very vote it would never have its turn.
+        place = member.administration.unused_place(request.name, request.peer_url) if leads or not leader else 0
+        if place:
+            return self._welcome(member, place, request.peer_url)
+        if not leads:
+            return await self._ask_leader(member, payload)
         call = AdministrationCall(
             "join", 0, request.peer_url, request.name, request.witness, request.priority, client_url=request.client_url
         )

@@ -4,10 +4,13 @@ again."""
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from quorate_node.failpoints import FailpointError, Failpoints
+from quorate_node.protocol.membership import ChangeKind, MembershipChange, SingleChange
+from quorate_node.replica.administration import AdministrationCall
 from quorate_node.replica.service import ServiceError
 from tests.unit.replica.damaged import left_behind, whole
 from tests.unit.replica.network import LocalCluster, Node
@@ -56,6 +59,34 @@ async def test_a_witness_that_dies_while_it_joins_a_lone_founder_comes_back_with
         assert {record.name for record in founder.service.machine.members.values()} >= {"member-1", "member-2"}
         assert len([one for one in founder.service.machine.members.values() if one.witness]) == 1
         await stranger.crash()
+
+
+@pytest.mark.parametrize("leads_on", [False, True])
+async def test_such_a_witness_is_told_its_id_again_whatever_change_of_voters_waits_for_it(leads_on: bool, failpoints: Failpoints) -> None:
+    """The founder proposed the change itself, so it knows that nobody can have committed it; and no queue of changes stands before who is
+    to end them all."""
+    async with LocalCluster(1, request_timeout_ms=60_000) as cluster:
+        await cluster.formed()
+        founder, witness = cluster.nodes[0], Node(cluster, 2, witness=True)
+        member = founder.replica.member
+        assert member is not None
+        core = member.engine.raft.core
+        core.config = replace(core.config, check_quorum=not leads_on)
+        learner = await founder.service.add_member("http://nobody", "nobody", witness=False, priority=0, expected_configuration_index=None)
+        failpoints.configure("identity.before_write", "1*error")
+        cluster.nodes.append(witness)
+        await witness.start()
+        await cluster.until(lambda: witness.replica.stopped_because is not None)
+        await witness.crash()
+        index = member.engine.raft.propose_membership(MembershipChange((SingleChange(ChangeKind.ADD_VOTER, learner),)))
+        member.engine.wake()
+        asked = AdministrationCall("join", peer_url="http://stranger", name="stranger")
+        waiting = asyncio.ensure_future(member.administration.carry_out(asked))
+        await cluster.until(lambda: leads_on or founder.service.status().leader_id == 0)
+        await witness.start()
+        await cluster.until(lambda: witness.replica.member_id in founder.service.machine.configuration.voters)
+        await cluster.until(lambda: member.engine.raft.commit_index >= index)
+        await asyncio.gather(waiting, return_exceptions=True)
 
 
 @pytest.mark.parametrize("end_lost", [False, True])

@@ -172,3 +172,16 @@ async def test_who_was_removed_is_refused_by_all_that_know_of_it() -> None:
         await cluster.until(lambda: all(node.replica.has_removed(member_id) for node in staying))
         identity = leader.replica.identity()._replace(member_id=member_id)
         assert "was removed from this cluster" in str(leader.replica.admit(identity))
+
+
+async def test_calls_that_wait_behind_a_change_that_nobody_can_commit_do_not_queue_up_without_end() -> None:
+    async with LocalCluster(3, request_timeout_ms=300) as cluster:
+        await cluster.formed()
+        leader = cluster.leader()
+        assert leader.replica.member is not None
+        administration = leader.replica.member.administration
+        async with administration._one_at_a_time:
+            with pytest.raises(ServiceError) as refused:
+                await administration.carry_out(AdministrationCall("join", peer_url="http://stranger", name="stranger"))
+        assert refused.value.error == "MembershipChangePending"
+        await administration.carry_out(AdministrationCall("join", peer_url="http://stranger", name="stranger"))

@@ -33,16 +33,17 @@ class Log:
         return [self._entries[low]]
 
 
-def engine(configuration: Configuration, *unapplied: MembershipChange | bytes | None) -> Engine:
-    """`unapplied`: what its log has beyond; None for an entry that is damaged."""
+def engine(configuration: Configuration, *unapplied: MembershipChange | bytes | None, led_last: bool = False, committed: int = 0) -> Engine:
+    """`unapplied`: what its log has beyond, of which it knows the first `committed` to be; None for an entry that is damaged."""
     entries = []
     for index, content in enumerate(unapplied, APPLIED + 1):
         if isinstance(content, MembershipChange):
             entries.append(Entry(index, 1, EntryType.MEMBERSHIP, encode_change(content)))
         else:
             entries.append(Entry(index, int(content is not None), EntryType.NORMAL, content or b""))
+    raft = SimpleNamespace(id=HERE, led_last=led_last, commit_index=APPLIED + committed)
     machine = SimpleNamespace(configuration=configuration, applied_index=APPLIED)
-    return cast(Engine, SimpleNamespace(raft=SimpleNamespace(id=HERE), machine=machine, log=Log(entries)))
+    return cast(Engine, SimpleNamespace(raft=raft, machine=machine, log=Log(entries)))
 
 
 def adds(kind: ChangeKind) -> MembershipChange:
@@ -79,3 +80,11 @@ def test_where_every_quorum_needs_this_member(configuration: Configuration, unap
 )
 def test_where_there_is_a_quorum_without_it_or_may_be(configuration: Configuration, unapplied: tuple[Any, ...]) -> None:
     assert not is_only_other_voter(engine(configuration, *unapplied), OTHER)
+
+
+def test_what_it_proposed_itself_cannot_have_been_committed_without_its_knowing() -> None:
+    """Where it led last, of its own and of all that it found in its log: only it could commit that."""
+    change = adds(ChangeKind.ADD_VOTER)
+    assert is_only_other_voter(engine(PAIR, b"write", change, led_last=True, committed=1), OTHER)
+    assert not is_only_other_voter(engine(PAIR, b"write", change, led_last=True, committed=2), OTHER), "committed, and not applied yet"
+    assert not is_only_other_voter(engine(PAIR, b"write", change, committed=1), OTHER)

@@ -69,6 +69,8 @@ class Core:
         self.leader = 0
         self.led_term = 0
         """The newest term whose leader this member heard of, or was; at its start the term that it had."""
+        self.own_term = 0
+        """The newest term that it led itself, in this life; 0 when it has given its vote away since."""
         self.role = Role.FOLLOWER
 
         self.election_elapsed = 0
@@ -179,7 +181,7 @@ class Core:
     def become_leader(self) -> None:
         self._change_role(Role.LEADER, self.term)
         self.leader = self.id
-        self.led_term = self.term
+        self.led_term = self.own_term = self.term
         own_progress = self.tracker.progress.get(self.id)
         if own_progress is not None:
             own_progress.lead()

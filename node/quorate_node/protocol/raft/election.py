@@ -184,6 +184,7 @@ def handle_vote_request(core: Core, message: Message) -> None:
     if grant and message.type == MessageType.VOTE:
         core.election_elapsed = 0
         core.vote = message.sender
+        core.own_term = 0
 
 
 def _veto(core: Core, message: Message) -> bool:

@@ -224,6 +224,12 @@ class Raft:
         return self._core.transferee
 
     @property
+    def led_last(self) -> bool:
+        """Whether no leader after this member, which led in this life, can have had its vote: where every quorum needs that, nothing
+        is committed beyond `commit_index`."""
+        return 0 < self._core.own_term == self._core.led_term
+
+    @property
     def pending_membership(self) -> bool:
         """A change of membership may be in the log and not applied yet."""
         return self._core.pending_membership_index > self._core.log.applied
