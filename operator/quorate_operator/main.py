@@ -45,7 +45,7 @@ async def _run(settings: Settings, kubernetes: KubernetesApi, members: MemberApi
     listing = Listing(kubernetes, settings.watch_namespaces)
     defaults = Defaults(settings.namespace, settings.image, settings.image_version, address_type(os.environ))
     events = Events(kubernetes, settings.pod_name)
-    issuer = Issuer(kubernetes, settings.namespace)
+    issuer = Issuer(kubernetes, settings.namespace, answered=metrics.answered)
     reconciler = Reconciler(kubernetes, members, listing, defaults, events, SecretTls(kubernetes).of, issuer)
     lease = Lease(kubernetes, settings.namespace, settings.lease_name, settings.pod_name, settings.lease_duration_s)
     loop = Loop(reconciler, lambda: lease.held, metrics, settings.tick_s, settings.parallel)

@@ -21,6 +21,12 @@ class Metrics:
             "quorate_operator_reconcile_seconds", "How long a look and what it led to took.", buckets=_BUCKETS, registry=self.registry
         )
         self._failures = Counter("quorate_operator_failures", "What could not be done, by its reason.", ["reason"], registry=self.registry)
+        self._answers = Counter(
+            "quorate_operator_certificate_requests",
+            "CertificateSigningRequests that were answered: Signed, or the reason of the denial.",
+            ["answer"],
+            registry=self.registry,
+        )
         self._settled = Gauge(
             "quorate_operator_cluster_settled", "1: as the resource says; 0: work is left.", ["namespace", "name"], registry=self.registry
         )
@@ -38,6 +44,9 @@ class Metrics:
 
     def failed(self, reason: str) -> None:
         self._failures.labels(reason).inc()
+
+    def answered(self, answer: str) -> None:
+        self._answers.labels(answer).inc()
 
     def forget(self, key: ClusterKey) -> None:
         # One that was never looked at has no figure.

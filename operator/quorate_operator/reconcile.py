@@ -17,7 +17,7 @@ from quorate_operator.api.status import ConsensusClusterStatus
 from quorate_operator.clients.errors import ApiFailure, ApiUnreachable, Failure, MemberFailure
 from quorate_operator.clients.kubernetes_api import KubernetesApi
 from quorate_operator.clients.members import MemberApi
-from quorate_operator.decide.actions import Apply, Create
+from quorate_operator.decide.actions import Apply, Create, Deny, Sign
 from quorate_operator.decide.order import Decided, Decision, decide
 from quorate_operator.decide.outcome import Do, Wait
 from quorate_operator.decide.status import status, unseen
@@ -26,11 +26,12 @@ from quorate_operator.issuing.issuer import Issuer
 from quorate_operator.objects.identity import ClusterKey, Identity, Object
 from quorate_operator.observe.answers import Changing
 from quorate_operator.observe.listing import REQUESTS, Listed, Listing
-from quorate_operator.observe.world import Defaults, identity_of, observe, spec_of, with_child
+from quorate_operator.observe.world import Defaults, identity_of, observe, spec_of, with_child, without_request
 from quorate_operator.telling import tell, tell_condition
 
 ACTIONS_PER_TURN_MAX = 64
-"""Children that may be made on one look. Each is put into the world as the API server answered, and all is decided anew."""
+"""Children that may be made, and requests answered, on one look. Each is put into the world as the API server answered, and all is decided
+anew."""
 log = logging.getLogger("quorate_operator.reconcile")
 
 TlsOf = Callable[[ConsensusClusterSpec, Identity], Awaitable[SSLContext | None]]
@@ -112,7 +113,7 @@ class Reconciler:
     async def _act(
         self, world: World, tls: SSLContext | None, may_act: Callable[[], bool]
     ) -> tuple[World, Decision, bool, Failure | None]:
-        """Does what is due; with children that were made, what is due then. Anything else changes what must be looked at."""
+        """Does what is due; after a child or a request, what is due then. Anything else changes what must be looked at."""
         acted = False
         for _ in range(ACTIONS_PER_TURN_MAX):
             decision = decide(world)
@@ -131,9 +132,13 @@ class Reconciler:
             acted = True
             log.info("%s: %s: %s (%s)", _named(world), decision.due.step, outcome.message, type(outcome.action).__name__)
             await tell(self.events, world, decision.due)
-            if live is None or not isinstance(outcome.action, Apply | Create):
+            if isinstance(outcome.action, Sign | Deny):
+                # Of what else is known nothing has changed: a hundred requests that are denied cost one look.
+                world = without_request(world, outcome.action.request)
+            elif live is not None and isinstance(outcome.action, Apply | Create):
+                world = with_child(world, live)
+            else:
                 return world, decision, acted, None
-            world = with_child(world, live)
         return world, decide(world), acted, None
 
     async def _report(self, world: World, decision: Decision, resource: Object) -> float | None:

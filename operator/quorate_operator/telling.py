@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from quorate_operator.act.events import Events
 from quorate_operator.api.status import ConsensusClusterStatus
-from quorate_operator.decide.actions import Apply, Delete
+from quorate_operator.decide.actions import Apply, Delete, Deny
 from quorate_operator.decide.order import Decided
 from quorate_operator.decide.outcome import Do
 from quorate_operator.decide.world import World
@@ -12,7 +12,6 @@ from quorate_operator.objects.disruption import BUDGET_REPLICAS_MIN
 from quorate_operator.objects.identity import Identity
 
 _QUIET = frozenset({"Creating", "Volumes", "Recording", "Signing"})
-_WARNINGS = frozenset({"CertificateDenied"})
 _NO_BUDGET = (
     "spec.replicas is {}: there is no PodDisruptionBudget, since one that allows nothing would block every drain. A drain of a member's"
     " node interrupts the service; with 3 or more members it does not"
@@ -32,8 +31,9 @@ async def tell(events: Events, world: World, decided: Decided) -> None:
     if isinstance(action, Delete) and action.kind == "PodDisruptionBudget" and world.spec.replicas < BUDGET_REPLICAS_MIN:
         await events.warning(world.identity, "NoDisruptionBudget", _NO_BUDGET.format(world.spec.replicas))
         return
-    if outcome.reason in _WARNINGS:
-        await events.warning(world.identity, outcome.reason, outcome.message)
+    if isinstance(action, Deny):
+        # Whoever may make requests decides how many there are; each is in the log, and in the metric.
+        await events.warning(world.identity, outcome.reason, outcome.message, action.reason)
     elif outcome.reason not in _QUIET:
         await events.normal(world.identity, outcome.reason, outcome.message)
 

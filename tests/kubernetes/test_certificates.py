@@ -304,6 +304,24 @@ def test_clusters_that_share_an_account_of_their_users_get_their_own_certificate
     cluster.kubectl("delete", KIND, neighbour.name, "-n", cluster.namespace)
 
 
+def test_a_flood_of_requests_that_lie_is_denied_and_told_now_and_then(lone: ConsensusCluster, liar: Liar) -> None:
+    (pod,) = lone.pods()
+    kubectl = liar.kubectl(lone.namespace, lone.name, pod)
+    lies = [request(["kubernetes.default.svc"], pod["metadata"]["name"]) for _ in range(40)]
+    for lie in lies:
+        kubectl("create", "-f", "-", text=json.dumps(lie))
+
+    def missing() -> str:
+        asked = [item for item in lone.kubectl.list(CSR) if item["metadata"]["name"].startswith("liar-")]
+        denied = [item for item in asked if any(each["type"] == "Denied" for each in item.get("status", {}).get("conditions", []))]
+        return "" if len(denied) == len(lies) else f"{len(denied)} of {len(asked)} are denied"
+
+    eventually("all of them are denied", missing, 60)
+    told = [event["message"] for event in lone.events() if event["reason"] == "CertificateDenied"]
+    assert 10 <= len(told) <= 12, told
+    lone.wait_until_settled()
+
+
 @pytest.mark.parametrize("ending", ["7", "x"])
 def test_a_pod_that_only_looks_like_a_member_gets_nothing(ending: str, lone: ConsensusCluster, liar: Liar) -> None:
     """With the cluster's ServiceAccount and the members' labels. One that is called like the eighth is even adopted by the StatefulSet."""

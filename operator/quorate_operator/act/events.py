@@ -1,12 +1,14 @@
-"""Kubernetes Events on the resource: what was done and why, and what could not be done. One a change, never one a look."""
+"""Kubernetes Events on the resource: what was done and why, and what could not be done. One a change, never one a look; and where
+somebody else makes the changes (requests that are denied, an edit that is repaired again and again), not one each."""
 
 from __future__ import annotations
 
 import logging
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from quorate_operator.act.allowance import Allowance
 from quorate_operator.api.model import GROUP, KIND, VERSION
 from quorate_operator.clients.errors import Failure
 from quorate_operator.clients.kubernetes_api import KubernetesApi
@@ -21,15 +23,22 @@ class Events:
     kubernetes: KubernetesApi
     reporter: str
     """Name of the operator's pod."""
+    allowance: Allowance = field(default_factory=Allowance)
 
     async def normal(self, identity: Identity, reason: str, message: str) -> None:
         await self._post(identity, "Normal", reason, message)
 
-    async def warning(self, identity: Identity, reason: str, message: str) -> None:
-        await self._post(identity, "Warning", reason, message)
+    async def warning(self, identity: Identity, reason: str, message: str, detail: str = "") -> None:
+        """`detail`: what tells several kinds with the same reason apart, each of which may be told as often."""
+        await self._post(identity, "Warning", reason, message, detail)
 
-    async def _post(self, identity: Identity, kind: str, reason: str, message: str) -> None:
+    async def _post(self, identity: Identity, kind: str, reason: str, message: str, detail: str = "") -> None:
         """An Event that cannot be written is logged and nothing else: it is for people, and nothing may wait for it."""
+        left_out = self.allowance.ask((identity.uid, kind, reason, detail))
+        if left_out is None:
+            return
+        if left_out:
+            message = f"{message[: MESSAGE_CHARACTERS_MAX - 50]} (and {left_out} more since the last of these)"
         try:
             await self.kubernetes.create(_event(identity, kind, reason, message, self.reporter))
         except Failure as failure:

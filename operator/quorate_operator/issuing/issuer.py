@@ -61,6 +61,8 @@ class Issuer:
     namespace: str
     """The operator's own."""
     now: Callable[[], datetime] = utc_now
+    answered: Callable[[str], None] = lambda _: None
+    """Called with each answer that the API server has taken: `Signed`, or the reason of the denial."""
     _contexts: dict[str, tuple[Keyring, datetime, ssl.SSLContext]] = field(default_factory=dict)
     """By the cluster's uid: made anew when its CAs change, and when half of the client certificate's life is over."""
 
@@ -145,6 +147,7 @@ class Issuer:
             item = await self.kubernetes.replace(_with(item, "Approved", "LiveMember", words, self.now()), "approval")
         certificate = base64.b64encode(sign_member(keyring.signing, action.grant, self.now()).encode()).decode("ascii")
         await self.kubernetes.replace({**item, "status": {**item.get("status", {}), "certificate": certificate}}, "status")
+        self.answered("Signed")
 
     async def _deny(self, _: Identity, action: actions.Deny) -> None:
         await self.deny(action)
@@ -154,6 +157,7 @@ class Issuer:
         # One that somebody has approved by hand cannot be denied any more: it fails.
         kind, subresource = ("Failed", "status") if action.approved else ("Denied", "approval")
         await self.kubernetes.replace(_with(item, kind, action.reason, action.message, self.now()), subresource)
+        self.answered(action.reason)
 
     async def deny_stranger(self, item: Object) -> None:
         """One whose user is no cluster's: its namespace is looked at once more, since a list may be from before a resource was made."""

@@ -129,6 +129,11 @@ def with_child(world: World, live: Object) -> World:
     return changed
 
 
+def without_request(world: World, name: str) -> World:
+    """The world with one request answered."""
+    return replace(world, requests=tuple(request for request in world.requests if request.name != name))
+
+
 def _ours(identity: Identity, items: Sequence[Object]) -> list[Object]:
     """By owner and its uid: a label can be put on anything."""
     return [
