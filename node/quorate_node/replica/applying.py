@@ -64,6 +64,8 @@ class Applying:
         self._committed: deque[Entry] = deque()
         self._later = False
         self._deferred: asyncio.TimerHandle | None = None
+        self._entered: tuple[int, Configuration] | None = None
+        """The change that the protocol has taken in and the machine has not, as its store refused it for the moment."""
 
     def take(self, committed: Sequence[Entry], *, at_once: bool) -> None:
         """Apply `committed`, the next entries in order: at once, or at `run_deferred`, but soon in any case."""
@@ -82,6 +84,7 @@ class Applying:
     def clear(self) -> None:
         """Forget what was not applied: a snapshot took its place."""
         self._committed.clear()
+        self._entered = None
 
     def _run(self) -> None:
         if self._owner.halted:
@@ -164,7 +167,9 @@ class Applying:
     def _apply_membership(self, entry: Entry) -> None:
         change = _readable_change(entry)
         # failpoint: engine.before_membership
-        configuration = self._raft.apply_membership(change)
+        if self._entered is None or self._entered[0] != entry.index:
+            self._entered = entry.index, self._raft.apply_membership(change)
+        configuration = self._entered[1]
         records = msgspec.msgpack.decode(change.context, type=list[MemberRecord]) if change.context else []
         present = {*configuration.voters, *configuration.learners, *configuration.voters_outgoing, *configuration.learners_next}
         removed = [member_id for member_id in self._machine.members if member_id not in present]
