@@ -38,19 +38,21 @@ class Administration:
         *,
         name: str = "",
         witness: bool = False,
+        non_voting: bool = False,
         priority: int = 0,
         expected_configuration_index: int | None = None,
         timeout_s: float | None = None,
     ) -> int:
-        """Add a learner, promoted by itself once it has caught up, or a witness. Returns the new member's id."""
+        """Add a learner, promoted by itself once it has caught up (if it is not `non_voting`), or a witness. Returns the new id."""
         body: dict[str, Any] = {"peer_url": peer_url, "name": name, "witness": witness, "priority": priority}
+        body |= {"non_voting": True} if non_voting else {}
         body |= _expected(expected_configuration_index)
         return (await self._opened_calls().call("POST", "/v1/members", MemberAdded, body=body, safe=False, timeout_s=timeout_s)).member_id
 
     async def member_promote(
         self, member_id: int, *, expected_configuration_index: int | None = None, timeout_s: float | None = None
     ) -> None:
-        """Raises `MemberNotFound`, `MemberNotLearner`, `MemberNotReady`."""
+        """Raises `MemberNotFound`, `MemberNotLearner` (it votes, or never will), `MemberNotReady`."""
         path = f"/v1/members/{member_id}/promote"
         body = _expected(expected_configuration_index)
         await self._opened_calls().call("POST", path, Empty, body=body, safe=False, timeout_s=timeout_s)

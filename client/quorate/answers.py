@@ -21,7 +21,7 @@ class Member(msgspec.Struct, frozen=True):
     member_id: int
     name: str = ""
     role: str = ""
-    """voter | learner | witness"""
+    """voter | learner | non-voting | witness"""
     peer_url: str = ""
     client_url: str = ""
     priority: int = 0

@@ -245,11 +245,11 @@ class SyncCluster:
     def members(self, endpoint: str | None = None, *, timeout_s: float | None = None) -> Members:
         return self.run(self.asynchronous.members(endpoint, timeout_s=timeout_s))
 
-    def member_add(self, peer_url: str, *, name: str = "", witness: bool = False, priority: int = 0,
+    def member_add(self, peer_url: str, *, name: str = "", witness: bool = False, non_voting: bool = False, priority: int = 0,
                    expected_configuration_index: int | None = None, timeout_s: float | None = None) -> int:
         return self.run(self.asynchronous.member_add(
-            peer_url, name=name, witness=witness, priority=priority, expected_configuration_index=expected_configuration_index,
-            timeout_s=timeout_s))
+            peer_url, name=name, witness=witness, non_voting=non_voting, priority=priority,
+            expected_configuration_index=expected_configuration_index, timeout_s=timeout_s))
 
     def member_promote(self, member_id: int, *, expected_configuration_index: int | None = None, timeout_s: float | None = None) -> None:
         self.run(self.asynchronous.member_promote(

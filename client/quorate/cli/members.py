@@ -24,7 +24,8 @@ expected = click.option(
 def command() -> None:
     """List and change the cluster's members.
 
-    A new member starts as a learner and is promoted by itself once it has caught up. A MEMBER is named by id or by name.
+    A new member starts as a learner and is promoted by itself once it has caught up; a non-voting one never is. A MEMBER is named by id or
+    by name.
 
     \b
     Examples:
@@ -81,13 +82,25 @@ def list_members(settings: Settings) -> None:
 @click.argument("peer_url")
 @click.option("--name", default="", help="What people call it.")
 @click.option("--witness", is_flag=True, help="It votes and stores no data.")
+@click.option("--non-voting", is_flag=True, help="It copies and serves, and is never promoted.")
 @click.option("--priority", type=FROM_ZERO, default=0, help="The higher leads when it can.")
 @expected
 @pass_settings
-def add(settings: Settings, peer_url: str, name: str, witness: bool, priority: int, expected: int | None) -> None:
+def add(
+    settings: Settings, peer_url: str, name: str, witness: bool, non_voting: bool, priority: int, expected: int | None
+) -> None:
     """Add the member at PEER_URL. Prints its id."""
+    if witness and non_voting:
+        raise click.UsageError("--witness and --non-voting: a witness does nothing but vote; choose one")
     member_id = settings.run(
-        lambda cluster: cluster.member_add(peer_url, name=name, witness=witness, priority=priority, expected_configuration_index=expected)
+        lambda cluster: cluster.member_add(
+            peer_url,
+            name=name,
+            witness=witness,
+            non_voting=non_voting,
+            priority=priority,
+            expected_configuration_index=expected,
+        )
     )
     emit_fields({"member_id": member_id}, settings.format)
 

@@ -35,7 +35,7 @@ HIDDEN: dict[str, frozenset[str]] = {
             *("disable_proposal_forwarding", "apply_unstable_entries"),
         }
     ),
-    "replica": frozenset({"name", "peer_url", "client_url", "witness", "priority"}),
+    "replica": frozenset({"name", "peer_url", "client_url", "witness", "priority", "non_voting"}),
     "transport": frozenset({"advertised_url"}),
 }
 """Fields of a room's settings that are not set by hand: they follow from other sections, or from the data directory."""
@@ -78,7 +78,7 @@ class NodeConfig(BaseModel):
             listen, tls = ListenSection(), TlsSection()
         member = raw.get("member", {})
         peer_url, client_url = urls(listen, tls)
-        own = {key: member[key] for key in ("name", "priority", "witness") if key in member}
+        own = {key: member[key] for key in ("name", "priority", "witness", "non_voting") if key in member}
         filled = {section: dict(raw.get(section, {})) for section in ("replica", "raft", "machine", "store", "transport", "api")}
         filled["replica"] |= {"peer_url": peer_url, "client_url": client_url, "name": MemberSection().name, **own}
         filled["raft"] |= {"member_id": UNKNOWN_MEMBER_ID}
@@ -87,17 +87,27 @@ class NodeConfig(BaseModel):
 
     @model_validator(mode="after")
     def _agree(self) -> NodeConfig:
-        problems = [*self._address_problems(), *self._time_problems(), *self._size_problems()]
+        problems = [*self._role_problems(), *self._address_problems(), *self._time_problems(), *self._size_problems()]
         if problems:
             raise ValueError("\n".join(problems))
         return self
 
+    def _role_problems(self) -> list[str]:
+        if not self.member.non_voting:
+            return []
+        problems = []
+        if self.member.witness:
+            problems.append("member.non_voting and member.witness are both true: a witness does nothing but vote; choose one")
+        if self.bootstrap.token.get_secret_value():
+            problems.append("member.non_voting is true and bootstrap.token is set: a cluster of one needs a vote; leave the token out")
+        return problems
+
     def _address_problems(self) -> list[str]:
         problems = []
-        if self.listen.host in WILDCARDS and not self.listen.client_url:
+        if self.listen.host in WILDCARDS and not self.listen.client_url and not self.listen.advertise_host:
             problems.append(
                 f"listen.host is {self.listen.host!r} and listen.client_url is empty: a wildcard is no address that others can dial; "
-                "set listen.client_url to the one they shall use"
+                "set listen.client_url to the one they shall use, or listen.advertise_host"
             )
         if self.listen.peer_port == self.listen.port:
             problems.append(f"listen.peer_port is {self.listen.peer_port}, as is listen.port: give each a port of its own")
@@ -185,7 +195,8 @@ def peer_port(listen: ListenSection) -> int:
 def urls(listen: ListenSection, tls: TlsSection) -> tuple[str, str]:
     """(peer URL, client URL) that others are told."""
     scheme = "https" if tls.enabled else "http"
-    host = f"[{listen.host}]" if ":" in listen.host else listen.host
-    client_url = listen.client_url or f"{scheme}://{host if listen.host not in WILDCARDS else 'localhost'}:{listen.port}"
+    name = listen.advertise_host or (listen.host if listen.host not in WILDCARDS else "localhost")
+    host = f"[{name}]" if ":" in name else name
+    client_url = listen.client_url or f"{scheme}://{host}:{listen.port}"
     client_host = client_url.rpartition(":")[0]
     return listen.peer_url or f"{client_host}:{peer_port(listen)}", client_url

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 TOKEN_LENGTH_MAX = 256
-NAME_LENGTH_MAX = 63
+NAME_LENGTH_MAX = 253
 PEERS_MAX = 64
 ADMINISTRATORS_MAX = 16
 HOST_NAMES_MAX = 16
@@ -58,6 +58,9 @@ class MemberSection(Section):
     """A member of lower priority lets an up-to-date one of higher priority lead."""
     witness: bool = False
     """Store term and hash only: votes, never leads, never serves. Counts for a quorum at the price of a small disk."""
+    non_voting: bool = False
+    """Copy everything, serve, and never vote: no number of such members changes a quorum. Said once, when it joins, and kept by the
+    cluster: it is never promoted, and to give it a vote it is removed and joins anew."""
 
 
 class ListenSection(Section):
@@ -70,8 +73,10 @@ class ListenSection(Section):
     """Port of the API, of health and of metrics."""
     peer_port: Annotated[Whole, Field(ge=0, le=65_535)] = 0
     """Port of the members' connections. 0: the one after `port`."""
+    advertise_host: Annotated[str, Field(max_length=253, pattern=r"^[A-Za-z0-9.:_-]*$")] = ""
+    """Host, or IP address of either family, from which the two URLs below are made where they are empty. Empty: `host`."""
     client_url: OptionalUrl = ""
-    """URL that clients are sent to. Empty: made from host and port; needed when host is a wildcard."""
+    """URL that clients are sent to. Empty: made from host and port; needed when `host` is a wildcard and `advertise_host` is empty."""
     peer_url: OptionalUrl = ""
     """URL that the other members dial. Empty: made from the host of `client_url` and `peer_port`."""
     hand_over_socket: str = ""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import structs
 
 from quorate.wire import commands as wire
 from quorate.wire.commands import CommandKind
@@ -17,7 +18,6 @@ from quorate_node.machine.records import U64
 from quorate_node.machine.rules import RULES, Rules
 from quorate_node.machine.stage import Registration, Stage, Submission
 from quorate_node.machine.txn_form import check_txn
-from quorate_node.protocol.membership import MemberRecord
 
 
 def _put(stage: Stage, request: wire.Put) -> Result:
@@ -84,9 +84,7 @@ def _member_update(stage: Stage, request: wire.MemberUpdate) -> Result:
     member = stage.member(request.member_id)
     if member is None:
         raise Refused("MemberNotFound", f"member {request.member_id} is not in the membership: it was removed or never added")
-    updated = MemberRecord(
-        member.member_id, request.name, request.peer_url, request.client_url, witness=member.witness, priority=member.priority
-    )
+    updated = structs.replace(member, name=request.name, peer_url=request.peer_url, client_url=request.client_url)
     stage.write_member(request.member_id, updated)
     return DoneResult(stage.revision)
 

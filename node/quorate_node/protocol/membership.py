@@ -61,3 +61,6 @@ class MemberRecord(msgspec.Struct, array_like=True, gc=False, frozen=True):
     client_url: str
     witness: bool = False
     priority: int = 0
+    non_voting: bool = False
+    """A learner for good: it copies and serves, never votes, and is never promoted (what Consul calls non-voting). The protocol knows it
+    as a learner; who proposes promotions asks this record."""

@@ -9,6 +9,7 @@ from functools import partial
 from random import Random
 
 import msgspec
+from msgspec import structs
 
 from quorate_node.protocol.membership import (
     ChangeKind,
@@ -20,6 +21,7 @@ from quorate_node.protocol.membership import (
 from quorate_node.protocol.raft import DropReason, ProposalDropped
 from quorate_node.protocol.ready import Role
 from quorate_node.replica.engine import Engine
+from quorate_node.replica.non_voting import has_moved, is_non_voting, require_promotable, require_room
 from quorate_node.replica.parcel import Parcel
 from quorate_node.replica.service import ServiceError
 from quorate_node.replica.settings import ReplicaSettings
@@ -42,6 +44,7 @@ class AdministrationCall(msgspec.Struct, array_like=True, frozen=True):
     expected_configuration_index: int | None = None
     client_url: str = ""
     cluster_version: int = 0
+    non_voting: bool = False
 
 
 def new_member_id(random: Random, taken: set[int]) -> int:
@@ -171,8 +174,15 @@ class Administration:
         for record in self._engine.machine.members.values():
             if call.peer_url != record.peer_url and call.name != record.name:
                 continue
-            if not self._met(record.member_id) and await self._may_be_given_again(record.member_id):
+            # Who says that it must never vote is not given a place in which it would.
+            fits = call.non_voting <= record.non_voting and not self._met(record.member_id)
+            if fits and await self._may_be_given_again(record.member_id):
                 return record.member_id  # It was added beforehand, or its first answer was lost.
+            if has_moved(record, call.name, call.peer_url, non_voting=call.non_voting):
+                # An empty directory under its name at another address. Nothing was ever counted on it, so nothing is lost with it.
+                if await self._soon(partial(self._is_active, record.member_id)):
+                    raise ServiceError("MemberExists", f"member {record.member_id} is alive as {record.name!r} at {record.peer_url!r}")
+                return await self._introduce(call, leaving=record.member_id)
             if call.peer_url != record.peer_url or call.name != record.name:
                 raise ServiceError(
                     "MemberExists",
@@ -211,7 +221,9 @@ class Administration:
 
     async def _introduce(self, call: AdministrationCall, leaving: int | None) -> int:
         member_id = new_member_id(self._random, set(self._engine.machine.members))
-        record = MemberRecord(member_id, call.name, call.peer_url, call.client_url, call.witness, call.priority)
+        record = MemberRecord(member_id, call.name, call.peer_url, call.client_url, call.witness, call.priority, call.non_voting)
+        if call.non_voting:
+            require_room(self._engine.machine.members, leaving, self._settings.non_voting_members_max)
         changes = [SingleChange(ChangeKind.ADD_WITNESS if call.witness else ChangeKind.ADD_LEARNER, member_id)]
         if leaving is not None:
             await self._require_quorum_without(leaving)
@@ -225,6 +237,7 @@ class Administration:
     async def _promote(self, call: AdministrationCall) -> int:
         configuration = self._engine.machine.configuration
         self._require_member(call.member_id)
+        require_promotable(self._engine.machine.members, call.member_id)
         if call.member_id not in configuration.learners:
             raise ServiceError("MemberNotLearner", f"member {call.member_id} is no learner: it votes already")
         if not await self._soon(partial(self._has_answered, call.member_id)):
@@ -253,7 +266,8 @@ class Administration:
         if call.member_id == self._engine.raft.id:
             await self._transfer(AdministrationCall("transfer"))
             return await self._ask_leader(self._engine.soft_state.leader, call)
-        return await self._introduce(call, leaving=call.member_id)
+        kept = is_non_voting(self._engine.machine.members, call.member_id)  # Nobody gets a vote by a replacement.
+        return await self._introduce(structs.replace(call, non_voting=kept), leaving=call.member_id)
 
     def _require_member(self, member_id: int) -> None:
         if member_id not in self._engine.machine.members:

@@ -26,6 +26,8 @@ class _Founder:
     def __init__(self, settings: ReplicaSettings, random: Random) -> None:
         if settings.witness:
             raise ServiceError("InvalidArgument", "member.witness is true: a witness keeps no data; let another member found the cluster")
+        if settings.non_voting:
+            raise ServiceError("InvalidArgument", "member.non_voting is true: a cluster of one needs a vote; let another member found it")
         self.cluster_id = random.getrandbits(CLUSTER_ID_BITS) or 1
         self.member_id = new_member_id(random, set())
         self.record = MemberRecord(self.member_id, settings.name, settings.peer_url, settings.client_url, False, settings.priority)

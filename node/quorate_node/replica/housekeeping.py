@@ -16,6 +16,7 @@ from quorate_node.protocol.ready import Role
 from quorate_node.replica.administration import Administration
 from quorate_node.replica.application_part import RETRY_S, ApplicationPart, PartOfStorage
 from quorate_node.replica.engine import Engine
+from quorate_node.replica.non_voting import is_non_voting
 from quorate_node.replica.parcel import Parcel
 from quorate_node.replica.service import ServiceError
 from quorate_node.replica.settings import ReplicaSettings
@@ -240,16 +241,25 @@ class Housekeeping:
         configuration = engine.machine.configuration
         others = [m for m in (*configuration.voters, *configuration.learners) if m != engine.raft.id and m not in configuration.witnesses]
         answers = await asyncio.gather(*(self._digests_of(member_id) for member_id in others))
-        votes = [mine, *(answer for answer in answers if answer is not None)]
-        await self._judge_digests(votes, others, answers, mine)
+        heard = [mine, *(answer for answer in answers if answer is not None)]
+        # Who never votes is compared and not counted: there may be many of them, and no number of them says what is right.
+        voices = zip(others, answers, strict=True)
+        members = engine.machine.members
+        votes = [mine, *(answer for other, answer in voices if answer is not None and not is_non_voting(members, other))]
+        await self._judge_digests(heard, votes, others, answers, mine)
 
     async def _judge_digests(
-        self, votes: list[dict[int, bytes]], others: list[int], answers: list[dict[int, bytes] | None], mine: dict[int, bytes]
+        self,
+        heard: list[dict[int, bytes]],
+        votes: list[dict[int, bytes]],
+        others: list[int],
+        answers: list[dict[int, bytes] | None],
+        mine: dict[int, bytes],
     ) -> None:
         for index in sorted(set().union(*votes), reverse=True):
-            seen = [vote[index] for vote in votes if index in vote]
-            if len(set(seen)) <= 1:
+            if len({told[index] for told in heard if index in told}) <= 1:
                 continue
+            seen = [vote[index] for vote in votes if index in vote]
             self.divergences += 1
             right = max(sorted(set(seen)), key=seen.count)
             if seen.count(right) * 2 <= len(seen):

@@ -35,6 +35,7 @@ class JoinRequest(msgspec.Struct, array_like=True, frozen=True):
     version_low: int = CLUSTER_VERSION_FIRST
     version_high: int = CLUSTER_VERSION_FIRST
     """Which cluster versions its release can apply."""
+    non_voting: bool = False
 
 
 class JoinAnswer(msgspec.Struct, array_like=True, frozen=True):
@@ -127,7 +128,15 @@ class Joiner:
     async def _join(self, clusters: Sequence[Peer]) -> JoinAnswer | None:
         settings = self._settings
         request = msgspec.msgpack.encode(
-            JoinRequest(settings.name, settings.peer_url, settings.client_url, settings.witness, settings.priority, *self._release)
+            JoinRequest(
+                settings.name,
+                settings.peer_url,
+                settings.client_url,
+                settings.witness,
+                settings.priority,
+                *self._release,
+                settings.non_voting,
+            )
         )
         for peer in clusters:
             try:

@@ -24,6 +24,7 @@ from quorate_node.replica.engine import Engine, Hooks
 from quorate_node.replica.forwarded import answer_forwarded
 from quorate_node.replica.housekeeping import Diverged, Housekeeping
 from quorate_node.replica.log_sync import DiskLogSync, OpenLogSync
+from quorate_node.replica.non_voting import is_non_voting
 from quorate_node.replica.repair import LogRepair, answer_log_range
 from quorate_node.replica.service import ServiceError
 from quorate_node.replica.settings import ReplicaSettings
@@ -212,14 +213,10 @@ class Member:
         self._telemetry.timeline.note(asyncio.get_running_loop().time(), kind, text)
 
     def _on_membership(self, configuration: Configuration) -> None:
-        logger.info(
-            "membership at index %d: voters %s learners %s",
-            self.engine.configuration_index,
-            [f"{v}" for v in configuration.voters],
-            [f"{v}" for v in configuration.learners],
-        )
-        text = f"at index {self.engine.configuration_index}: voters {configuration.voters}, learners {configuration.learners}"
-        self._note("membership", text)
+        index = self.engine.configuration_index
+        voters, learners = ([f"{member}" for member in members] for members in (configuration.voters, configuration.learners))
+        logger.info("membership at index %d: voters %s learners %s", index, voters, learners)
+        self._note("membership", f"at index {index}: voters {configuration.voters}, learners {configuration.learners}")
         self.engine.raft.set_priorities({record.member_id: record.priority for record in self.machine.members.values()})
         self._on_peers(configuration)
         if configuration.voters == (self.engine.raft.id,) and not self.engine.soft_state.leader:
@@ -234,7 +231,7 @@ class Member:
             asyncio.get_running_loop().call_later(self._settings.heartbeat_ms / 1000, self._lead_alone)
 
     def _on_event(self, event: Event) -> None:
-        if event.kind == EventKind.PROMOTION_DUE:
+        if event.kind == EventKind.PROMOTION_DUE and not is_non_voting(self.machine.members, event.member_id):
             self._spawn(self._promote(event.member_id))
 
     async def _promote(self, member_id: int) -> None:

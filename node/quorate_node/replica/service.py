@@ -33,7 +33,7 @@ class MemberStatus(msgspec.Struct, frozen=True):
     member_id: int
     name: str
     role: str
-    """leader | follower | candidate | learner | witness | joining | uninitialised | repairing | damaged | stopped"""
+    """leader | follower | candidate | learner | non-voting | witness | joining | uninitialised | repairing | damaged | stopped"""
     peer_url: str
     client_url: str
     leader_id: int
@@ -67,7 +67,7 @@ class MemberInfo(msgspec.Struct, frozen=True):
     member_id: int
     name: str
     role: str
-    """voter | learner | witness"""
+    """voter | learner | non-voting | witness"""
     peer_url: str
     client_url: str
     priority: int
@@ -138,9 +138,16 @@ class ReplicaService(Protocol):
 
     # Administration; each is carried to the leader when this member is not it. All raise `ServiceError`.
     async def add_member(
-        self, peer_url: str, name: str, *, witness: bool, priority: int, expected_configuration_index: int | None
+        self,
+        peer_url: str,
+        name: str,
+        *,
+        witness: bool,
+        priority: int,
+        expected_configuration_index: int | None,
+        non_voting: bool = False,
     ) -> int:
-        """Returns the new member's id: a learner (promoted when it has caught up) or a witness."""
+        """Returns the new member's id: a learner (promoted when it has caught up, unless it is `non_voting`) or a witness."""
         ...
 
     async def promote_member(self, member_id: int, *, expected_configuration_index: int | None) -> None: ...

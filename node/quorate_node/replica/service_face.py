@@ -185,7 +185,14 @@ class ServiceFace:
         return await self._require().administration.call(call)
 
     async def add_member(
-        self, peer_url: str, name: str, *, witness: bool, priority: int, expected_configuration_index: int | None
+        self,
+        peer_url: str,
+        name: str,
+        *,
+        witness: bool,
+        priority: int,
+        expected_configuration_index: int | None,
+        non_voting: bool = False,
     ) -> int:
         return await self._call(
             AdministrationCall(
@@ -194,6 +201,7 @@ class ServiceFace:
                 name=name,
                 witness=witness,
                 priority=priority,
+                non_voting=non_voting,
                 expected_configuration_index=expected_configuration_index,
             )
         )

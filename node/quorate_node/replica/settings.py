@@ -15,6 +15,7 @@ class ReplicaSettings:
     client_url: str = ""
     witness: bool = False
     priority: int = 0
+    non_voting: bool = False
 
     tick_ms: int = 10
     """The protocol's clock. Finer than a heartbeat so that election jitter is too."""
@@ -52,6 +53,8 @@ class ReplicaSettings:
 
     promotion_lag_entries: int = 64
     """A learner no further behind than this may be promoted."""
+    non_voting_members_max: int = 32
+    """Members that never vote, at most: the leader sends each of them everything, and nobody else limits how many come."""
 
     log_keep_entries: int = 5_000
     """Kept below the flushed applied index for members that are a little behind."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quorate_node.protocol.membership import Configuration
+from quorate_node.protocol.membership import Configuration, MemberRecord
 from quorate_node.protocol.ready import Role
 from quorate_node.replica.member import Member
 from quorate_node.replica.replica import RELEASE, Replica
@@ -18,8 +18,7 @@ def member_infos(member: Member) -> tuple[int, list[MemberInfo]]:
     progress = raft.status().progress if member.engine.soft_state.role == Role.LEADER else {}
     infos = []
     for record in sorted(member.machine.members.values(), key=lambda record: (record.name, record.member_id)):
-        witness = record.member_id in configuration.witnesses
-        role = "witness" if witness else "voter" if record.member_id in configuration.voters else "learner"
+        role = _listed_role(record, configuration)
         seen = progress.get(record.member_id)
         peer = None
         if seen is not None:
@@ -27,6 +26,14 @@ def member_infos(member: Member) -> tuple[int, list[MemberInfo]]:
             peer = PeerProgress(record.member_id, seen.state.name.lower(), seen.match, active, raft.last_index - seen.match)
         infos.append(MemberInfo(record.member_id, record.name, role, record.peer_url, record.client_url, record.priority, peer))
     return member.engine.configuration_index, infos
+
+
+def _listed_role(record: MemberRecord, configuration: Configuration) -> str:
+    if record.member_id in configuration.witnesses:
+        return "witness"
+    if record.member_id in configuration.voters:
+        return "voter"
+    return "non-voting" if record.non_voting else "learner"
 
 
 def _role(replica: Replica, member: Member | None) -> str:
@@ -38,7 +45,8 @@ def _role(replica: Replica, member: Member | None) -> str:
     if replica.member_id in configuration.witnesses:
         return "witness"
     if replica.member_id in configuration.learners or not configuration.voters:
-        return "learner"
+        record = member.machine.members.get(replica.member_id)
+        return "non-voting" if record is not None and record.non_voting else "learner"
     return {Role.LEADER: "leader", Role.FOLLOWER: "follower"}.get(member.engine.soft_state.role, "candidate")
 
 

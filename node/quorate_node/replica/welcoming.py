@@ -45,7 +45,14 @@ class Welcoming:
         if not leads:
             return await self._ask_leader(member, payload)
         call = AdministrationCall(
-            "join", 0, request.peer_url, request.name, request.witness, request.priority, client_url=request.client_url
+            "join",
+            0,
+            request.peer_url,
+            request.name,
+            request.witness,
+            request.priority,
+            client_url=request.client_url,
+            non_voting=request.non_voting,
         )
         try:
             member_id = await member.administration.call(call)

@@ -136,10 +136,17 @@ class SingleMember:
     # Administration: what was asked is noted.
 
     async def add_member(
-        self, peer_url: str, name: str, *, witness: bool, priority: int, expected_configuration_index: int | None
+        self,
+        peer_url: str,
+        name: str,
+        *,
+        witness: bool,
+        priority: int,
+        expected_configuration_index: int | None,
+        non_voting: bool = False,
     ) -> int:
         self._expect(expected_configuration_index)
-        self.calls.append(("add", peer_url, name, witness, priority))
+        self.calls.append(("add", peer_url, name, witness, priority, *(["non-voting"] if non_voting else [])))
         return 99
 
     def _expect(self, index: int | None) -> None:

@@ -67,6 +67,16 @@ class TestWhatFollows:
         assert (replica.priority, replica.witness) == (3, True)
         assert config.transport.advertised_url == "http://m1.internal:80"
 
+    def test_a_member_that_never_votes_is_neither_witness_nor_founder(self) -> None:
+        assert load(["--set", "member.non_voting=true"], {}).config.replica.non_voting
+        for other, said in (("member.witness=true", "does nothing but vote"), ("bootstrap.token=t", "leave the token out")):
+            with pytest.raises(ConfigurationError, match=said):
+                load(["--set", "member.non_voting=true", "--set", other], {})
+
+    def test_urls_are_made_from_the_advertised_host(self) -> None:
+        config = load(["--set", "listen.host=::", "--set", "listen.advertise_host=fd00::7"], {}).config
+        assert (config.client_url, config.peer_url) == ("http://[fd00::7]:7301", "http://[fd00::7]:7302")
+
     def test_the_protocol_counts_in_ticks(self) -> None:
         raft = load(["--set", "member.priority=2"], {}).config.raft_config(77)
         assert (raft.member_id, raft.heartbeat_ticks, raft.election_ticks) == (77, 5, 50)

@@ -157,11 +157,12 @@ def test_the_applications_version_is_replicated(memory_member: Member) -> None:
 
 def test_members_come_with_the_configuration_and_update_their_addresses(member: Member) -> None:
     configuration = Configuration(voters=(1, 2))
-    records = [MemberRecord(1, "a", "peer-a", "client-a", priority=3), MemberRecord(2, "b", "peer-b", "client-b", witness=True)]
+    observer = MemberRecord(1, "a", "peer-a", "client-a", priority=3, non_voting=True)
+    records = [observer, MemberRecord(2, "b", "peer-b", "client-b", witness=True)]
     member.machine.apply_membership(Entry(1, 1, EntryType.MEMBERSHIP, b"x"), configuration, records, [])
     update = command(MemberUpdate(1, "c", "peer-c", "client-c"), kind=CommandKind.MEMBER_UPDATE)
     member.machine.apply([entry(2, [update])])
-    assert member.machine.members[1] == MemberRecord(1, "c", "peer-c", "client-c", priority=3)
+    assert member.machine.members[1] == MemberRecord(1, "c", "peer-c", "client-c", priority=3, non_voting=True)
     member.machine.apply_membership(Entry(3, 1, EntryType.MEMBERSHIP, b"y"), Configuration(voters=(1,)), [], [2])
     (refused,) = member.machine.apply([entry(4, [command(MemberUpdate(2, "", "", ""), kind=CommandKind.MEMBER_UPDATE)])])[0]
     assert refused.error == "MemberNotFound"

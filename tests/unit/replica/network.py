@@ -101,9 +101,8 @@ class Node:
         self.token = "secret" if number == 1 else ""
 
     async def start(self) -> None:
-        settings = ReplicaSettings(
-            name=f"member-{self._number}", peer_url=self.url, client_url=self.url, **{**self._cluster.changes, **self._changes}  # type: ignore[arg-type]
-        )
+        own = {"name": f"member-{self._number}", "peer_url": self.url, "client_url": self.url}
+        settings = ReplicaSettings(**{**own, **self._cluster.changes, **self._changes})  # type: ignore[arg-type]
         environment = Environment(lambda: int(time.monotonic() * 1000), Random(next(_SEEDS)))
         stores = open_store(None, kind="memory", disk=self.disk)
         def open_machine(state: StateStore, cluster_id: int) -> KeyValueMachine:

@@ -140,6 +140,7 @@ class MemberAddBody(Body):
     peer_url: str
     name: str = ""
     witness: bool = False
+    non_voting: bool = False
     priority: Int64 = 0
     expected_configuration_index: Int64 | None = None
 

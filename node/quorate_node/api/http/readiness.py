@@ -74,6 +74,8 @@ class Readiness:
 
 
 def _not_a_voter(member: MemberStatus) -> str:
+    if member.role == "non-voting":
+        return "the member is non-voting: it serves, and never votes"
     if member.role == "learner":
         return "the member is a learner: it serves, and is no voter yet"
     why = next((f": {error.removeprefix('NotReady: ')}" for error in member.errors if error.startswith("NotReady: ")), "")

@@ -87,7 +87,7 @@ ROUTES: tuple[Route, ...] = (
     Route("apply", "GET", "/v1/apply", "Follow the application's commands in order.", None, query=ApplyQuery, media=EVENTS,
           errors=("Compacted",)),
     Route("member_list", "GET", "/v1/members", "List members.", answers.MembersAnswer),
-    Route("member_add", "POST", "/v1/members", "Add a member, as learner or witness.", answers.MemberIdAnswer, bodies.MemberAddBody,
+    Route("member_add", "POST", "/v1/members", "Add a learner, witness or non-voting member.", answers.MemberIdAnswer, bodies.MemberAddBody,
           errors=("MemberExists", *_MEMBERS), access=Access.ADMINISTRATOR),
     Route("member_promote", "POST", "/v1/members/{id}/promote", "Make a learner a voter.", answers.EmptyAnswer, bodies.MemberChangeBody,
           errors=("MemberNotFound", "MemberNotLearner", "MemberNotReady", *_MEMBERS), access=Access.ADMINISTRATOR),

@@ -56,6 +56,7 @@ async def member_add(request: web.Request) -> web.StreamResponse:
         _url(body.peer_url),
         _name(body.name),
         witness=body.witness,
+        non_voting=body.non_voting,
         priority=int64(body.priority, "priority", 0, PRIORITY_MAX),
         expected_configuration_index=_expected(body.expected_configuration_index),
     )
