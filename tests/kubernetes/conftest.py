@@ -148,10 +148,17 @@ def namespace(target: Target, request: pytest.FixtureRequest) -> Iterator[str]:
         recycle_released(target.kubectl)
     labels = {"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/enforce-version": "latest"}
     target.kubectl.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}])
+    # A pod without an account is refused for good; a controller manager that has just lost its API server makes them late.
+    eventually("the namespace has its account", lambda: _without_account(target, name), 60)
     yield name
     if request.node.stash.get(FAILED, False):
         target.describe(name, Path(os.environ.get(LOGS_VARIABLE) or BUILD / "logs") / name)
     target.remove_namespace(name)
+
+
+def _without_account(target: Target, namespace: str) -> str:
+    names = [each["metadata"]["name"] for each in target.kubectl.list("serviceaccounts", namespace)]
+    return "" if "default" in names else f"there are {names}"
 
 
 FAILED = pytest.StashKey[bool]()

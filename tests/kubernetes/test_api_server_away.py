@@ -71,15 +71,13 @@ def test_a_minute_without_the_api_server(bed: Bed, cluster: ConsensusCluster, in
     container = cluster.target.container_id(cluster.namespace, leader, "quorate")
     writer = Writer([pod["status"]["podIP"] for pod in pods])
     thread = threading.Thread(target=writer.run)
-    bed.control_plane.api_server.stop()
-    thread.start()
     try:
-        time.sleep(KILLED_AT_S)
-        assert kill_processes(container) > 0
-        time.sleep(AWAY_S - KILLED_AT_S)
+        with bed.control_plane.api_server_away():
+            thread.start()
+            time.sleep(KILLED_AT_S)
+            assert kill_processes(container) > 0
+            time.sleep(AWAY_S - KILLED_AT_S)
     finally:
-        bed.control_plane.api_server.start()
-        bed.control_plane.wait_until_ready()
         writer.stop()
         thread.join()
     assert writer.gap_s < ELECTED_S_MAX

@@ -97,11 +97,8 @@ def test_the_api_server_can_be_away_while_pods_go_on(kubectl: Kubectl, target: T
     kubectl.apply([lone_pod("sleeper", target.image, SLEEP)], namespace)
     kubectl("wait", "-n", namespace, "--for=condition=Ready", "pod/sleeper", "--timeout=60s", timeout_s=90)
     identity = target.container_id(namespace, "sleeper", "main")
-    bed.control_plane.api_server.stop()
-    with pytest.raises(KubectlFailure):
+    with bed.control_plane.api_server_away(), pytest.raises(KubectlFailure):
         kubectl("get", "nodes")
-    bed.control_plane.api_server.start()
-    bed.control_plane.wait_until_ready()
     eventually("the pod is seen again", lambda: "" if target.container_id(namespace, "sleeper", "main") == identity else "restarted", 30)
 
 

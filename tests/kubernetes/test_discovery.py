@@ -63,17 +63,13 @@ def test_with_the_api_server_away_a_killed_leader_is_followed_in_a_second_and_co
     old = built.leader()
     container = target.container_id(namespace, old, CONTAINER)
     addresses = {pod: address(kubectl, namespace, pod) for pod in built.pods}
-    bed.control_plane.api_server.stop()
-    try:
+    with bed.control_plane.api_server_away():
         assert kill_processes(container) > 0
         others = [pod for pod in built.pods if pod != old]
         took_s = until(lambda: any(role(addresses[pod]) == "leader" for pod in others), 10)
         print(f"re-elected after {took_s:.3f} s")
         assert took_s < 1
         until(lambda: role(addresses[old]) == "follower", 60)
-    finally:
-        bed.control_plane.api_server.start()
-        bed.control_plane.wait_until_ready()
     eventually("all are ready voters again", built.settled, 60)
 
 

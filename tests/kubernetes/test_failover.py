@@ -67,11 +67,7 @@ def test_a_killed_leader_is_followed_within_a_second_with_the_api_server_away(
 ) -> None:
     cluster, load = _settled(target, namespace, operator)
     container = target.container_id(namespace, cluster.leader(), CONTAINER)
-    bed.control_plane.api_server.stop()
-    try:
+    with bed.control_plane.api_server_away():
         assert kill_processes(container) > 0
-    finally:
-        bed.control_plane.api_server.start()
-        bed.control_plane.wait_until_ready()
     eventually("the killed one runs again", lambda: _all_ready(cluster), 90)
     _judge(load)

@@ -116,12 +116,8 @@ def test_an_api_server_that_was_away_during_an_election_is_told_when_it_is_back(
     old = built.leader()
     eventually("the slice names the leader", lambda: names(built, old), 20)
     container = target.container_id(namespace, old, "quorate")
-    bed.control_plane.api_server.stop()
-    try:
+    with bed.control_plane.api_server_away():
         assert kill_processes(container) > 0
         # An election takes less, and the kubelet starts nothing anew before it.
         time.sleep(2)
-    finally:
-        bed.control_plane.api_server.start()
-        bed.control_plane.wait_until_ready()
     eventually("the slice names who leads now", lambda: names(built, built.leader()), 40)

@@ -6,6 +6,8 @@ import json
 import ssl
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.kubernetes.bed.certificates import Authority, KeyPair, service_account_key
@@ -57,6 +59,22 @@ class ControlPlane:
         self.wait_until_ready()
         self.controllers.start()
         self.scheduler.start()
+
+    @contextmanager
+    def api_server_away(self) -> Iterator[None]:
+        """Within it nothing can be asked. Then it is back, with controllers that see it anew: elsewhere they end themselves when they
+        cannot renew their leases; without that, what they remember stays old for as long as their back-off is (two minutes were seen).
+        """
+        self.api_server.stop()
+        try:
+            yield
+        finally:
+            for program in (self.scheduler, self.controllers):
+                program.stop()
+            self.api_server.start()
+            self.wait_until_ready()
+            self.controllers.start()
+            self.scheduler.start()
 
     def wait_until_ready(self) -> None:
         wait_for("the API server is ready", self._missing, READY_TIMEOUT_S, [self.etcd, self.api_server])
