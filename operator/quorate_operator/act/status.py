@@ -16,7 +16,11 @@ from quorate_operator.objects.identity import Identity, Object
 
 INTERVAL_S = 10.0
 BURST = 2
-"""That a cluster serves, or no longer does, is told at once, but no more than this many times in as many intervals; all else waits."""
+"""What people and programs wait for (`URGENT`) is told at once, but no more than this many times in as many intervals; all else waits."""
+URGENT = ("Available", "Progressing")
+FIRST_S = 5.0
+"""A new cluster has its first status when it serves, or something is wrong, or after this long: what could be said before is outdated at
+once, and the write would be one of the few that there are."""
 
 
 def previous_of(live: Object) -> ConsensusClusterStatus:
@@ -33,6 +37,7 @@ class StatusWriter:
 
     clock: Callable[[], float] = time.monotonic
     _spent: list[float] = field(default_factory=list)
+    _asked_first: float | None = None
 
     async def write(self, kubernetes: KubernetesApi, identity: Identity, live: Object, wanted: ConsensusClusterStatus) -> float:
         """Seconds until it may be written, when it is too early now; 0 when nothing is left to write."""
@@ -40,13 +45,19 @@ class StatusWriter:
         if body == live:
             return 0.0
         now = self.clock()
-        wait_s = self._wait_s(now, urgent=_turned(previous_of(live), wanted))
+        before = previous_of(live)
+        is_first = not before.conditions and _is_on_its_way(wanted)
+        wait_s = self._first_s(now) if is_first else self._wait_s(now, urgent=_turned(before, wanted))
         if wait_s > 0:
             return wait_s
         self._spent.append(now)
         await kubernetes.apply(status_object(identity, body), "status")
         return 0.0
 
+    def _first_s(self, now: float) -> float:
+        if self._asked_first is None:
+            self._asked_first = now
+        return max(0.0, self._asked_first + FIRST_S - now)
 
     def _wait_s(self, now: float, *, urgent: bool) -> float:
         self._spent = [at for at in self._spent if now - at < INTERVAL_S * BURST]
@@ -57,11 +68,15 @@ class StatusWriter:
 
 
 def _turned(before: ConsensusClusterStatus, after: ConsensusClusterStatus) -> bool:
-    return _available(before) != _available(after)
+    return any(_status(before, kind) != _status(after, kind) for kind in URGENT)
 
 
-def _available(told: ConsensusClusterStatus) -> str:
-    return next((each.status for each in told.conditions if each.type == "Available"), "")
+def _is_on_its_way(status: ConsensusClusterStatus) -> bool:
+    return _status(status, "Available") != "True" and _status(status, "Degraded") != "True" and _status(status, "Progressing") == "True"
+
+
+def _status(told: ConsensusClusterStatus, kind: str) -> str:
+    return next((each.status for each in told.conditions if each.type == kind), "")
 
 
 def status_object(identity: Identity, body: dict[str, Any]) -> Object:

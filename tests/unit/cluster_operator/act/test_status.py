@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal, cast
 
-from quorate_operator.act.status import INTERVAL_S, StatusWriter, previous_of
-from quorate_operator.api.status import Condition, ConsensusClusterStatus
+from quorate_operator.act.status import FIRST_S, INTERVAL_S, StatusWriter, previous_of
+from quorate_operator.api.status import Condition, ConditionType, ConsensusClusterStatus
 from quorate_operator.clients.kubernetes_api import KubernetesApi
 from tests.unit.cluster_operator.resources import identity_of
 
@@ -31,9 +31,14 @@ class Written:
         return await self.writer.write(cast(KubernetesApi, self), IDENTITY, self.live, status)
 
 
-def said(available: Literal["True", "False"], leader: str = "") -> ConsensusClusterStatus:
-    condition = Condition(type="Available", status=available, observed_generation=1, last_transition_time="t", reason="R", message="m")
-    return ConsensusClusterStatus(leader=leader, conditions=(condition,))
+Said = Literal["True", "False"]
+
+
+def said(available: Said, leader: str = "", progressing: Said = "False", degraded: Said = "False") -> ConsensusClusterStatus:
+    told: tuple[tuple[ConditionType, Said], ...] = (("Available", available), ("Progressing", progressing), ("Degraded", degraded))
+    words = {"observed_generation": 1, "last_transition_time": "t", "reason": "R", "message": "m"}
+    conditions = tuple(Condition.model_validate({"type": kind, "status": status, **words}) for kind, status in told)
+    return ConsensusClusterStatus(leader=leader, conditions=conditions)
 
 
 async def test_nothing_new_is_no_write() -> None:
@@ -49,6 +54,34 @@ async def test_that_it_serves_is_told_at_once() -> None:
     written.now += 0.5
     assert await written.write(said("True")) == 0
     assert previous_of(written.live).conditions[0].status == "True"
+
+
+async def test_a_new_cluster_is_told_of_when_it_serves_and_again_when_it_is_as_specified() -> None:
+    written = Written()
+    assert await written.write(said("False", progressing="True")) == FIRST_S
+    written.now += 3
+    assert await written.write(said("False", progressing="True")) == FIRST_S - 3
+    assert written.count == 0
+    assert await written.write(said("True", progressing="True")) == 0
+    written.now += 1
+    assert await written.write(said("True")) == 0
+    written.now += 1
+    assert await written.write(said("True", progressing="True")) == 2 * INTERVAL_S - 2, "the third within two intervals waits"
+    assert written.count == 2
+
+
+async def test_a_new_cluster_that_takes_its_time_is_told_of_all_the_same() -> None:
+    written = Written()
+    await written.write(said("False", progressing="True"))
+    written.now += FIRST_S
+    assert await written.write(said("False", progressing="True")) == 0
+    assert written.count == 1
+
+
+async def test_what_is_wrong_with_a_new_cluster_is_told_at_once() -> None:
+    written = Written()
+    assert await written.write(said("False", progressing="True", degraded="True")) == 0
+    assert written.count == 1
 
 
 async def test_all_else_waits_for_the_interval() -> None:
