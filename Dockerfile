@@ -32,8 +32,9 @@ RUN /opt/quorate/bin/python -m pip uninstall --yes --disable-pip-version-check s
 FROM ${BASE}
 COPY --from=environment /opt/quorate /opt/quorate
 COPY --from=build /installed /opt/quorate
-# The root is read-only and the user has no home: CuPy's kernels are kept in memory.
+# The root is read-only and the user has no home: CuPy keeps its kernels in memory, and wants to see a directory for them all the same.
 ENV PATH=/opt/quorate/bin:$PATH \
+    CUPY_CACHE_DIR=/tmp \
     CUPY_CACHE_IN_MEMORY=1 \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1

@@ -76,7 +76,7 @@ def test_nobody_is_root_and_nothing_needs_a_root_that_can_be_written_to() -> Non
     (user,) = re.findall(r"^USER (\d+):(\d+)$", last, re.MULTILINE)
     assert user != ("0", "0")
     # Compiled kernels, and Python's own code, are else written beside the programs or into a home that is not there.
-    assert "CUPY_CACHE_IN_MEMORY=1" in last and "PYTHONDONTWRITEBYTECODE=1" in last
+    assert "CUPY_CACHE_IN_MEMORY=1" in last and "CUPY_CACHE_DIR=/tmp" in last and "PYTHONDONTWRITEBYTECODE=1" in last
 
 
 def test_what_is_copied_is_let_through_and_counts_for_the_image_of_the_tests() -> None:
