@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.kubernetes.consensus_cluster import ConsensusCluster
-from tests.kubernetes.kubectl import Kubectl, eventually
+from tests.kubernetes.kubectl import Document, Kubectl, eventually
 from tests.kubernetes.load import Load
 from tests.kubernetes.operator_process import OperatorProcess
 from tests.kubernetes.target import Target
@@ -56,6 +56,26 @@ def test_it_grows_and_shrinks_under_load(cluster: ConsensusCluster, load: Load) 
     assert report.longest_pause_s <= PAUSE_S_MAX, report.gaps
     claims = [claim["metadata"]["name"] for claim in cluster.kubectl.list("persistentvolumeclaims", cluster.namespace)]
     assert sorted(claims) == ["data-kv-0", "data-kv-1", "data-kv-2"], "volumes of members that were voted out never come back"
+
+
+def test_a_removed_members_volume_is_kept_until_its_place_is_wanted_again(cluster: ConsensusCluster) -> None:
+    def claims() -> dict[str, Document]:
+        return {claim["metadata"]["name"]: claim for claim in cluster.kubectl.list("persistentvolumeclaims", cluster.namespace)}
+
+    def kept() -> list[str]:
+        return sorted(name for name, claim in claims().items() if "quorate.io/retired" in claim["metadata"].get("annotations", {}))
+
+    cluster.patch({**KEPT, "replicas": 2})
+    cluster.wait_until_settled(120)
+    eventually("it is marked", lambda: "" if kept() == ["data-kv-2"] else f"{kept()} are", 30)
+    uid = claims()["data-kv-2"]["metadata"]["uid"]
+    cluster.patch({"replicas": 3})
+    cluster.wait_until_settled(120)
+    assert claims()["data-kv-2"]["metadata"]["uid"] != uid and kept() == [], "a volume of a member that was voted out never comes back"
+    cluster.patch({"replicas": 2})
+    cluster.wait_until_settled(120)
+    cluster.patch(GONE)
+    eventually("what is kept for nobody goes", lambda: "" if sorted(claims()) == ["data-kv-0", "data-kv-1"] else f"{sorted(claims())}", 60)
 
 
 def test_processor_and_memory_change_in_running_pods(cluster: ConsensusCluster) -> None:

@@ -49,8 +49,9 @@ class Storage(Model):
     size: Quantity = "10Gi"
     """May grow where the class allows expansion."""
     retention: Literal["Retain", "Delete"] = "Retain"
-    """What becomes of the volumes when the resource is deleted. Deleting a child never deletes one. A member that was removed by a
-    vote takes its volume with it: its old copy must never come back."""
+    """What becomes of the volumes when the resource is deleted, and of those of members that a scale-down has removed. Deleting a child
+    never deletes one. No pod starts again on a volume whose member was removed by a vote, since its old copy must never come back: one
+    that was kept is deleted when its place is wanted again (a scale-up), and so is that of a lost member that is replaced."""
 
 
 class Amounts(Model):

@@ -112,7 +112,7 @@ def _member(world: World, pod: Pod, content: Content) -> Verdict:
     if not cluster_id:
         return Later("the cluster's id is not recorded yet")
     known = {member.member_id: member.name for member in world.members}
-    known |= {volume.member_id: world.identity.pod(volume.ordinal) for volume in world.volumes if volume.member_id}
+    known |= {volume.member_id: world.identity.pod(volume.ordinal) for volume in world.volumes if volume.member_id and not volume.retired}
     ids = {f"{MEMBER_SCHEME}{cluster_id}/{member_id}": name for member_id, name in known.items()}
     (uri, *more) = content.uris
     if more or not _is_of_cluster(uri, cluster_id):

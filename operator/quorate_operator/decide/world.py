@@ -78,6 +78,8 @@ class Volume:
     deleting: bool = False
     expandable: bool = True
     """As its StorageClass says; True too while that is not known."""
+    retired: bool = False
+    """Its member was removed by a vote. It is kept for its data alone, and no pod starts on it again."""
 
 
 @dataclass(frozen=True)
@@ -237,5 +239,5 @@ class World:
 
     @property
     def volumes_end(self) -> int:
-        """One above the highest ordinal that has a volume: as many pods as there are or may be members."""
-        return max((volume.ordinal + 1 for volume in self.volumes), default=0)
+        """One above the highest ordinal that has a volume in use: as many pods as there are or may be members."""
+        return max((volume.ordinal + 1 for volume in self.volumes if not volume.retired), default=0)

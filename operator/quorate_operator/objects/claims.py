@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from quorate_operator.api.spec import ConsensusClusterSpec
-from quorate_operator.objects.identity import MEMBER_ID_ANNOTATION, Identity, Object
+from quorate_operator.objects.identity import MEMBER_ID_ANNOTATION, RETIRED_ANNOTATION, Identity, Object
 
 
-def claim(spec: ConsensusClusterSpec, identity: Identity, name: str, uid: str, size: str, member_id: int = 0) -> Object:
+def claim(
+    spec: ConsensusClusterSpec, identity: Identity, name: str, uid: str, size: str, member_id: int = 0, *, retired: bool = False
+) -> Object:
     """Owner and size in one: an apply by the same manager takes back what it leaves out. `uid`: this very claim, or a conflict.
 
     With `Delete` the resource owns the claim, and nothing else ever does: no deletion of a child takes data away. Not as controller, so
     that the StatefulSet stays what makes claims. `member_id` binds the volume to the identity on it (0: none is known yet): a volume
-    whose member was removed by a vote must never come back.
+    whose member was removed by a vote must never come back. `retired`: that has happened, and the volume is kept for its data alone.
     """
     owners = [identity.owner(controller=False)] if spec.storage.retention == "Delete" else []
     metadata: Object = {"name": name, "namespace": identity.namespace, "uid": uid, "ownerReferences": owners}
     if member_id:
-        metadata["annotations"] = {MEMBER_ID_ANNOTATION: str(member_id)}
+        metadata["annotations"] = {MEMBER_ID_ANNOTATION: str(member_id), **({RETIRED_ANNOTATION: "true"} if retired else {})}
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",

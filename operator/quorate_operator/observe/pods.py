@@ -9,6 +9,7 @@ from quorate_operator.objects.identity import (
     DATA_VOLUME,
     DEFAULT_IMAGE_ANNOTATION,
     MEMBER_ID_ANNOTATION,
+    RETIRED_ANNOTATION,
     TEMPLATE_VERSION_ANNOTATION,
     Identity,
     Object,
@@ -95,6 +96,7 @@ def volumes(
                 node_gone=item["spec"].get("volumeName", "") in gone,
                 deleting="deletionTimestamp" in metadata,
                 expandable=item["spec"].get("storageClassName", "") not in fixed,
+                retired=RETIRED_ANNOTATION in metadata.get("annotations", {}),
             )
         )
     return tuple(sorted(found, key=lambda volume: volume.ordinal))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quorate_operator.decide.actions import DeleteVolume, Evict, Promote, Remove, Scale, Transfer
+from quorate_operator.decide.actions import Apply, DeleteVolume, Evict, Promote, Remove, Scale, Transfer
 from quorate_operator.decide.gate import gate
 from quorate_operator.decide.outcome import COMPLETE, Do, Outcome, Wait
 from quorate_operator.decide.quorum import (
@@ -16,6 +16,7 @@ from quorate_operator.decide.quorum import (
     voters,
 )
 from quorate_operator.decide.world import Lag, Member, Pod, Volume, World
+from quorate_operator.objects.claims import claim
 
 
 def lost(world: World) -> Outcome:
@@ -49,7 +50,8 @@ def _why_lost(world: World, member: Member) -> str:
 
 
 def dead_volumes(world: World) -> Outcome:
-    """A volume whose member was voted out never comes back: it is deleted, and its pod, if it is still wanted, joins anew."""
+    """A volume whose member was voted out never comes back: it is kept for its data alone where the resource says so and its place is not
+    wanted; else it is deleted, and its pod joins anew."""
     if world.membership is None:
         return COMPLETE
     known = {member.member_id for member in world.members}
@@ -60,12 +62,28 @@ def dead_volumes(world: World) -> Outcome:
                 return _let_go(world, pod)
             return Wait("ReplacingMember", f"volume {volume.name} is being deleted", holds=False)
         if volume.member_id and volume.member_id not in known and (pod is None or member_in(world, pod) is None):
-            message = f"volume {volume.name} is of member {volume.member_id}, which was voted out"
-            return Do(DeleteVolume(volume.name, volume.uid), "ReplacingMember", message)
+            out = _voted_out(world, volume)
+            if out is not None:
+                return out
+            continue
         if _never_a_members(world, volume):
             message = f"volume {volume.name} was made for a pod too many, and no member is on it"
             return Do(DeleteVolume(volume.name, volume.uid), "ScalingDown", message)
     return COMPLETE
+
+
+def _voted_out(world: World, volume: Volume) -> Do | None:
+    """None: it is kept already."""
+    of = f"volume {volume.name} is of member {volume.member_id}, which was voted out"
+    if volume.ordinal < world.spec.replicas:
+        # Also one that was kept so far: two members cannot be on one volume, and that a place is wanted again is said in the resource.
+        return Do(DeleteVolume(volume.name, volume.uid), "ReplacingMember", f"{of}: it goes, and its place gets a new one")
+    if world.spec.storage.retention == "Delete" or volume.node_gone:
+        return Do(DeleteVolume(volume.name, volume.uid), "ScalingDown", f"{of}: it goes")
+    if volume.retired:
+        return None
+    item = claim(world.spec, world.identity, volume.name, volume.uid, volume.size, volume.member_id, retired=True)
+    return Do(Apply(item), "ScalingDown", f"{of}: it is kept for its data alone (spec.storage.retention is Retain)")
 
 
 def _let_go(world: World, pod: Pod) -> Outcome:
@@ -152,5 +170,7 @@ def scale_up(world: World) -> Outcome:
         waiting = (away + joining or ["a pod"])[0]
         message = f"{found.replicas} of {world.spec.replicas} pods: {waiting} must be a voter that has caught up first"
         return Wait("ScalingUp", message, holds=False)
-    name = world.identity.pod(found.replicas)
+    name, volume = world.identity.pod(found.replicas), world.volume(found.replicas)
+    if volume is not None and (volume.deleting or volume.retired):
+        return Wait("ScalingUp", f"{name} is to start, and the volume of the member before it, {volume.name}, is not gone yet", holds=False)
     return Do(Scale(found.replicas + 1, found.uid, found.resource_version), "ScalingUp", f"{name} starts, and joins as a learner")

@@ -16,7 +16,9 @@ def volumes(world: World) -> Outcome:
         member_id = _member_id(world, volume)
         why = _why(world, volume, member_id)
         if why:
-            item = claim(world.spec, world.identity, volume.name, volume.uid, volume.size, member_id)
+            # Whoever is on it now is another member than the one that was voted out.
+            retired = volume.retired and member_id == volume.member_id
+            item = claim(world.spec, world.identity, volume.name, volume.uid, volume.size, member_id, retired=retired)
             return Do(Apply(item), "Volumes", f"{volume.name}: {why}")
     return COMPLETE
 
@@ -40,7 +42,7 @@ def expansion(world: World) -> Outcome:
     if found is None:
         return COMPLETE
     for volume in world.volumes:
-        if volume.deleting or amount(volume.size) >= amount(wanted):
+        if volume.deleting or volume.retired or amount(volume.size) >= amount(wanted):
             continue
         if not volume.expandable:
             message = (
@@ -53,7 +55,8 @@ def expansion(world: World) -> Outcome:
     if amount(found.volume_size) != amount(world.spec.storage.size):
         message = f"new volumes are to have {world.spec.storage.size}: the StatefulSet is made anew, its pods run on"
         return Do(Recreate(found.uid), "Volumes", message)
-    growing = [volume.name for volume in world.volumes if not volume.deleting and amount(volume.capacity) < amount(volume.size)]
+    in_use = [volume for volume in world.volumes if not (volume.deleting or volume.retired)]
+    growing = [volume.name for volume in in_use if amount(volume.capacity) < amount(volume.size)]
     if growing:
         return Wait("VolumeExpanding", f"{growing[0]} is growing; some classes need the pod's restart for it", holds=False)
     return COMPLETE

@@ -26,7 +26,12 @@ from quorate_operator.decide.world import (
 )
 from quorate_operator.objects.children import key
 from quorate_operator.objects.container import CONTAINER
-from quorate_operator.objects.identity import DEFAULT_IMAGE_ANNOTATION, MEMBER_ID_ANNOTATION, TEMPLATE_VERSION_ANNOTATION
+from quorate_operator.objects.identity import (
+    DEFAULT_IMAGE_ANNOTATION,
+    MEMBER_ID_ANNOTATION,
+    RETIRED_ANNOTATION,
+    TEMPLATE_VERSION_ANNOTATION,
+)
 from tests.unit.cluster_operator.resources import identity_of
 
 IDENTITY = identity_of()
@@ -56,6 +61,7 @@ class Disk:
     bound: int = 0
     owned: bool = False
     deleting: bool = False
+    retired: bool = False
 
 
 @dataclass
@@ -208,7 +214,10 @@ class Kubernetes:
             workload=None if found is None else _workload(found),
             pods=tuple(self._pod(ordinal, pod) for ordinal, pod in sorted(self.pods.items())),
             volumes=tuple(
-                Volume(IDENTITY.claim(ordinal), disk.uid, ordinal, disk.size, disk.size, disk.owned, disk.bound, False, disk.deleting)
+                Volume(
+                    IDENTITY.claim(ordinal), disk.uid, ordinal, disk.size, disk.size, disk.owned, disk.bound, False, disk.deleting,
+                    retired=disk.retired,
+                )
                 for ordinal, disk in sorted(self.disks.items())
             ),
             membership=Membership(self.index, self.leader, members) if leading else None,
@@ -239,6 +248,7 @@ class Kubernetes:
             disk.owned = bool(item["metadata"]["ownerReferences"])
             disk.size = item["spec"]["resources"]["requests"]["storage"]
             disk.bound = int(item["metadata"].get("annotations", {}).get(MEMBER_ID_ANNOTATION, 0))
+            disk.retired = RETIRED_ANNOTATION in item["metadata"].get("annotations", {})
             return
         there = self.objects.get(key(item))
         item["metadata"]["uid"] = there["metadata"]["uid"] if there else f"o{self.fresh()}"

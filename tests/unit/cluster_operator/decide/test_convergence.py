@@ -65,7 +65,9 @@ def check_settled(world: Kubernetes) -> None:
         return
     wanted = [IDENTITY.pod(ordinal) for ordinal in range(spec.replicas)]
     assert sorted(world.voters.values()) == wanted and not world.learners
-    assert sorted(world.pods) == list(range(spec.replicas)) == sorted(world.disks)
+    kept = sorted(ordinal for ordinal, disk in world.disks.items() if disk.retired)
+    assert sorted(world.pods) == list(range(spec.replicas)) == sorted(set(world.disks) - set(kept))
+    assert all(ordinal >= spec.replicas for ordinal in kept) and (not kept or spec.storage.retention == "Retain")
     assert all(world.up(member) for member in world.voters)
     assert not outdated(observed)
     assert all(disk.bound == disk.identity and disk.owned == (spec.storage.retention == "Delete") for disk in world.disks.values())
@@ -169,6 +171,31 @@ def test_the_end_is_the_same_with_and_without_interruptions(seed: int) -> None:
         settle(world, chance)
         ends.append(summary(world))
     assert ends[0] == ends[1]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_removed_members_volume_is_kept_until_its_place_is_wanted_again(seed: int) -> None:
+    random = Random(seed)
+    world = Kubernetes(spec_of(replicas=5), random)
+    settle(world, random)
+    before = {ordinal: disk.uid for ordinal, disk in world.disks.items()}
+    changed(world, replicas=3)
+    settle(world, random)
+    check_settled(world)
+    assert {ordinal: disk.uid for ordinal, disk in world.disks.items()} == before
+    assert {ordinal for ordinal, disk in world.disks.items() if disk.retired} == {3, 4}
+    drop(world, "StatefulSet")
+    settle(world, random)
+    check_settled(world)
+    changed(world, replicas=4)
+    settle(world, random)
+    check_settled(world)
+    now = {ordinal: disk.uid for ordinal, disk in world.disks.items()}
+    assert now[3] != before[3] and {**now, 3: ""} == {**before, 3: ""}
+    changed(world, storage={"retention": "Delete"})
+    settle(world, random)
+    check_settled(world)
+    assert sorted(world.disks) == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("seed", range(6))

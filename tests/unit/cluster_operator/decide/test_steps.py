@@ -15,6 +15,7 @@ from quorate_operator.decide.steps.preferred_leader import preferred_leader
 from quorate_operator.decide.steps.releases import known_version, release_of
 from quorate_operator.decide.steps.rollout import wanted_set
 from quorate_operator.decide.world import Answer, Lag, World
+from quorate_operator.objects.identity import RETIRED_ANNOTATION
 from tests.unit.cluster_operator.decide.model import CLUSTER_ID, IDENTITY
 from tests.unit.cluster_operator.decide.worlds import (
     follower_ordinals,
@@ -211,6 +212,52 @@ def test_a_named_member_is_voted_out_and_its_volume_goes_then() -> None:
     left = tuple(member for member in named.members if member != lost)
     out = replace(named, membership=replace(named.membership, members=left))
     assert action(out) == actions.DeleteVolume(volume_at(world, 2).name, volume_at(world, 2).uid)
+
+
+def shrunk(retention: str = "Retain", **volume: Any) -> World:
+    """Three of four members wanted; the fourth was voted out and its pod is gone."""
+    world = led_by(settled(4), 0)
+    assert world.membership is not None and world.workload is not None
+    left = tuple(member for member in world.members if member != member_of(world, 3))
+    world = wanting(with_volume(world, 3, **volume), replicas=3, storage={"retention": retention})
+    pods = tuple(pod for pod in world.pods if pod.ordinal != 3)
+    workload = replace(world.workload, replicas=3)
+    return replace(world, membership=replace(world.membership, members=left), pods=pods, workload=workload)
+
+
+def test_the_volume_of_a_member_that_is_no_longer_wanted_is_kept_and_marked() -> None:
+    found = action(shrunk())
+    assert isinstance(found, actions.Apply) and found.item["metadata"]["name"] == IDENTITY.claim(3)
+    assert found.item["metadata"]["annotations"][RETIRED_ANNOTATION] == "true"
+    assert decide(shrunk(retired=True)).open == ()
+
+
+def test_it_goes_where_nothing_is_to_be_kept_or_nothing_can_be_read() -> None:
+    gone = actions.DeleteVolume(IDENTITY.claim(3), volume_at(settled(4), 3).uid)
+    world = shrunk("Delete")
+    for volume in world.volumes:
+        world = with_volume(world, volume.ordinal, owned=True)
+    assert action(world) == action(with_volume(world, 3, retired=True)) == gone
+    assert action(shrunk(node_gone=True)) == action(shrunk(retired=True, node_gone=True)) == gone
+
+
+def test_it_goes_before_its_place_is_taken_again() -> None:
+    world = wanting(shrunk(retired=True), replicas=4)
+    gone = actions.DeleteVolume(IDENTITY.claim(3), volume_at(world, 3).uid)
+    assert action(world) == gone
+    assert "ScalingUp" in waits(with_volume(world, 3, deleting=True))
+    empty = replace(world, volumes=world.volumes[:3])
+    assert isinstance(action(empty), actions.Scale)
+
+
+def test_a_volume_that_is_only_kept_is_no_reason_for_a_pod_and_does_not_grow() -> None:
+    world = shrunk(retired=True)
+    grown = world
+    for ordinal in range(3):
+        grown = with_volume(grown, ordinal, size="20Gi", capacity="20Gi")
+    assert isinstance(action(wanting(grown, storage={"size": "20Gi"})), actions.Recreate)
+    made = action(replace(world, workload=None, membership=None))
+    assert isinstance(made, actions.Apply) and made.item["spec"]["replicas"] == 3
 
 
 def test_a_lost_member_stays_while_the_others_are_no_quorum() -> None:

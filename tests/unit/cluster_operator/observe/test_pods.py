@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from quorate_operator.decide.world import Answer
+from quorate_operator.objects.claims import claim as kept_claim
 from quorate_operator.objects.identity import DEFAULT_IMAGE_ANNOTATION, MEMBER_ID_ANNOTATION, TEMPLATE_VERSION_ANNOTATION
 from quorate_operator.observe.pods import pods, trouble, volumes, volumes_on_gone_nodes, workload, zones_of
-from tests.unit.cluster_operator.resources import identity_of
+from tests.unit.cluster_operator.resources import identity_of, spec_of
 
 IDENTITY = identity_of("kv", "shop")
 
@@ -21,6 +22,13 @@ def pod(name: str, status: dict[str, Any] | None = None, **metadata: Any) -> dic
 def claim(name: str, uid: str = "c", **more: Any) -> dict[str, Any]:
     spec = {"resources": {"requests": {"storage": "1Gi"}}, "volumeName": more.pop("volume", "")}
     return {"metadata": {"name": name, "uid": uid, **more}, "spec": spec, "status": {}}
+
+
+def test_a_volume_that_is_kept_for_its_data_alone_is_known_again() -> None:
+    made = kept_claim(spec_of(), IDENTITY, IDENTITY.claim(3), "c", "1Gi", 7, retired=True)
+    (found,) = volumes(IDENTITY, [{**made, "status": {}}], frozenset())
+    assert found.retired and found.member_id == 7
+    assert not volumes(IDENTITY, [claim(IDENTITY.claim(3))], frozenset())[0].retired
 
 
 def local_volume(name: str, host: str) -> dict[str, Any]:
