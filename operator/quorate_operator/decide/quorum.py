@@ -21,6 +21,18 @@ def learners(world: World) -> tuple[Member, ...]:
     return tuple(member for member in world.members if not member.voter)
 
 
+def started(world: World) -> int:
+    """Pods that are wanted and were asked for: all of them when a cluster is made, one more at a time when it grows."""
+    return min(world.workload.replicas, world.spec.replicas) if world.workload is not None else 0
+
+
+def forming(world: World) -> bool:
+    """The cluster is still being made: its first voters are a quorum of themselves, and not of what was asked for. A cluster that grows
+    never looks like this, since all but the newest of its pods have their vote."""
+    count = len(voters(world))
+    return count < majority(started(world)) and count < started(world) - 1
+
+
 def pod_of(world: World, member: Member) -> Pod | None:
     """The pod in which this very member runs: one of its name with another identity is another member."""
     pod = world.pod(member.name)

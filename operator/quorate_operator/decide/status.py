@@ -17,7 +17,7 @@ from quorate_operator.decide.lifetime import runs_out
 from quorate_operator.decide.order import Decided, Decision
 from quorate_operator.decide.outcome import Do
 from quorate_operator.decide.placement import concentration
-from quorate_operator.decide.quorum import healthy, leads, majority, member_in, voters
+from quorate_operator.decide.quorum import forming, healthy, leads, majority, member_in, started, voters
 from quorate_operator.decide.steps.rollout import outdated
 from quorate_operator.decide.world import Pod, World
 from quorate_operator.objects.statefulset import TEMPLATES
@@ -117,13 +117,18 @@ def _condition(world: World, kind: ConditionType, true: bool, reason: str, messa
 
 
 def _available(world: World) -> Condition:
-    """A leader answers, and a majority of the voters takes part: reads and writes are served."""
+    """A leader answers, and a majority of the voters takes part: reads and writes are served. Not before the voters are a majority of the
+    members that were asked for: a first one alone serves, and whoever waits for this condition wants to lose one of three."""
     count = len(voters(world))
     if world.spec.hibernated:
         return _condition(world, "Available", False, "Hibernated", "spec.hibernated is true: no pods run; set it to false to go on")
     there = sum(healthy(world, member) for member in voters(world))
     if world.membership is None or there < majority(count):
         return _condition(world, "Available", False, "NoQuorum", "no leader with a quorum answers: nothing is served")
+    if forming(world):
+        wanted = started(world)
+        message = f"{count} of {wanted} members have their vote; with {majority(wanted)} the cluster counts as made"
+        return _condition(world, "Available", False, "Forming", message)
     return _condition(world, "Available", True, "Serving", f"{there} of {count} voters take part, {majority(count)} are needed")
 
 

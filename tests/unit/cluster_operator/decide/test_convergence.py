@@ -11,6 +11,7 @@ import pytest
 
 from quorate_operator.decide.actions import DISRUPTIONS, Evict, SetImage
 from quorate_operator.decide.order import decide
+from quorate_operator.decide.quorum import forming, majority
 from quorate_operator.decide.steps.rollout import outdated
 from tests.unit.cluster_operator.decide.model import IDENTITY, Kubernetes, Refused
 from tests.unit.cluster_operator.resources import spec_of
@@ -171,6 +172,26 @@ def test_the_end_is_the_same_with_and_without_interruptions(seed: int) -> None:
         settle(world, chance)
         ends.append(summary(world))
     assert ends[0] == ends[1]
+
+
+@pytest.mark.parametrize(("begun", "grown"), [(1, 3), (1, 5), (3, 9), (4, 5)])
+def test_it_becomes_available_with_a_majority_of_what_was_asked_for_and_stays_so_while_it_grows(begun: int, grown: int) -> None:
+    random = Random(begun)
+    world = Kubernetes(spec_of(replicas=begun), random)
+    for _ in range(ROUNDS_MAX):
+        step(world, random)
+        world.tick()
+        if world.quorum and not forming(world.observe()):
+            break
+    assert len(world.voters) >= majority(begun)
+    settle(world, random)
+    changed(world, replicas=grown)
+    for _ in range(ROUNDS_MAX):
+        assert not forming(world.observe())
+        if step(world, None):
+            break
+        world.tick()
+    check_settled(world)
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from quorate_operator.api.status import Condition, ConsensusClusterStatus
 from quorate_operator.decide.order import decide
 from quorate_operator.decide.placement import concentration
 from quorate_operator.decide.status import status
 from quorate_operator.decide.world import World
 from tests.unit.cluster_operator.decide.model import IDENTITY
-from tests.unit.cluster_operator.decide.worlds import led_by, settled, wanting, with_pod
+from tests.unit.cluster_operator.decide.worlds import led_by, member_of, settled, wanting, with_pod
 from tests.unit.cluster_operator.resources import spec_of
 
 NEVER = ConsensusClusterStatus()
@@ -65,6 +67,34 @@ def test_a_rollout_is_upgrading_with_how_many_are_left() -> None:
 def test_without_a_leader_nothing_is_available_and_somebody_should_know() -> None:
     found = shown(replace(settled(), membership=None))
     assert condition(found, "Available").status == "False" and found.phase == "Degraded"
+
+
+def with_voters(replicas: int, count: int, started: int) -> World:
+    """`replicas` are wanted, `started` pods asked for, and the first `count` of them vote."""
+    world = led_by(settled(replicas), 0)
+    assert world.membership is not None and world.workload is not None
+    members = tuple(member_of(world, ordinal) for ordinal in range(count))
+    workload = replace(world.workload, replicas=started)
+    pods = tuple(pod for pod in world.pods if pod.ordinal < started)
+    return replace(world, membership=replace(world.membership, members=members), workload=workload, pods=pods)
+
+
+@pytest.mark.parametrize(
+    ("replicas", "count", "started", "reason"),
+    [
+        (3, 1, 3, "Forming"), (3, 2, 3, "Serving"), (5, 2, 5, "Forming"), (5, 3, 5, "Serving"), (4, 2, 4, "Forming"), (1, 1, 1, "Serving"),
+        (3, 1, 1, "Serving"), (3, 1, 2, "Serving"), (9, 3, 4, "Serving"),
+    ],
+)  # fmt: skip
+def test_a_cluster_counts_as_made_when_a_majority_of_what_was_asked_for_votes_and_one_that_grows_stays_available(
+    replicas: int, count: int, started: int, reason: str
+) -> None:
+    found = condition(shown(with_voters(replicas, count, started)), "Available")
+    assert (found.reason, found.status) == (reason, "True" if reason == "Serving" else "False"), found.message
+
+
+def test_pods_that_somebody_scaled_up_by_hand_make_a_cluster_no_less_available() -> None:
+    assert condition(shown(with_voters(3, 3, 9)), "Available").reason == "Serving"
 
 
 def test_hibernated_is_no_trouble() -> None:
