@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from ssl import SSLContext
 
 from quorate_operator.act.carry_out import Hands
-from quorate_operator.act.crash import crash_point
 from quorate_operator.act.events import Events
 from quorate_operator.act.status import StatusWriter, previous_of
 from quorate_operator.api.spec import ConsensusClusterSpec
@@ -17,6 +16,7 @@ from quorate_operator.api.status import ConsensusClusterStatus
 from quorate_operator.clients.errors import ApiFailure, ApiUnreachable, Failure, MemberFailure
 from quorate_operator.clients.kubernetes_api import KubernetesApi
 from quorate_operator.clients.members import MemberApi
+from quorate_operator.crash import crash_points
 from quorate_operator.decide.actions import Apply, Create, Deny, Sign
 from quorate_operator.decide.order import Decided, Decision, decide
 from quorate_operator.decide.outcome import Do, Wait
@@ -121,14 +121,13 @@ class Reconciler:
                 return world, decision, acted, None
             outcome = decision.due.outcome
             assert isinstance(outcome, Do)
-            before, after = decision.due.crash_points
-            crash_point(before)
+            crash_points(decision.due.places("before"))
             try:
                 live = await Hands(self.kubernetes, self.members, world, self.issuer, tls).carry_out(outcome.action)
             except Failure as failure:
                 log.info("%s: %s was refused: %s", _named(world), decision.due.step, failure)
                 return world, decision, acted, failure
-            crash_point(after)
+            crash_points(decision.due.places("after"))
             acted = True
             log.info("%s: %s: %s (%s)", _named(world), decision.due.step, outcome.message, type(outcome.action).__name__)
             await tell(self.events, world, decision.due)

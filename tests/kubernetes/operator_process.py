@@ -31,12 +31,14 @@ def cluster_wide_objects() -> list[dict[str, Any]]:
 
 @dataclass
 class OperatorProcess:
-    """Works in `namespace` alone, under a Lease of its own there: one of the chart must not look at that namespace meanwhile."""
+    """Works in `namespace`, under a Lease of its own there: one of the chart must not look at that namespace meanwhile."""
 
     target: Target
     namespace: str
     log: Path
     name: str = "first"
+    watched: str | None = None
+    """Namespaces that it looks after: its own unless something else is said; "" are all."""
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     def start(self, crash_at: str = "") -> None:
@@ -44,7 +46,7 @@ class OperatorProcess:
         settings = {
             "NAMESPACE": self.namespace,
             "POD_NAME": self.name,
-            "WATCH_NAMESPACES": self.namespace,
+            "WATCH_NAMESPACES": self.namespace if self.watched is None else self.watched,
             "IMAGE": repository,
             "IMAGE_VERSION": version,
             "PORT": "0",

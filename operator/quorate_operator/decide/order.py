@@ -1,7 +1,8 @@
 """The operator, in one list: what is looked at, in which order. The first step with something to do is done, and all is observed anew.
 
 Every step is a pure function of the world in a short file of its own. `Complete` lets the next one look; `Wait` holds them up, or is shown
-beside them; `Do` names one idempotent action. Before and after each action is a crash point, `<step>.before` and `<step>.after`.
+beside them; `Do` names one idempotent action. Before and after each action is a crash point, `<step>.before` and `<step>.after`, also with
+the action's name (`<step>.<action>.before`).
 """
 
 from __future__ import annotations
@@ -71,9 +72,10 @@ class Decided:
     step: str
     outcome: Do | Wait
 
-    @property
-    def crash_points(self) -> tuple[str, str]:
-        return f"{self.step}.before", f"{self.step}.after"
+    def places(self, when: str) -> tuple[str, str]:
+        """Names of the crash point `before` or `after` the action: of the step, and of this kind of action in it."""
+        assert isinstance(self.outcome, Do)
+        return f"{self.step}.{when}", f"{self.step}.{type(self.outcome.action).__name__}.{when}"
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from quorate_operator.clients.errors import ApiFailure, Failure
 from quorate_operator.clients.kinds import RESOURCE
 from quorate_operator.clients.kubernetes_api import KubernetesApi
 from quorate_operator.clients.tls import context
+from quorate_operator.crash import crash_points
 from quorate_operator.decide import actions
 from quorate_operator.decide.world import Authority
 from quorate_operator.issuing.certificates import (
@@ -31,6 +32,8 @@ from quorate_operator.objects.access import members_user_of
 from quorate_operator.objects.identity import CLUSTER_ANNOTATION, UID_LABEL, Identity, Object
 
 CSR = "CertificateSigningRequest"
+APPROVED = "certificates.Sign.approved"
+"""The crash point between the two halves of an answer."""
 log = logging.getLogger("quorate_operator.issuing")
 
 
@@ -145,6 +148,7 @@ class Issuer:
         if not _has(item, "Approved"):
             words = f"pod {action.grant.common_name} belongs to this cluster, and asks for exactly what its member may have"
             item = await self.kubernetes.replace(_with(item, "Approved", "LiveMember", words, self.now()), "approval")
+            crash_points([APPROVED])
         certificate = base64.b64encode(sign_member(keyring.signing, action.grant, self.now()).encode()).decode("ascii")
         await self.kubernetes.replace({**item, "status": {**item.get("status", {}), "certificate": certificate}}, "status")
         self.answered("Signed")
