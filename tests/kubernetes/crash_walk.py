@@ -16,8 +16,8 @@ Change = Callable[[ConsensusCluster], Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Phase:
-    """`change`: what is asked for, seen from the cluster as it is then. `steps`: those that do something because of it, in order, by name or
-    with the action's; the operator dies before and after each. `between`: places inside of an action."""
+    """`change`: what is asked for, seen from the cluster as it is then. `steps`: those that do something because of it, in order, by name
+    or with the action's; the operator dies before and after each. `between`: places inside of an action."""
 
     name: str
     change: Change
