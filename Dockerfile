@@ -3,21 +3,19 @@
 #   docker build -t quorate:gpu --build-arg VARIANT=gpu .      with what a member needs to use an NVIDIA GPU beside the node's driver
 # BASE must have Python 3.11 to 3.13 with its venv module; both stages use it, so that the environment fits where it lands.
 ARG BASE=docker.io/library/python:3.13-slim-bookworm
-# cpu or gpu: the end of a stage's name below, so that each variant's layers depend on its own lock alone.
-ARG VARIANT=cpu
 
 # Dependencies first, and as a layer of their own: what most changes and most releases share. Every file is checked against its hash.
-FROM ${BASE} AS python
+FROM ${BASE} AS dependencies
+# cpu or gpu.
+ARG VARIANT=cpu
 RUN python3 -m venv /opt/quorate
-
-FROM python AS lock-cpu
-COPY requirements.image.lock /source/requirements.lock
-
-FROM python AS lock-gpu
-COPY requirements.gpu.lock /source/requirements.lock
-
-FROM lock-${VARIANT} AS dependencies
-RUN /opt/quorate/bin/python -m pip install --no-cache-dir --disable-pip-version-check --require-hashes -r /source/requirements.lock
+COPY requirements.image.lock requirements.gpu.lock /source/
+RUN case "${VARIANT}" in \
+      cpu) lock=requirements.image.lock ;; \
+      gpu) lock=requirements.gpu.lock ;; \
+      *) echo "VARIANT is ${VARIANT}: it must be cpu or gpu" >&2; exit 2 ;; \
+    esac \
+ && /opt/quorate/bin/python -m pip install --no-cache-dir --disable-pip-version-check --require-hashes -r "/source/${lock}"
 
 FROM dependencies AS build
 COPY pyproject.toml README.md LICENSE /source/

@@ -64,11 +64,10 @@ def test_every_file_of_a_lock_has_its_hash(variant: str) -> None:
     assert [entry.split()[0] for entry in entries if "--hash=sha256:" not in entry] == []
 
 
-def test_each_variant_is_a_stage_with_its_own_lock_and_the_plain_one_is_the_default() -> None:
+def test_each_variant_has_its_own_lock_the_plain_one_is_the_default_and_another_is_refused() -> None:
     assert re.search(r"^ARG VARIANT=cpu$", dockerfile(), re.MULTILINE)
-    copied = dict(re.findall(r"^FROM python AS lock-(\w+)\nCOPY (\S+) /source/requirements.lock$", dockerfile(), re.MULTILINE))
-    assert copied == LOCKS
-    assert "FROM lock-${VARIANT} AS dependencies" in dockerfile() and "--require-hashes -r /source/requirements.lock" in dockerfile()
+    assert dict(re.findall(r"^ +(\w+)\) lock=(\S+) ;;", dockerfile(), re.MULTILINE)) == LOCKS
+    assert "it must be cpu or gpu" in dockerfile() and '--require-hashes -r "/source/${lock}"' in dockerfile()
 
 
 def test_nobody_is_root_and_nothing_needs_a_root_that_can_be_written_to() -> None:
