@@ -64,12 +64,18 @@ async def recover_log(
             continue
         end = await _confirmed_end(settings, transport, peers)
         # failpoint: recovery.after_confirmed_end, awaited
-        if end is not None and await _refetch(repair, storage, low, *end):
+        if end is not None and await _refetch(repair, storage, min(low, _certain(storage, machine) + 1), *end):
             repair.repaired(sum(high - low for low, high in damaged))
             return
         leader_first = sorted(peers, key=lambda peer: end is None or peer != end[0])
         if not await states.fetch(low, leader_first):
             await asyncio.sleep(settings.join_retry_ms / 1000)
+    await storage.follow_state(applied_point(machine))  # A peer's, maybe, while the damage behind which it lies was repaired after all.
+
+
+def _certain(storage: Storage, machine: Machine) -> int:
+    """Up to where this log is the cluster's. What lies between that and the damage may never have been committed, and is replaced too."""
+    return max(machine.applied_index, storage.log.initial()[0].commit)
 
 
 async def _confirmed_end(settings: ReplicaSettings, transport: Transport, peers: Sequence[int]) -> tuple[int, int] | None:

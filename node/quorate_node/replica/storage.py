@@ -146,12 +146,12 @@ class Storage:
     async def open_machine(self) -> KeyValueMachine | WitnessMachine:
         """The machine over the state in use."""
         machine = self._machine = self._over(self._stores.state)
-        await self._follow(applied_point(machine))
+        await self.follow_state(applied_point(machine))
         if self._application is not None and isinstance(machine, KeyValueMachine):
             await self._application.start(machine.applied_index, machine.state.application)
         return machine
 
-    async def _follow(self, applied: SnapshotMetadata) -> None:
+    async def follow_state(self, applied: SnapshotMetadata) -> None:
         """A crash between a snapshot's state and its log leaves a log that ends before the state, or tells another history where the state
         is, of which nothing was committed: it starts anew after the state. What is damaged stays so, to be repaired."""
         log = self.log

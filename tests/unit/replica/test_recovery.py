@@ -9,15 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from quorate_node.machine.interface import Refused, SnapshotSink
+from quorate_node.machine.interface import Machine, Refused, SnapshotSink
 from quorate_node.machine.kv import KeyValueMachine
+from quorate_node.protocol.entry import Entry
 from quorate_node.protocol.message import SnapshotMetadata
+from quorate_node.replica.replica import Replica
+from quorate_node.replica.state_recovery import StateRecovery
 from quorate_node.replica.storage import Storage
 from quorate_node.store import StoreSettings, open_store
 from quorate_node.store.interface import StateStore
 from tests.unit.replica.damaged import left_behind, whole, write
 from tests.unit.replica.network import LocalCluster, Node
-from tests.unit.replica.test_cluster import get
+from tests.unit.replica.test_cluster import get, put
 
 DAMAGED = 8
 
@@ -184,3 +187,54 @@ async def test_a_snapshot_that_cannot_be_installed_leaves_room_for_the_next(tmp_
     assert failed.tb is not None, "while somebody still holds the frames that knew of the first: nothing but closing it lets it go"
     await storage.drop_prepared_state()
     await storage.close(flush=False)
+
+
+async def test_damage_that_is_repaired_when_a_state_lies_beyond_it_leaves_a_log_that_begins_after_the_state(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A peer that still had the entries did not answer before."""
+    async with left_behind() as (cluster, hurt):
+        index = hurt.disk_last_index()
+        lost = hurt.storage.log.entries(index, index + 1, 1 << 20)
+        hurt.disk.damage_record(index)
+        use = StateRecovery._use
+
+        async def use_and_repair(self: StateRecovery, peer: int, metadata: SnapshotMetadata) -> None:
+            await use(self, peer, metadata)
+            self._storage.log.repair(lost)
+
+        monkeypatch.setattr(StateRecovery, "_use", use_and_repair)
+        await hurt.start()
+        await whole(cluster, hurt)
+        assert hurt.storage.log.first_index() > index
+        assert await get(hurt, b"k59") == b"v60"
+
+
+async def test_what_lies_before_the_damage_and_was_never_committed_is_replaced_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else entries of a deposed leader would stay in the midst of its log, taken for the cluster's by a leader that asks for its end."""
+    async with LocalCluster(3, join_retry_ms=50, batch_commands_max=1, pipeline_entries_max=1_000) as cluster:
+        await cluster.formed()
+        deposed = cluster.leader()
+        await write(cluster, 3)
+        cluster.network.cut.add(deposed.url)
+        committed = deposed.disk_last_index()
+        lost = [asyncio.ensure_future(deposed.service.execute(put(b"lost", b"%d" % number))) for number in range(8)]
+        await cluster.until(lambda: deposed.disk_last_index() >= committed + 8)
+        await deposed.crash()
+        for waiting in lost:
+            waiting.cancel()
+        others = [node for node in cluster.nodes if node is not deposed]
+        await cluster.until(lambda: any(node.service.is_leader() for node in others))
+        await write(cluster, 20)
+        deposed.disk.damage_record(committed + 6)
+        cluster.network.cut.clear()
+        make_whole, recovered = Replica._make_whole, list[Entry]()
+
+        async def make_whole_and_look(self: Replica, peers: list[int], machine: Machine) -> None:
+            await make_whole(self, peers, machine)
+            recovered.extend(deposed.storage.log.entries(committed, committed + 10, 1 << 20))
+
+        monkeypatch.setattr(Replica, "_make_whole", make_whole_and_look)
+        await deposed.start()
+        await whole(cluster, deposed)
+        assert recovered == cluster.leader().storage.log.entries(committed, committed + 10, 1 << 20)
