@@ -7,9 +7,11 @@ import pytest
 from quorate_node.protocol.membership import Configuration
 from quorate_node.protocol.message import Message, MessageType
 from quorate_node.protocol.raft import DropReason, ReadDropped
+from quorate_node.protocol.raft.log import RaftLog
 from quorate_node.protocol.raft.promise import VotePromise
 from quorate_node.protocol.raft.read_queue import PendingRead, ReadQueue
 from quorate_node.protocol.ready import EventKind, ReadState, Role
+from quorate_node.store.errors import Damaged
 from tests.unit.protocol.group import Group
 from tests.unit.protocol.test_election import pre_vote
 
@@ -202,6 +204,19 @@ def test_a_single_voter_needs_nobodys_promise() -> None:
     assert not group[1].lease_valid(group.now_ms)
     group.elect(1)
     assert group[1].lease_valid(group.now_ms + 10**9)
+
+
+def test_a_lease_is_judged_without_the_log_whose_entries_may_be_damaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client's read must not meet that: it is repaired beside, or stops the member where somebody sees it."""
+
+    def damaged(log: RaftLog, index: int) -> int:
+        raise Damaged(index, index + 1, "on purpose")
+
+    group = leased()
+    monkeypatch.setattr(RaftLog, "term", damaged)
+    assert group[1].lease_valid(group.now_ms)
+    group[1].read_index(b"read")
+    assert not group[2].lease_valid(group.now_ms)
 
 
 def test_without_promises_there_is_no_lease() -> None:

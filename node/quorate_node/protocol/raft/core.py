@@ -71,6 +71,8 @@ class Core:
         """The newest term whose leader this member heard of, or was; at its start the term that it had."""
         self.own_term = 0
         """The newest term that it led itself, in this life; 0 when it has given its vote away since."""
+        self.own_first_index = 0
+        """A leader's: from here on all entries are its own."""
         self.role = Role.FOLLOWER
 
         self.election_elapsed = 0
@@ -134,8 +136,9 @@ class Core:
         return self.config.hand_over_on_removal and bool(self.tracker.members.incoming) and log.last_index > log.committed
 
     def has_committed_in_term(self) -> bool:
-        """Whether a leader knows its commit index to be current: only once an entry of its own term is committed."""
-        return self.log.term_or_zero(self.log.committed) == self.term
+        """Whether a leader knows its commit index to be current: only once an entry of its own term is committed. Reads nothing of the log:
+        every lease read asks, also where an entry of it is damaged."""
+        return self.role is Role.LEADER and self.log.committed >= self.own_first_index
 
     # Output
 
@@ -182,6 +185,7 @@ class Core:
         self._change_role(Role.LEADER, self.term)
         self.leader = self.id
         self.led_term = self.own_term = self.term
+        self.own_first_index = self.log.last_index + 1
         own_progress = self.tracker.progress.get(self.id)
         if own_progress is not None:
             own_progress.lead()
