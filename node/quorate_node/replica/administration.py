@@ -25,7 +25,7 @@ from quorate_node.replica.non_voting import has_moved, is_non_voting, require_pr
 from quorate_node.replica.parcel import Parcel
 from quorate_node.replica.service import ServiceError
 from quorate_node.replica.settings import ReplicaSettings
-from quorate_node.replica.vacancies import is_only_other_voter
+from quorate_node.replica.vacancies import is_only_other_voter, require_empty
 from quorate_node.replica.versions import Versions, activate
 from quorate_node.transport.interface import PeerFailure, PeerRefused, RequestKind, Transport
 
@@ -56,7 +56,7 @@ def new_member_id(random: Random, taken: set[int]) -> int:
 
 
 class _DecideAnew(Exception):
-    """The members changed between the look at them and the proposal: by the end of a joint configuration, or a former leader's entry."""
+    """The members changed between the look at them and the proposal."""
 
 
 class Administration:
@@ -76,8 +76,7 @@ class Administration:
         self._transport = transport
         self._random = random
         self._met = met
-        self._introduced: dict[str, tuple[int, int]] = {}
-        """By name: the id that this member gave as leader, and in which term."""
+        self._introduced: dict[str, tuple[int, int]] = {}  # By name: the id that this member gave as leader, and in which term.
         self._one_at_a_time = asyncio.Lock()
         self._verbs: dict[str, Callable[[AdministrationCall], Awaitable[int]]] = {
             "add": self._add,
@@ -194,6 +193,7 @@ class Administration:
             answer_lost = given == (record.member_id, self._engine.raft.term) and not self._met(record.member_id)
             if not answer_lost and await self._soon(partial(self._is_active, record.member_id)):
                 raise ServiceError("MemberExists", f"member {record.member_id} is alive under {call.name!r} at {call.peer_url!r}")
+            await require_empty(self._transport, call.peer_url, self._settings.request_peer_timeout_ms / 1000)
             # The same place with an empty directory: the old member lost its volume and can never come back.
             return await self._introduce(call, leaving=record.member_id)
         return await self._introduce(call, leaving=None)

@@ -10,10 +10,15 @@ last, in this life: whoever committed that entry needed its vote for a later ter
 
 from __future__ import annotations
 
+import msgspec
+
 from quorate_node.protocol.membership import ChangeKind
 from quorate_node.protocol.raft.membership_rules import decode_change, is_membership
 from quorate_node.replica.engine import Engine
+from quorate_node.replica.joining import ProbeAnswer
+from quorate_node.replica.service import ServiceError
 from quorate_node.store.errors import Damaged
+from quorate_node.transport.interface import PeerFailure, PeerRefused, RequestKind, Transport
 
 _VOTES_STAY = (ChangeKind.ADD_LEARNER, ChangeKind.UPDATE)
 _PAGE_BYTES = 1 << 20
@@ -44,3 +49,14 @@ def _may_be_outdated(engine: Engine) -> bool:
                 return True
         index = entries[-1].index + 1
     return False
+
+
+async def require_empty(transport: Transport, peer_url: str, timeout_s: float) -> None:
+    """That this place has no identity now, by its own word: what it asked of a member that stood still comes later than the answer that
+    another one gave it meanwhile. Raises `ServiceError`."""
+    try:
+        answer = msgspec.msgpack.decode(await transport.request_url(peer_url, RequestKind.PROBE, b"", timeout_s), type=ProbeAnswer)
+    except (PeerFailure, PeerRefused, msgspec.MsgspecError) as failure:
+        raise ServiceError("MemberNotReady", f"{peer_url} asked to be let in and does not say whether it is empty: {failure}") from failure
+    if answer.member_id:
+        raise ServiceError("MemberExists", f"{peer_url} is member {answer.member_id} by now: what it asked before came late")

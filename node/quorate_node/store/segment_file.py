@@ -173,8 +173,12 @@ def prepare_segment(directory: Path, sequence: int, size_bytes: int, stopping: C
     assert not path.exists(), "a segment is never made over another one"
     # failpoint: segment.prepare.before_rename
     preparing.rename(path)
-    # failpoint: segment.prepare.before_directory_sync
-    sync_directory(directory)
+    try:
+        # failpoint: segment.prepare.before_directory_sync
+        sync_directory(directory)
+    except BaseException:
+        path.rename(preparing)  # Nobody was given it: the next attempt makes it under the same name.
+        raise
     return Segment(path, file, sequence, nonce, size_bytes)
 
 

@@ -7,13 +7,14 @@ import time
 from collections.abc import Mapping, Sequence
 from itertools import count
 from random import Random
-from typing import Self
+from typing import Self, cast
 
 import msgspec
 
 from quorate_node.machine.kv import KeyValueMachine
 from quorate_node.protocol.message import Message
 from quorate_node.protocol.raft import RaftConfig
+from quorate_node.replica.joining import ProbeAnswer
 from quorate_node.replica.member import Environment
 from quorate_node.replica.metrics import publish
 from quorate_node.replica.replica import Replica
@@ -23,7 +24,7 @@ from quorate_node.replica.storage import Storage
 from quorate_node.store import MemoryDisk, open_store
 from quorate_node.store.interface import StateStore
 from quorate_node.telemetry.telemetry import Telemetry
-from quorate_node.transport.interface import LostReason, PeerFailure, Receiver, RequestKind
+from quorate_node.transport.interface import Identity, LostReason, PeerFailure, Receiver, RequestKind
 
 _SEEDS = count(1)
 """Every start of every test draws other ids."""
@@ -89,6 +90,27 @@ class LocalTransport:
                 return await receiver.on_request(identity.member_id, kind, payload)
         except TimeoutError as error:
             raise PeerFailure(f"{url} did not answer in time", sent=True) from error
+
+
+class EmptyPlace:
+    """A member without an identity that asks nothing by itself: it only says so."""
+
+    def __init__(self, network: Network, url: str) -> None:
+        network.receivers[url] = cast(Receiver, self)
+        self.member_id = 0
+
+    def admit(self, _identity: Identity) -> str | None:
+        return None
+
+    def on_messages(self, _messages: Sequence[Message]) -> None:
+        return
+
+    def on_lost(self, _member_id: int, _reason: LostReason) -> None:
+        return
+
+    async def on_request(self, _member_id: int, kind: RequestKind, _payload: bytes) -> bytes:
+        assert kind == RequestKind.PROBE
+        return msgspec.msgpack.encode(ProbeAnswer(0, self.member_id, ()))
 
 
 class Node:

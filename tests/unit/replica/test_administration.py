@@ -8,7 +8,7 @@ import pytest
 
 from quorate_node.replica.administration import AdministrationCall
 from quorate_node.replica.service import ServiceError
-from tests.unit.replica.network import LocalCluster, Node
+from tests.unit.replica.network import EmptyPlace, LocalCluster, Node
 
 NOBODY = 77
 
@@ -95,6 +95,7 @@ async def test_a_place_that_asks_twice_to_be_let_in_is_let_in_once() -> None:
         record = machine.members[lost.replica.member_id]
         await lost.crash()
         await cluster.until(lambda: not member.administration._is_active(record.member_id))
+        EmptyPlace(cluster.network, record.peer_url)
         asked = AdministrationCall("join", peer_url=record.peer_url, name=record.name, client_url=record.client_url)
         first, second = await asyncio.gather(member.administration.carry_out(asked), member.administration.carry_out(asked))
         assert first == second != record.member_id
@@ -114,6 +115,7 @@ async def test_an_emptied_voter_that_only_earlier_leaders_met_gets_another_id() 
         await lost.crash()
         administration._met = lambda member_id: member_id != record.member_id
         await cluster.until(lambda: not administration._is_active(record.member_id))
+        EmptyPlace(cluster.network, record.peer_url)
         asked = AdministrationCall("join", peer_url=record.peer_url, name=record.name, client_url=record.client_url)
         assert await administration.carry_out(asked) != record.member_id
         await cluster.until(lambda: record.member_id not in leader.service.machine.members)
@@ -139,6 +141,7 @@ async def test_what_was_expected_of_the_members_is_looked_at_again_when_they_cha
         record = leader.service.machine.members[lost.replica.member_id]
         await lost.crash()
         await cluster.until(lambda: not member.administration._is_active(record.member_id))
+        EmptyPlace(cluster.network, record.peer_url)
         await member.administration.carry_out(AdministrationCall("join", peer_url=record.peer_url, name=record.name))
         joint_index = member.engine.configuration_index
         assert leader.service.machine.configuration.voters_outgoing, "joint"
@@ -185,3 +188,24 @@ async def test_calls_that_wait_behind_a_change_that_nobody_can_commit_do_not_que
                 await administration.carry_out(AdministrationCall("join", peer_url="http://stranger", name="stranger"))
         assert refused.value.error == "MembershipChangePending"
         await administration.carry_out(AdministrationCall("join", peer_url="http://stranger", name="stranger"))
+
+
+async def test_what_a_place_asked_before_it_had_its_id_replaces_nobody_however_late_it_comes() -> None:
+    """It lay at a member that stood still, while another one let the place in."""
+    async with LocalCluster(3) as cluster:
+        await cluster.formed()
+        leader, lost = cluster.leader(), cluster.followers()[0]
+        assert leader.replica.member is not None
+        administration, machine = leader.replica.member.administration, leader.service.machine
+        record = machine.members[lost.replica.member_id]
+        await lost.crash()
+        await cluster.until(lambda: not administration._is_active(record.member_id))
+        asked = AdministrationCall("join", peer_url=record.peer_url, name=record.name, client_url=record.client_url)
+        with pytest.raises(ServiceError) as refused:
+            await administration.carry_out(asked)
+        assert refused.value.error == "MemberNotReady", "nobody there says that it is empty"
+        EmptyPlace(cluster.network, record.peer_url).member_id = record.member_id
+        with pytest.raises(ServiceError) as refused:
+            await administration.carry_out(asked)
+        assert refused.value.error == "MemberExists"
+        assert record.member_id in machine.members

@@ -8,7 +8,7 @@ from quorate_node.protocol.entry import Entry
 from quorate_node.protocol.membership import Configuration, MemberRecord
 from quorate_node.replica.administration import AdministrationCall
 from quorate_node.store.errors import Backpressure
-from tests.unit.replica.network import LocalCluster
+from tests.unit.replica.network import EmptyPlace, LocalCluster
 
 
 async def test_a_change_of_members_that_the_store_refuses_for_a_moment_is_taken_in_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,6 +27,7 @@ async def test_a_change_of_members_that_the_store_refuses_for_a_moment_is_taken_
             take_in(entry, configuration, records, removed)
 
         monkeypatch.setattr(machine, "apply_membership", refusing)
+        EmptyPlace(cluster.network, record.peer_url)
         asked = AdministrationCall("join", peer_url=record.peer_url, name=record.name, client_url=record.client_url)
         assert leader.replica.member is not None
         await cluster.until(lambda: not leader.replica.member.administration._is_active(record.member_id))  # type: ignore[union-attr]
