@@ -282,6 +282,35 @@ def test_a_witness_votes_but_a_cluster_of_leader_and_witness_survives_only_with_
     assert group[1].lead_transferee == 0, "a witness never leads"
 
 
+def _sent_to(messages: list[Message], to: int) -> list[int]:
+    return [entry.index for message in messages if message.to == to for entry in message.entries]
+
+
+def test_a_witness_is_told_of_nothing_that_no_member_with_data_has_on_its_disk() -> None:
+    """Its leader could lose that with its power: the witness would vote for nobody who lacks it, and lead nobody to it."""
+    group = Group(3, configuration=Configuration(voters=(1, 2, 3), witnesses=(3,)))
+    group.elect(1)
+    index = group[1].propose(b"x")
+    ready = group[1].ready()
+    assert (_sent_to(ready.send_now, 2), _sent_to(ready.send_now, 3)) == ([index], [])
+    assert ready.persist is not None
+    group.logs[1].write(ready.persist)
+    group[1].persisted(ready.persist, group.now_ms)
+    for message in ready.send_after_persist:
+        group[1].step(message, group.now_ms)
+    assert _sent_to(group[1].ready().send_now, 3) == [index]
+
+
+def test_what_a_follower_has_stored_goes_to_the_witness_also_while_the_leaders_disk_stalls() -> None:
+    group = Group(3, configuration=Configuration(voters=(1, 2, 3), witnesses=(3,)))
+    group.elect(1)
+    index = group[1].propose(b"x")
+    stalled = group[1].ready()
+    group[1].step(Message(MessageType.APPEND_RESPONSE, to=1, sender=2, term=group[1].term, index=index), group.now_ms)
+    after = group[1].ready()
+    assert (_sent_to(stalled.send_now, 3), _sent_to(after.send_now, 3)) == ([], [index])
+
+
 def test_a_learner_that_has_caught_up_is_due_for_promotion() -> None:
     group = Group(1, spares=1, promotion_lag_entries=2)
     group.elect(1)

@@ -6,7 +6,7 @@ from quorate_node.protocol.message import Message, MessageType
 from quorate_node.protocol.raft import lease, reads, transfer
 from quorate_node.protocol.raft.core import Core
 from quorate_node.protocol.raft.progress import Progress, ProgressEvent, ProgressState
-from quorate_node.protocol.raft.replication import broadcast_append, maybe_commit, send_append
+from quorate_node.protocol.raft.replication import append_to_witnesses, broadcast_append, maybe_commit, send_append
 from quorate_node.protocol.ready import EventKind
 
 
@@ -77,6 +77,8 @@ def _acknowledge(core: Core, progress: Progress, message: Message) -> None:
     if sender != core.id:
         while send_append(core, sender, if_empty=False):
             pass
+    if core.tracker.members.witnesses and sender not in core.tracker.members.witnesses:
+        append_to_witnesses(core)
     transfer.continue_when_caught_up(core, sender, progress.match)
     announce_promotion(core, sender, progress)
 

@@ -25,12 +25,14 @@ def send_append(core: Core, to: int, *, if_empty: bool = True) -> bool:
         entries = [] if full else log.entries_from(progress.next, core.config.append_bytes_max)
     except (Compacted, Unavailable):
         return _send_snapshot(core, to, progress)
+    if to in core.tracker.members.witnesses:
+        held, found = _held_with_data(core), len(entries)
+        entries = [_stripped(entry) for entry in entries if entry.index <= held]
+        if_empty = if_empty and (not found or progress.state is not ProgressState.REPLICATE)  # What was held back comes in a moment.
     if not entries and not if_empty:
         # What is still on its way to the disk may not be readable yet: a caller that repeats until nothing was sent must end.
         return False
     size = sum(len(entry.data) for entry in entries)
-    if to in core.tracker.members.witnesses:
-        entries = [_stripped(entry) for entry in entries]
     core.send(
         Message(
             type=MessageType.APPEND,
@@ -46,6 +48,24 @@ def send_append(core: Core, to: int, *, if_empty: bool = True) -> bool:
     progress.sent_entries(len(entries), size)
     progress.sent_commit = log.committed
     return True
+
+
+def _held_with_data(core: Core) -> int:
+    """The newest entry that a voter which keeps data is known to have on its disk. A witness is told of no later one: it would vote for
+    nobody without that entry, could lead nobody to it, and a leader that lost it with its power would have no quorum for ever."""
+    members, held = core.tracker.members, core.log.unstable.offset - 1
+    for voter, progress in core.tracker.progress.items():
+        if progress.match > held and voter != core.id and voter in members.voters() and voter not in members.witnesses:
+            held = progress.match
+    return held
+
+
+def append_to_witnesses(core: Core) -> None:
+    """A member with data has stored more: now they may too."""
+    for witness in core.tracker.progress:
+        if witness in core.tracker.members.witnesses and witness != core.id:
+            while send_append(core, witness, if_empty=False):
+                pass
 
 
 def _stripped(entry: Entry) -> Entry:
