@@ -6,7 +6,9 @@ import asyncio
 import logging
 import os
 import sys
+from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
+from pathlib import Path
 
 from quorate_operator.act.events import Events
 from quorate_operator.clients.errors import Failure
@@ -15,6 +17,8 @@ from quorate_operator.clients.members import MemberApi
 from quorate_operator.clients.tls import SecretTls
 from quorate_operator.handlers import watch
 from quorate_operator.health import Health, stalled
+from quorate_operator.injection.serving import Serving
+from quorate_operator.injection.webhook import Webhook
 from quorate_operator.issuing.issuer import Issuer
 from quorate_operator.lease import Lease
 from quorate_operator.loop import Loop
@@ -59,6 +63,10 @@ async def _run(settings: Settings, kubernetes: KubernetesApi, members: MemberApi
         asyncio.create_task(loop.run(), name="the loop"),
         asyncio.create_task(watch(loop.wake, settings.watch_namespaces, stop), name="the watches"),
     ]
+    if settings.webhook_port:
+        webhook = Webhook(kubernetes, defaults, settings.watch_namespaces, metrics.injected, loop.wake)
+        serving = serving_of(settings, kubernetes, webhook, lambda: lease.held)
+        tasks.append(asyncio.create_task(serving.run(), name="the webhook"))
     try:
         await _until_stopped(tasks, stop)
     finally:
@@ -66,6 +74,12 @@ async def _run(settings: Settings, kubernetes: KubernetesApi, members: MemberApi
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await runner.cleanup()
+
+
+def serving_of(settings: Settings, kubernetes: KubernetesApi, webhook: Webhook, may_act: Callable[[], bool]) -> Serving:
+    host = f"{settings.webhook_service}.{settings.namespace}.svc"
+    folder = Path(settings.webhook_certificate_dir) if settings.webhook_certificate_dir else None
+    return Serving(kubernetes, webhook, may_act, settings.namespace, settings.webhook_name, host, settings.webhook_port, folder)
 
 
 async def _until_stopped(tasks: list[asyncio.Task[None]], stop: asyncio.Event) -> None:

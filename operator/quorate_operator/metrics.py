@@ -30,6 +30,9 @@ class Metrics:
         self._settled = Gauge(
             "quorate_operator_cluster_settled", "1: as the resource says; 0: work is left.", ["namespace", "name"], registry=self.registry
         )
+        self._injections = Counter(
+            "quorate_operator_injections", "Pods that the webhook was asked about.", ["result"], registry=self.registry
+        )
         self.leading = Gauge("quorate_operator_leading", "1: this replica is the one that works.", registry=self.registry)
         self.api_calls = Gauge("quorate_operator_api_calls", "Requests to the API server so far.", registry=self.registry)
         self.api_writes = Gauge("quorate_operator_api_writes", "Those that change something.", registry=self.registry)
@@ -41,6 +44,9 @@ class Metrics:
             self.failed(turn.failure.reason)
         if not turn.gone:
             self._settled.labels(*key).set(1 if turn.settled else 0)
+
+    def injected(self, result: str) -> None:
+        self._injections.labels(result).inc()
 
     def failed(self, reason: str) -> None:
         self._failures.labels(reason).inc()

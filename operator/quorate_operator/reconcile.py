@@ -21,13 +21,15 @@ from quorate_operator.decide.actions import Apply, Create, Deny, Sign
 from quorate_operator.decide.order import Decided, Decision, decide
 from quorate_operator.decide.outcome import Do, Wait
 from quorate_operator.decide.status import status, unseen
+from quorate_operator.decide.steps.non_voting import podless
 from quorate_operator.decide.world import World
 from quorate_operator.issuing.issuer import Issuer
 from quorate_operator.objects.identity import ClusterKey, Identity, Object
+from quorate_operator.observe.absences import Absences
 from quorate_operator.observe.answers import Changing
 from quorate_operator.observe.listing import REQUESTS, Listed, Listing
 from quorate_operator.observe.world import Defaults, identity_of, observe, spec_of, with_child, without_request
-from quorate_operator.telling import tell, tell_condition
+from quorate_operator.telling import tell, tell_condition, tell_missing
 
 ACTIONS_PER_TURN_MAX = 64
 """Children that may be made, and requests answered, on one look. Each is put into the world as the API server answered, and all is decided
@@ -67,6 +69,7 @@ class Reconciler:
     events: Events
     tls_of: TlsOf
     issuer: Issuer
+    absences: Absences = field(default_factory=Absences)
     _writers: dict[ClusterKey, StatusWriter] = field(default_factory=dict)
 
     async def turn(self, key: ClusterKey, may_act: Callable[[], bool]) -> Turn:
@@ -87,6 +90,8 @@ class Reconciler:
                 look = await self.issuer.look(identity)
                 tls, authority = look.tls, look.authority
             world = await observe(self.kubernetes, self.members, listed, resource, self.defaults, tls, authority)
+            gone, grace_s = (member.member_id for member in podless(world)), spec.injection.remove_after_seconds
+            world = replace(world, overdue=self.absences.overdue(identity.uid, gone, grace_s))
         except (ApiUnreachable, Changing) as failure:
             return Turn(failure=failure)
         except Failure as failure:
@@ -162,7 +167,9 @@ class Reconciler:
             return None
         if wait_s:
             return wait_s
-        await tell_condition(self.events, identity, previous_of(resource.get("status") or {}), wanted)
+        previous = previous_of(resource.get("status") or {})
+        await tell_condition(self.events, identity, previous, wanted)
+        await tell_missing(self.events, identity, previous, wanted)
         return None
 
 

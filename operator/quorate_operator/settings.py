@@ -13,6 +13,7 @@ PREFIX = "QUORATE_OPERATOR_"
 RELEASE = importlib.metadata.version("quorate")
 
 DnsLabel = Annotated[str, Field(max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+DnsName = Annotated[str, Field(max_length=253, pattern=r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$")]
 
 
 class BadSettings(ValueError):
@@ -44,6 +45,14 @@ class Settings(BaseModel):
     """Every cluster is looked at at least this often, though nothing has woken the operator."""
     parallel: Annotated[int, Field(ge=1, le=100)] = 64
     """Clusters that are worked on at the same time. They share every look at the API server: few at a time would mean many looks."""
+    webhook_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    """Of the webhook that puts members beside labelled pods, over TLS. 0: none."""
+    webhook_name: DnsName = "quorate-operator-injection"
+    """Of its MutatingWebhookConfiguration, and of the Secret in which its own authority and certificate are kept."""
+    webhook_service: DnsLabel = "quorate-operator-webhook"
+    """The Service, in the operator's namespace, by which the API server reaches it."""
+    webhook_certificate_dir: Annotated[str, Field(max_length=4096)] = ""
+    """Folder with `tls.crt` and `tls.key` that somebody else keeps up to date. Empty: the operator makes them itself."""
     log_format: Literal["json", "text"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -46,3 +46,12 @@ async def tell_condition(events: Events, identity: Identity, previous: Consensus
         await events.warning(identity, after.reason, after.message)
     elif after.status == "False" and before is not None and before.status == "True":
         await events.normal(identity, "Recovered", f"{before.reason} has passed")
+
+
+async def tell_missing(events: Events, identity: Identity, previous: ConsensusClusterStatus, now: ConsensusClusterStatus) -> None:
+    """Pods that asked for a member beside them and have none: once each, where the pod's owner looks and where the cluster's does."""
+    told = {each.uid for each in previous.injection.missing}
+    for each in now.injection.missing:
+        if each.uid not in told:
+            await events.warning_of_pod(identity, each.pod, each.uid, "SidecarMissing", each.reason)
+            await events.warning(identity, "SidecarMissing", f"pod {each.pod} has no member beside it: {each.reason}")

@@ -13,6 +13,16 @@
 {{ printf "%s-%s" .Release.Namespace (include "quorate.name" .) }}
 {{- end -}}
 
+{{/* Name of the webhook's configuration, and of the Secret with its own certificate. */}}
+{{- define "quorate.injection" -}}
+{{ printf "%s-injection" (include "quorate.clusterName" .) }}
+{{- end -}}
+
+{{/* A webhook is of the whole Kubernetes: an operator of some namespaces has none. */}}
+{{- define "quorate.injects" -}}
+{{ and .Values.injection.enabled (not .Values.watchNamespaces) }}
+{{- end -}}
+
 {{- define "quorate.serviceAccount" -}}
 {{ .Values.serviceAccount.name | default (include "quorate.name" .) }}
 {{- end -}}

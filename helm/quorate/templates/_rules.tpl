@@ -91,6 +91,14 @@ name and never listed, and pods are never deleted but evicted.
   verbs: [approve, sign]
 {{- end -}}
 
+{{/* Its own webhook: which authority the API server is to trust. */}}
+{{- define "quorate.injectionRules" -}}
+- apiGroups: [admissionregistration.k8s.io]
+  resources: [mutatingwebhookconfigurations]
+  resourceNames: [{{ include "quorate.injection" . }}]
+  verbs: [get, patch]
+{{- end -}}
+
 {{/* Its own namespace: the Lease, and the authorities' keys. */}}
 {{- define "quorate.ownRules" -}}
 - apiGroups: [coordination.k8s.io]

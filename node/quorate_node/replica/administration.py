@@ -25,6 +25,7 @@ from quorate_node.replica.non_voting import has_moved, is_non_voting, require_pr
 from quorate_node.replica.parcel import Parcel
 from quorate_node.replica.service import ServiceError
 from quorate_node.replica.settings import ReplicaSettings
+from quorate_node.replica.successors import best_successor, faster_successor, has_heir
 from quorate_node.replica.vacancies import is_only_other_voter, require_empty
 from quorate_node.replica.versions import Versions, activate
 from quorate_node.transport.interface import PeerFailure, PeerRefused, RequestKind, Transport
@@ -360,25 +361,10 @@ class Administration:
     # --- leadership --------------------------------------------------------------------------------------------
 
     def best_successor(self) -> int:
-        """The voter that may lead, answers, and has most of the log; higher priority first among those that have it all. 0: none."""
-        raft = self._engine.raft
-        configuration = self._engine.machine.configuration
-        best, best_rank = 0, (-1, -1)
-        for member_id, progress in raft.status().progress.items():
-            eligible = member_id in configuration.voters and member_id not in configuration.witnesses and member_id != raft.id
-            if not eligible or not progress.recent_active:
-                continue
-            record = self._engine.machine.members.get(member_id)
-            rank = (progress.match, record.priority if record is not None else 0)
-            if rank > best_rank:
-                best, best_rank = member_id, rank
-        return best
+        return best_successor(self._engine)
 
     def faster_successor(self) -> int:
-        """The best successor, if it has on disk what this leader has not: else its disk is as slow. 0: none."""
-        best, progress = self.best_successor(), self._engine.raft.status().progress
-        own = progress.get(self._engine.raft.id)
-        return best if best and (own is None or progress[best].match > own.match) else 0
+        return faster_successor(self._engine)
 
     async def _transfer(self, call: AdministrationCall) -> int:
         engine = self._engine
@@ -405,9 +391,7 @@ class Administration:
         return target
 
     def has_heir(self) -> bool:
-        """Whether there is another voter that may lead, heard or not."""
-        configuration = self._engine.machine.configuration
-        return any(voter != self._engine.raft.id and voter not in configuration.witnesses for voter in configuration.voters)
+        return has_heir(self._engine)
 
     async def hand_over(self) -> None:
         """Give leadership to the best successor. Raises `ServiceError` when nobody took it."""

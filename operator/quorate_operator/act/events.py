@@ -32,7 +32,14 @@ class Events:
         """`detail`: what tells several kinds with the same reason apart, each of which may be told as often."""
         await self._post(identity, "Warning", reason, message, detail)
 
-    async def _post(self, identity: Identity, kind: str, reason: str, message: str, detail: str = "") -> None:
+    async def warning_of_pod(self, identity: Identity, pod: str, uid: str, reason: str, message: str) -> None:
+        """On a pod of somebody else's in the cluster's namespace."""
+        about = {"apiVersion": "v1", "kind": "Pod", "name": pod, "namespace": identity.namespace, "uid": uid}
+        await self._post(identity, "Warning", reason, message, "of a pod", about)
+
+    async def _post(
+        self, identity: Identity, kind: str, reason: str, message: str, detail: str = "", about: Object | None = None
+    ) -> None:
         """An Event that cannot be written is logged and nothing else: it is for people, and nothing may wait for it."""
         left_out = self.allowance.ask((identity.uid, kind, reason, detail))
         if left_out is None:
@@ -40,24 +47,28 @@ class Events:
         if left_out:
             message = f"{message[: MESSAGE_CHARACTERS_MAX - 50]} (and {left_out} more since the last of these)"
         try:
-            await self.kubernetes.create(_event(identity, kind, reason, message, self.reporter))
+            await self.kubernetes.create(_event(about or _involved(identity), kind, reason, message, self.reporter))
         except Failure as failure:
             log.info("no event could be written: %s", failure)
 
 
-def _event(identity: Identity, kind: str, reason: str, message: str, reporter: str) -> Object:
+def _involved(identity: Identity) -> Object:
+    return {
+        "apiVersion": f"{GROUP}/{VERSION}",
+        "kind": KIND,
+        "name": identity.name,
+        "namespace": identity.namespace,
+        "uid": identity.uid,
+    }
+
+
+def _event(about: Object, kind: str, reason: str, message: str, reporter: str) -> Object:
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"name": f"{identity.name}.{secrets.token_hex(8)}", "namespace": identity.namespace},
-        "involvedObject": {
-            "apiVersion": f"{GROUP}/{VERSION}",
-            "kind": KIND,
-            "name": identity.name,
-            "namespace": identity.namespace,
-            "uid": identity.uid,
-        },
+        "metadata": {"name": f"{about['name']}.{secrets.token_hex(8)}", "namespace": about["namespace"]},
+        "involvedObject": about,
         "type": kind,
         "reason": reason,
         "message": message[:MESSAGE_CHARACTERS_MAX],

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from quorate_operator.api.exposure import Metrics, NetworkPolicy, Services, Tls
+from quorate_operator.api.injection import Injection
 from quorate_operator.api.model import MemberId, Model, rule, rules
 from quorate_operator.api.placement import Placement
 from quorate_operator.api.pod import PodTemplate, Sidecar
@@ -65,6 +66,7 @@ class ConsensusClusterSpec(Model):
     network_policy: NetworkPolicy = NetworkPolicy()
     pod_template: PodTemplate = PodTemplate()
     sidecar: Sidecar | None = None
+    injection: Injection = Injection()
     paused: bool = False
     """The operator changes nothing. Failover goes on: it needs no operator."""
     hibernated: bool = False

@@ -16,6 +16,7 @@ Identifier = Annotated[str, Field(max_length=20, pattern=r"^[0-9]*$")]
 ConditionType = Literal["Available", "Progressing", "Degraded", "Upgrading"]
 PLAN_ITEMS_MAX = 16
 MEMBERS_MAX = 32
+MISSING_MAX = 16
 
 
 class Condition(Model):
@@ -60,6 +61,28 @@ class MemberStatus(Model):
     """Its GPU; empty without one."""
 
 
+class MissingSidecar(Model):
+    """A pod that asks for a member beside it and has none."""
+
+    pod: Word
+    """Its name."""
+    uid: Word
+    """Its uid: a later pod of the same name is another one."""
+    reason: Text
+    """Why, as far as is known: what the webhook said of it, or that no webhook has seen it."""
+
+
+class InjectionStatus(Model):
+    """Pods of others with the label `quorate.io/inject`, and the members in them."""
+
+    pods: Annotated[int, Field(ge=0)] = 0
+    """Pods that ask for a member beside them."""
+    members: Annotated[int, Field(ge=0)] = 0
+    """Non-voting members of the applied configuration, those that were added by hand too."""
+    missing: Annotated[tuple[MissingSidecar, ...], Field(max_length=MISSING_MAX)] = ()
+    """Pods that ask and have none, the first ones by name. An Event of the pod and one of this resource say the same."""
+
+
 class PlanItem(Model):
     """What will be done next, why, and what it waits for. The first item is under way; the others are as far as is known now."""
 
@@ -101,5 +124,7 @@ class ConsensusClusterStatus(Model):
     """How the cluster stands, for programs and for `kubectl wait`."""
     members: Annotated[tuple[MemberStatus, ...], Field(max_length=MEMBERS_MAX)] = ()
     """Every pod, in the order of the ordinals."""
+    injection: InjectionStatus = InjectionStatus()
+    """Members in pods of others."""
     plan: Annotated[tuple[PlanItem, ...], Field(max_length=PLAN_ITEMS_MAX)] = ()
     """What is done next, why, and what it waits for; empty when everything is as the resource says."""

@@ -15,6 +15,7 @@ from quorate_operator.decide.steps.authority import authority, certificates, dro
 from quorate_operator.decide.steps.children import children, old_settings
 from quorate_operator.decide.steps.founding import founding, record
 from quorate_operator.decide.steps.membership import dead_volumes, lost, promotion, scale_down, scale_up, surplus_pods
+from quorate_operator.decide.steps.non_voting import departed
 from quorate_operator.decide.steps.preferred_leader import preferred_leader
 from quorate_operator.decide.steps.releases import release
 from quorate_operator.decide.steps.rollout import restart, template
@@ -52,6 +53,7 @@ STEPS: tuple[tuple[str, Step], ...] = (
     ("surplus-pods", surplus_pods),
     ("dead-volumes", dead_volumes),
     ("lost-members", lost),
+    ("non-voting", departed),
     ("promotion", promotion),
     ("scale-down", scale_down),
     # Changes of the pods, one at a time through the restart gate.

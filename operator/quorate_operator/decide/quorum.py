@@ -18,7 +18,13 @@ def voters(world: World) -> tuple[Member, ...]:
 
 
 def learners(world: World) -> tuple[Member, ...]:
-    return tuple(member for member in world.members if not member.voter)
+    """Those that will get a vote."""
+    return tuple(member for member in world.members if not member.voter and not member.non_voting)
+
+
+def own_members(world: World) -> tuple[Member, ...]:
+    """Without the non-voting ones, which are in pods of others: those count for nothing here, whatever they are called."""
+    return tuple(member for member in world.members if not member.non_voting)
 
 
 def started(world: World) -> int:

@@ -6,11 +6,14 @@ from typing import Literal
 
 from quorate_operator.api.status import (
     MEMBERS_MAX,
+    MISSING_MAX,
     PLAN_ITEMS_MAX,
     Condition,
     ConditionType,
     ConsensusClusterStatus,
+    InjectionStatus,
     MemberStatus,
+    MissingSidecar,
     PlanItem,
 )
 from quorate_operator.decide.lifetime import runs_out
@@ -25,6 +28,7 @@ from quorate_operator.objects.statefulset import TEMPLATES
 _ROLES = frozenset({"leader", "follower", "candidate", "learner", "witness", "stopped"})
 _AT_REST = frozenset({"Hibernated", "Paused"})
 TEXT_CHARACTERS_MAX = 1024
+UNSEEN = "no webhook has seen it: the operator, or its webhook, was away when it was made; delete the pod, and the next one gets it"
 
 
 def status(world: World, decision: Decision, previous: ConsensusClusterStatus, now: str) -> ConsensusClusterStatus:
@@ -45,7 +49,19 @@ def status(world: World, decision: Decision, previous: ConsensusClusterStatus, n
         version=", ".join(versions),
         conditions=tuple(_timed(condition, previous, now) for condition in conditions),
         members=tuple(_member(world, pod) for pod in sorted(world.pods, key=lambda pod: pod.ordinal))[:MEMBERS_MAX],
+        injection=_injection(world),
         plan=tuple(_plan_item(each) for each in decision.open)[:PLAN_ITEMS_MAX],
+    )
+
+
+def _injection(world: World) -> InjectionStatus:
+    missing = [pod for pod in world.injected if not pod.has_sidecar]
+    return InjectionStatus(
+        pods=len(world.injected),
+        members=sum(member.non_voting for member in world.members),
+        missing=tuple(
+            MissingSidecar(pod=pod.name, uid=pod.uid, reason=(pod.refused or UNSEEN)[:TEXT_CHARACTERS_MAX]) for pod in missing[:MISSING_MAX]
+        ),
     )
 
 

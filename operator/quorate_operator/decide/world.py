@@ -91,6 +91,19 @@ class Member:
     """The pod's."""
     voter: bool
     lag: Lag = Lag.UNKNOWN
+    non_voting: bool = False
+    """A learner for good: in a pod of somebody else's, or added by hand. It is none of the StatefulSet's."""
+
+
+@dataclass(frozen=True)
+class InjectedPod:
+    """A live pod of somebody else's that asks for a member beside it."""
+
+    name: str
+    uid: str
+    has_sidecar: bool
+    refused: str = ""
+    """Why the webhook left it as it was; empty when no webhook has seen it, or when it has its sidecar."""
 
 
 @dataclass(frozen=True)
@@ -211,6 +224,10 @@ class World:
     """Of `tls.mode` Operator; None while it is not made."""
     requests: tuple[SigningRequest, ...] = ()
     """That this cluster judges, oldest first: made by one of its pods, or by its members' user."""
+    injected: tuple[InjectedPod, ...] = ()
+    """By name."""
+    overdue: tuple[int, ...] = ()
+    """Ids of non-voting members whose pods have been gone for `spec.injection.removeAfterSeconds`."""
 
     @property
     def pinned(self) -> Identity:

@@ -67,6 +67,10 @@ With `watchNamespaces` empty a ClusterRole, else a Role in each of them:
 * Secrets: `get` of one that a resource names, and no list;
 * `bind` on the one ClusterRole `quorate-member`; `escalate` and `impersonate` nowhere.
 
+The webhook (`injection.enabled`) is shown the pods with the label `quorate.io/inject` when they are made, and no others; `failurePolicy` is
+Ignore. For it the operator may read and change its own MutatingWebhookConfiguration, by name: it writes there which authority its
+certificate is of.
+
 Besides: nodes, volumes and StorageClasses to read (`rbac.nodes`), and, where it looks after all namespaces, requests for certificates of
 the signer `quorate.io/member`. In its own namespace: the Lease, and the Secrets with the clusters' certificate authorities.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -102,6 +103,14 @@ def operator_certificate(authority: Pair, now: datetime) -> tuple[str, str]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.UniformResourceIdentifier(OPERATOR_NAME)
     certificate = _sign(authority, key.public_key(), "quorate-operator", [name], [ExtendedKeyUsageOID.CLIENT_AUTH], now, OPERATOR_LIFE)
+    return _pem(certificate), _key_pem(key)
+
+
+def server_certificate(authority: Pair, dns_names: Sequence[str], now: datetime) -> tuple[str, str]:
+    """A server's certificate and its key (PEM). Raises `BadKeyring`."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    names: list[x509.GeneralName] = [x509.DNSName(name) for name in dns_names]
+    certificate = _sign(authority, key.public_key(), dns_names[0], names, [ExtendedKeyUsageOID.SERVER_AUTH], now, MEMBER_LIFE)
     return _pem(certificate), _key_pem(key)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quorate_operator.api.spec import ConsensusClusterSpec
-from quorate_operator.api.workload import Amounts
+from quorate_operator.api.workload import Amounts, Resources
 from quorate_operator.objects.identity import API_PORT, DATA_VOLUME, PEER_PORT, Identity, Object
 from quorate_operator.objects.node_settings import CONFIG_FILE, CONFIG_FOLDER, DATA_FOLDER, HAND_OVER_SOCKET, TLS_FOLDER
 
@@ -54,20 +54,24 @@ def node_container(spec: ConsensusClusterSpec, identity: Identity) -> Object:
             {"name": "peer", "containerPort": PEER_PORT, "protocol": "TCP"},
         ],
         "resources": _resources(spec),
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": True,
-            "runAsNonRoot": True,
-            "runAsUser": USER_ID,
-            "runAsGroup": USER_ID,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": security_context(),
         "volumeMounts": mounts,
         "lifecycle": {"preStop": {"exec": {"command": list(HAND_OVER)}}},
         **_probes(scheme, sidecar=spec.sidecar is not None),
     }
     return {**found, "restartPolicy": "Always"} if spec.sidecar is not None else found
+
+
+def security_context() -> Object:
+    return {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+        "runAsNonRoot": True,
+        "runAsUser": USER_ID,
+        "runAsGroup": USER_ID,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
 
 
 def _probes(scheme: str, *, sidecar: bool) -> Object:
@@ -85,13 +89,18 @@ def _probes(scheme: str, *, sidecar: bool) -> Object:
     }
 
 
-def _resources(spec: ConsensusClusterSpec) -> Object:
+def amounts(resources: Resources) -> Object:
     found: Object = {}
     for kind in ("requests", "limits"):
-        amounts: Amounts | None = getattr(spec.resources, kind)
-        if amounts is not None:
-            wanted = {"cpu": amounts.cpu, "memory": amounts.memory}
+        given: Amounts | None = getattr(resources, kind)
+        if given is not None:
+            wanted = {"cpu": given.cpu, "memory": given.memory}
             found[kind] = {name: value for name, value in wanted.items() if value is not None}
+    return found
+
+
+def _resources(spec: ConsensusClusterSpec) -> Object:
+    found = amounts(spec.resources)
     if spec.gpu.kind == "devicePlugin" and spec.gpu.device_plugin is not None:
         count = {spec.gpu.device_plugin.resource_name: str(spec.gpu.device_plugin.count)}
         found["limits"] = {**found.get("limits", {}), **count}

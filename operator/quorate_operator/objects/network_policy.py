@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from quorate_operator.api.model import GROUP
 from quorate_operator.api.spec import ConsensusClusterSpec
 from quorate_operator.objects.identity import Identity, Object
 
@@ -15,11 +16,14 @@ def network_policy(spec: ConsensusClusterSpec, identity: Identity) -> Object | N
         return None
     members: Object = {"podSelector": {"matchLabels": identity.selector}}
     operator: Object = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": identity.operator_namespace}}}
+    # Members that never vote are members too: they are dialled by the leader, and dial whoever leads.
+    injected: Object = {"podSelector": {"matchLabels": {f"{GROUP}/inject": identity.name}}}
+    members_all = [members, injected] if spec.injection.enabled else [members]
     named = [dict(peer) for peer in spec.network_policy.clients]
     api: Object = {"ports": [{"port": "api", "protocol": "TCP"}]}
     if named:
-        api["from"] = [*named, members, operator]
-    ingress = [{"ports": [{"port": "peer", "protocol": "TCP"}], "from": [members]}, api, *_own_ports(spec)]
+        api["from"] = [*named, *members_all, operator]
+    ingress = [{"ports": [{"port": "peer", "protocol": "TCP"}], "from": members_all}, api, *_own_ports(spec)]
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",

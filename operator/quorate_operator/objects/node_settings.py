@@ -101,6 +101,19 @@ def toml(sections: Settings) -> str:
     return "\n".join(lines)
 
 
+def environment_of(sections: Settings) -> dict[str, str]:
+    """Sections as the node's environment has them (docs/configuration.md)."""
+    return {
+        f"QUORATE_{name}__{setting}".upper(): ",".join(value) if isinstance(value, list) else _text(value)
+        for name, settings in sections.items()
+        for setting, value in settings.items()
+    }
+
+
+def _text(value: str | int | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _toml_value(value: str | int | bool | list[str]) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_toml_value, value))}]"

@@ -103,7 +103,13 @@ def membership(members: Members, leader_id: int) -> Membership:
         members.configuration_index,
         leader_id,
         tuple(
-            Member(each.member_id, each.name, each.role != "learner", _lag(each.member_id == leader_id, each.progress))
+            Member(
+                each.member_id,
+                each.name,
+                each.role not in ("learner", "non-voting"),
+                _lag(each.member_id == leader_id, each.progress),
+                each.role == "non-voting",
+            )
             for each in members.members
         ),
     )

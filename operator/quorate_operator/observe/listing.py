@@ -16,6 +16,7 @@ from quorate_operator.clients.kubernetes_api import METADATA_ONLY, KubernetesApi
 from quorate_operator.issuing.issuer import is_issued
 from quorate_operator.issuing.parsing import SIGNER
 from quorate_operator.objects.identity import CLUSTER_LABEL, ClusterKey, Object
+from quorate_operator.objects.injection import INJECT_LABEL
 from quorate_operator.observe.requests import Judged, by_judge
 
 REQUESTS = "CertificateSigningRequest"
@@ -32,6 +33,8 @@ class Listed:
     missing_kinds: frozenset[str]
     requests: Judged = field(default_factory=dict)
     """CertificateSigningRequests for our signer; listed only where a cluster has the operator as its issuer."""
+    injected: Mapping[ClusterKey, Sequence[Object]] = field(default_factory=dict)
+    """Pods of others, by the cluster that they want a member of."""
 
     def children(self, key: ClusterKey, kind: str) -> Sequence[Object]:
         return self.by_cluster.get(key, {}).get(kind, ())
@@ -61,8 +64,8 @@ class Listing:
 
     async def _list(self) -> Listed:
         kinds = [RESOURCE, *CHILDREN]
-        lists = await asyncio.gather(*(self._of_kind(kind) for kind in kinds), self._nodes())
-        found = dict(zip([*kinds, "Node"], lists, strict=True))
+        lists = await asyncio.gather(*(self._of_kind(kind) for kind in kinds), self._nodes(), self._of_kind("Pod", INJECT_LABEL))
+        found = dict(zip([*kinds, "Node", INJECT_LABEL], lists, strict=True))
         found[REQUESTS] = await self._requests(found[RESOURCE] or ())
         resources = {_key(item): item for item in found[RESOURCE] or ()}
         by_cluster = _by_cluster({kind: found[kind] or () for kind in CHILDREN})
@@ -72,6 +75,7 @@ class Listing:
             found["Node"] or (),
             frozenset(kind for kind, items in found.items() if items is None),
             by_judge(resources, {key: kinds.get("Pod", ()) for key, kinds in by_cluster.items()}, found[REQUESTS] or ()),
+            _by_wish(found[INJECT_LABEL] or ()),
         )
 
     async def _requests(self, resources: Sequence[Object]) -> Sequence[Object] | None:
@@ -85,8 +89,8 @@ class Listing:
                 return None
             raise
 
-    async def _of_kind(self, kind: str) -> Sequence[Object] | None:
-        label = "" if kind == RESOURCE else CLUSTER_LABEL
+    async def _of_kind(self, kind: str, label: str = CLUSTER_LABEL) -> Sequence[Object] | None:
+        label = "" if kind == RESOURCE else label
         try:
             parts = await asyncio.gather(*(self.api.list(kind, namespace, label=label) for namespace in self.namespaces or ("",)))
         except ApiFailure as failure:
@@ -108,6 +112,13 @@ class Listing:
 
 def _key(item: Object) -> ClusterKey:
     return item["metadata"]["namespace"], item["metadata"]["name"]
+
+
+def _by_wish(pods: Iterable[Object]) -> dict[ClusterKey, list[Object]]:
+    ordered: dict[ClusterKey, list[Object]] = {}
+    for item in pods:
+        ordered.setdefault((item["metadata"]["namespace"], item["metadata"]["labels"][INJECT_LABEL]), []).append(item)
+    return ordered
 
 
 def _by_cluster(found: Mapping[str, Iterable[Object]]) -> dict[ClusterKey, dict[str, list[Object]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from quorate_operator.decide.world import Answer, Pod, Volume, Workload
+from quorate_operator.decide.world import Answer, InjectedPod, Pod, Volume, Workload
 from quorate_operator.objects.identity import (
     DATA_VOLUME,
     DEFAULT_IMAGE_ANNOTATION,
@@ -14,6 +14,7 @@ from quorate_operator.objects.identity import (
     Identity,
     Object,
 )
+from quorate_operator.objects.injection import has_sidecar, refused_because
 from quorate_operator.objects.pod import HOST_LABEL, ZONE_LABEL
 
 _WAITING = frozenset(
@@ -49,6 +50,16 @@ def pods(identity: Identity, items: Sequence[Object], zones: Mapping[str, str], 
             )
         )
     return tuple(sorted(found, key=lambda pod: pod.ordinal))
+
+
+def injected(items: Sequence[Object]) -> tuple[InjectedPod, ...]:
+    """Pods of others that live and want a member beside them. One that has ended is gone: what was in it ended too."""
+    found = [
+        InjectedPod(item["metadata"]["name"], item["metadata"]["uid"], has_sidecar(item), refused_because(item))
+        for item in items
+        if item.get("status", {}).get("phase") not in ("Succeeded", "Failed")
+    ]
+    return tuple(sorted(found, key=lambda pod: (pod.name, pod.uid)))
 
 
 def _condition(status: Object, kind: str) -> Object:

@@ -20,7 +20,7 @@ from quorate_operator.objects.children import Key
 from quorate_operator.objects.identity import Identity, Object
 from quorate_operator.observe.answers import ask
 from quorate_operator.observe.listing import Listed
-from quorate_operator.observe.pods import pods, volumes, volumes_on_gone_nodes, workload, zones_of
+from quorate_operator.observe.pods import injected, pods, volumes, volumes_on_gone_nodes, workload, zones_of
 
 EVENT_AGE_S_MAX = 60.0
 """An older complaint of the StatefulSet's controller may be about what has passed: it repeats itself while it goes on."""
@@ -105,6 +105,7 @@ async def observe(
         children.get(("ConfigMap", identity.cluster_record), {}).get("data", {}).get("clusterId", ""),
         authority,
         tuple(open_requests(listed.requests.get(key, ()))) if spec.tls.mode == "Operator" else (),
+        injected(listed.injected.get(key, ())),
     )
 
 

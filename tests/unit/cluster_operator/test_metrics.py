@@ -19,6 +19,7 @@ def used() -> Metrics:
     metrics.turned(("shop", "orders"), Turn(settled=True), 0.1)
     metrics.failed("Conflict")
     metrics.answered("Signed")
+    metrics.injected("injected")
     return metrics
 
 

@@ -11,6 +11,7 @@ from quorate_operator.decide.quorum import (
     learners,
     member_in,
     others_commit,
+    own_members,
     pod_of,
     successor,
     voters,
@@ -126,8 +127,9 @@ def scale_down(world: World) -> Outcome:
     """The highest ordinal first: leadership moved, removed by a vote, and only then its pod. Refused while one that stays is sick."""
     if world.membership is None:
         return COMPLETE
-    ordinal = {member.name: world.identity.ordinal(member.name) for member in world.members}
-    numbered = sorted(((ordinal[member.name], member) for member in world.members), key=lambda each: -1 if each[0] is None else each[0])
+    own = own_members(world)
+    ordinal = {member.name: world.identity.ordinal(member.name) for member in own}
+    numbered = sorted(((ordinal[member.name], member) for member in own), key=lambda each: -1 if each[0] is None else each[0])
     number, member = numbered[-1]
     if number is None or number < world.spec.replicas:
         return COMPLETE
@@ -151,7 +153,7 @@ def surplus_pods(world: World) -> Outcome:
     """Pods above every member and above what is wanted."""
     if world.membership is None or world.workload is None:
         return COMPLETE
-    ordinals = [world.identity.ordinal(member.name) for member in world.members]
+    ordinals = [world.identity.ordinal(member.name) for member in own_members(world)]
     keep = max(world.spec.replicas, *(0 if number is None else number + 1 for number in ordinals))
     if world.workload.replicas <= keep:
         return COMPLETE
@@ -164,7 +166,7 @@ def scale_up(world: World) -> Outcome:
     found = world.workload
     if found is None or world.membership is None or found.replicas >= world.spec.replicas:
         return COMPLETE
-    away = [member.name for member in world.members if not member.voter or not healthy(world, member)]
+    away = [member.name for member in own_members(world) if not member.voter or not healthy(world, member)]
     joining = [pod.name for pod in world.pods if pod.deleting or pod.name not in {member.name for member in world.members}]
     if away or joining or len(world.pods) < found.replicas:
         waiting = (away + joining or ["a pod"])[0]

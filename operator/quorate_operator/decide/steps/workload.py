@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from quorate_operator.decide.actions import Apply, Scale
 from quorate_operator.decide.outcome import COMPLETE, Do, Outcome, Wait
+from quorate_operator.decide.quorum import own_members
 from quorate_operator.decide.world import World
 from quorate_operator.objects.statefulset import TEMPLATES, stateful_set
 
@@ -44,7 +45,7 @@ def _members_end(world: World) -> int:
     """One above the highest ordinal of a member. With nobody to tell who is one, each volume may be of one, and of the quorum."""
     if world.membership is None:
         return world.volumes_end
-    ordinals = [world.identity.ordinal(member.name) for member in world.members]
+    ordinals = [world.identity.ordinal(member.name) for member in own_members(world)]
     return max((ordinal + 1 for ordinal in ordinals if ordinal is not None), default=0)
 
 

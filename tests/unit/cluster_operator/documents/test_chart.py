@@ -146,6 +146,9 @@ def test_the_operator_has_no_right_over_everything_and_none_to_take_more() -> No
         assert not {"escalate", "impersonate"} & set(rule["verbs"]), rule
         if "bind" in rule["verbs"]:
             assert rule["resources"] == ["clusterroles"] and rule["resourceNames"] == [MEMBER_ROLE] and rule["verbs"] == ["bind"]
+        if "mutatingwebhookconfigurations" in rule["resources"]:
+            (configuration,) = installed("MutatingWebhookConfiguration")
+            assert rule["resourceNames"] == [configuration["metadata"]["name"]]
         if "signers" in rule["resources"]:
             assert rule["resourceNames"] == ["quorate.io/member"]
 
@@ -167,6 +170,7 @@ BESIDE_CHILDREN = {
     ("CertificateSigningRequest", ""): {"get", "list", "watch"},
     ("CertificateSigningRequest", "approval"): {"update"},
     ("CertificateSigningRequest", "status"): {"update"},
+    ("MutatingWebhookConfiguration", ""): {"get", "patch"},
 }
 """What `act/`, `observe/` and `issuing/` do with kinds beside what all children are for: kind, subresource, verbs."""
 

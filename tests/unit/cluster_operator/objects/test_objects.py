@@ -240,7 +240,10 @@ def test_the_peer_port_is_the_members_alone_and_the_api_always_the_operators_too
     policy = network_policy(spec_of(networkPolicy={"clients": [{"podSelector": {}}]}), IDENTITY)
     assert policy is not None
     peer, api = policy["spec"]["ingress"]
-    assert peer["from"] == [{"podSelector": {"matchLabels": IDENTITY.selector}}]
+    members, injected = {"matchLabels": IDENTITY.selector}, {"matchLabels": {"quorate.io/inject": IDENTITY.name}}
+    assert peer["from"] == [{"podSelector": members}, {"podSelector": injected}]
+    alone = network_policy(spec_of(injection={"enabled": False}), IDENTITY)
+    assert alone is not None and alone["spec"]["ingress"][0]["from"] == [{"podSelector": members}]
     assert {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "quorate-system"}}} in api["from"]
     assert network_policy(spec_of(networkPolicy={"enabled": False}), IDENTITY) is None
 
