@@ -61,6 +61,8 @@ def settings() -> kopf.OperatorSettings:
     made.scanning.disabled = True
     made.watching.chunk_size = 500
     made.watching.connect_timeout = 10.0
+    # There are a dozen watches: ten of each a second would be asked for where something in between ends them all.
+    made.watching.reconnect_backoff = 1.0
     made.networking.request_timeout = 30.0
     # Children of others are never sent to us at all.
     for kind in WATCHED:

@@ -120,8 +120,9 @@ class Loop:
         cluster.last = turn
         if turn.failure is not None:
             cluster.failures += 1
-            backoff_s = min(FAILED_S * 2 ** (cluster.failures - 1), FAILED_MAX_S) * random.uniform(0.75, 1.25)
-            asked_s = turn.failure.retry_after_s if isinstance(turn.failure, ApiFailure) else 0.0
+            backoff_s = min(FAILED_S * 2 ** min(cluster.failures - 1, 10), FAILED_MAX_S) * random.uniform(0.75, 1.25)
+            # Never sooner than asked for, and not all at the same moment.
+            asked_s = turn.failure.retry_after_s * random.uniform(1, 1.25) if isinstance(turn.failure, ApiFailure) else 0.0
             overtaken = isinstance(turn.failure, ApiFailure) and turn.failure.overtaken and cluster.failures <= 3
             return SETTLE_S if overtaken else max(backoff_s, asked_s)
         cluster.failures = 0

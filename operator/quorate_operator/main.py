@@ -104,6 +104,7 @@ def _refresh(metrics: Metrics, lease: Lease, kubernetes: KubernetesApi) -> None:
     metrics.leading.set(lease.held)
     metrics.api_calls.set(kubernetes.calls)
     metrics.api_writes.set(kubernetes.writes)
+    metrics.api_retries.set(kubernetes.retries)
 
 
 def main() -> None:

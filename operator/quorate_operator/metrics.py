@@ -36,6 +36,9 @@ class Metrics:
         self.leading = Gauge("quorate_operator_leading", "1: this replica is the one that works.", registry=self.registry)
         self.api_calls = Gauge("quorate_operator_api_calls", "Requests to the API server so far.", registry=self.registry)
         self.api_writes = Gauge("quorate_operator_api_writes", "Those that change something.", registry=self.registry)
+        self.api_retries = Gauge(
+            "quorate_operator_api_retries", "Those that were sent again, since the API server had too much to do.", registry=self.registry
+        )
 
     def turned(self, key: ClusterKey, turn: Turn, seconds: float) -> None:
         self._turns.labels(turn.result).inc()

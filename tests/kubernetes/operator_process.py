@@ -39,6 +39,8 @@ class OperatorProcess:
     name: str = "first"
     watched: str | None = None
     """Namespaces that it looks after: its own unless something else is said; "" are all."""
+    kubeconfig: str = ""
+    """How it reaches the API server; "": as the tests do."""
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     def start(self, crash_at: str = "") -> None:
@@ -53,7 +55,7 @@ class OperatorProcess:
             "LEASE_DURATION_S": "6",
         }
         environment = {**os.environ, **{f"QUORATE_OPERATOR_{name}": value for name, value in settings.items()}}
-        environment["KUBECONFIG"] = self.target.kubectl.kubeconfig
+        environment["KUBECONFIG"] = self.kubeconfig or str(self.target.kubectl.kubeconfig)
         environment["PYTHONPATH"] = os.pathsep.join(str(REPOSITORY / room) for room in ("client", "operator"))
         environment |= {CRASH_VARIABLE: crash_at} if crash_at else {}
         with self.log.open("ab") as log:

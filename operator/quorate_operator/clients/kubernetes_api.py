@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Mapping
+import random
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import aiohttp
@@ -20,6 +22,14 @@ from quorate_operator.objects.identity import MANAGER, Object
 
 PAGE_OBJECTS = 500
 TIMEOUT_S = 20.0
+ATTEMPTS_MAX = 3
+TOO_MANY_REQUESTS = 429
+RETRY_AFTER_S_MIN = 0.1
+RETRY_AFTER_S_MAX = 3.0
+"""What the API server asks for is waited for here up to this long; longer waits are the caller's, who may find something better to do."""
+ASKED_S_MAX = 60.0
+JITTER = 0.5
+"""Of a wait, up to so much more: all that were refused at the same moment were told the same number."""
 ANSWER_BYTES_MAX = 64 << 20
 MERGE = "application/merge-patch+json"
 HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "Content-Type": "application/json"}
@@ -53,6 +63,8 @@ class KubernetesApi:
         self._manager = manager
         self.calls = 0
         self.writes = 0
+        self.retries = 0
+        self.sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def close(self) -> None:
         await self._client.close()  # type: ignore[no-untyped-call]
@@ -96,7 +108,8 @@ class KubernetesApi:
         name, subresource = subresource_of or ("", "")
         path = KINDS[kind].path(namespace, name, subresource)
         query = {"fieldManager": self._manager, "dryRun": "All" if dry_run else ""}
-        return await self._call("POST", path, query=query, body=item)
+        # An eviction that a budget forbids is refused with the same status: that lasts, and is decided on anew.
+        return await self._call("POST", path, query=query, body=item, attempts=1 if subresource == "eviction" else ATTEMPTS_MAX)
 
     async def patch(self, kind: str, namespace: str, name: str, body: Object, *, subresource: str = "", media: str = MERGE) -> Object:
         """With `metadata.uid` and `resourceVersion` in the body the API server refuses (409) when it is not that very object any more."""
@@ -129,10 +142,20 @@ class KubernetesApi:
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         body: Any = None,
+        attempts: int = ATTEMPTS_MAX,
     ) -> Object:
-        status, retry_after_s, data = await self._exchange(method, path, query or {}, headers or {}, body)
+        answered = await self._exchange(method, path, query or {}, headers or {}, body)
+        for _ in range(attempts - 1):
+            status, retry_after_s, _ = answered
+            # Too much to do, and refused before anything was looked at: whatever it was may be asked for again.
+            if status != TOO_MANY_REQUESTS or retry_after_s is None or retry_after_s > RETRY_AFTER_S_MAX:
+                break
+            self.retries += 1
+            await self.sleep(max(retry_after_s, RETRY_AFTER_S_MIN) * random.uniform(1, 1 + JITTER))
+            answered = await self._exchange(method, path, query or {}, headers or {}, body)
+        status, retry_after_s, data = answered
         if status >= 300:
-            raise _failure(status, data, retry_after_s, f"{method} {path}")
+            raise _failure(status, data, retry_after_s or 0.0, f"{method} {path}")
         try:
             answer = msgspec.json.decode(data)
         except msgspec.MsgspecError as wrong:
@@ -142,7 +165,8 @@ class KubernetesApi:
 
     async def _exchange(
         self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str], body: Any
-    ) -> tuple[int, float, bytes]:
+    ) -> tuple[int, float | None, bytes]:
+        """Status, what `Retry-After` asks for in seconds, body."""
         self.calls += 1
         self.writes += method != "GET"
         try:
@@ -165,8 +189,9 @@ class KubernetesApi:
             raise ApiUnreachable(f"{method} {path}: {in_words(wrong)}") from wrong
 
 
-def _seconds(text: str) -> float:
-    return float(text) if text.isdigit() else 0.0
+def _seconds(text: str) -> float | None:
+    """None where nothing is asked for: an API server writes seconds, and no date."""
+    return min(float(text), ASKED_S_MAX) if text.isascii() and text.isdigit() else None
 
 
 def _failure(status: int, data: bytes, retry_after_s: float, what: str) -> ApiFailure:

@@ -76,7 +76,12 @@ def test_what_was_overtaken_is_looked_at_at_once_but_not_for_ever() -> None:
 
 
 def test_the_api_servers_own_wish_is_heard() -> None:
-    assert waits(Turn(failure=ApiFailure(429, "TooManyRequests", "", retry_after_s=20.0))) == [20.0]
+    asked = [waits(Turn(failure=ApiFailure(429, "TooManyRequests", "", retry_after_s=20.0)))[0] for _ in range(50)]
+    assert 20.0 <= min(asked) < max(asked) <= 25.0, "all that were refused at once do not come back at once"
+
+
+def test_an_api_server_that_is_busy_for_a_day_is_still_asked_every_minute() -> None:
+    assert max(waits(*[Turn(failure=ApiFailure(429, "TooManyRequests", ""))] * 1500)) <= FAILED_MAX_S * 1.25
 
 
 async def test_a_standby_turns_nothing() -> None:
