@@ -30,6 +30,14 @@ def plugin(installation: Installation, *words: str, status: int = 0) -> str:
     return done.stdout
 
 
+def test_the_plugin_tells_what_the_api_server_warns_of(cluster: ConsensusCluster, installation: Installation) -> None:
+    cluster.apply({**SPEC, "replicas": 2})
+    command = [sys.executable, "-m", "quorate_operator.plugin.main", "pause", cluster.name, "-n", cluster.namespace]
+    done = subprocess.run([*command, "--kubeconfig", str(installation.kubeconfig)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and "Warning: " not in done.stdout, done.stderr
+    assert any(line.startswith("Warning: ") and "spec.replicas" in line for line in done.stderr.splitlines()), done.stderr
+
+
 PLUGIN = """#!/bin/sh
 exec "{python}" -m quorate_operator.plugin.main "$@"
 """

@@ -18,6 +18,7 @@ from kubernetes.aio.config.kube_config import load_kube_config
 
 from quorate_operator.clients.errors import ApiFailure, ApiUnreachable, in_words
 from quorate_operator.clients.kinds import KINDS
+from quorate_operator.clients.warnings import texts
 from quorate_operator.objects.identity import MANAGER, Object
 
 PAGE_OBJECTS = 500
@@ -64,6 +65,8 @@ class KubernetesApi:
         self.calls = 0
         self.writes = 0
         self.retries = 0
+        self.warned: Callable[[str], None] = lambda _: None
+        """Called with each warning that comes beside an answer."""
         self.sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def close(self) -> None:
@@ -184,6 +187,8 @@ class KubernetesApi:
             async with response.response as answer:
                 if (answer.content_length or 0) > ANSWER_BYTES_MAX:
                     raise ApiUnreachable(f"{method} {path}: an answer of {answer.content_length} bytes is more than {ANSWER_BYTES_MAX}")
+                for text in texts(answer.headers.getall("Warning", ())):
+                    self.warned(text)
                 return answer.status, _seconds(answer.headers.get("Retry-After", "")), await answer.read()
         except (TimeoutError, aiohttp.ClientError, OSError, ConfigException) as wrong:
             raise ApiUnreachable(f"{method} {path}: {in_words(wrong)}") from wrong

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -41,12 +42,26 @@ class Settings:
 
             connection = await connect(self.kubeconfig, self.context, self.namespace)
             api = KubernetesApi(connection.configuration, MANAGER)
+            api.warned = Warnings(self.output == "json")
             try:
                 return await work(Clusters(api, connection.namespace))
             finally:
                 await api.close()
 
         return asyncio.run(connected())
+
+
+class Warnings:
+    """On stderr as kubectl does it, each once: an edit that was overtaken is made again, and warned of again."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._as_json = as_json
+        self._told: set[str] = set()
+
+    def __call__(self, text: str) -> None:
+        if text not in self._told:
+            self._told.add(text)
+            click.echo(json.dumps({"warning": text}, ensure_ascii=False) if self._as_json else f"Warning: {text}", err=True)
 
 
 pass_settings = click.make_pass_decorator(Settings)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 from aiohttp import web
 from kubernetes.aio.client.configuration import Configuration
+from multidict import CIMultiDict
 
 from quorate_operator.clients.errors import ApiFailure, ApiUnreachable
 from quorate_operator.clients.kubernetes_api import ASKED_S_MAX, ATTEMPTS_MAX, JITTER, RETRY_AFTER_S_MAX, RETRY_AFTER_S_MIN, KubernetesApi
@@ -146,6 +147,19 @@ async def test_a_connection_that_ends_is_a_server_that_did_not_answer(api: Kuber
         await ask(api)
     server.answers = [well]
     assert await ask(api) is not None, "and the next call is a new connection"
+
+
+async def test_warnings_beside_an_answer_and_beside_a_refusal_are_told(api: KubernetesApi, server: Server) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response({}, status=statuses.pop(0), headers=CIMultiDict([("Warning", '299 - "one"'), ("Warning", '299 - "two"')]))
+
+    told: list[str] = []
+    statuses, api.warned, server.answers = [200, 422], told.append, [answer]
+    await ask(api)
+    assert told == ["one", "two"]
+    with pytest.raises(ApiFailure):
+        await ask(api)
+    assert told == ["one", "two"] * 2
 
 
 async def test_many_that_were_refused_together_do_not_come_back_together(api: KubernetesApi, server: Server) -> None:

@@ -17,7 +17,7 @@ from quorate_operator.plugin import clusters as module
 from quorate_operator.plugin.clusters import Clusters
 from quorate_operator.plugin.failures import Exit, one_line
 from quorate_operator.plugin.main import VERBS, cli
-from quorate_operator.plugin.settings import Settings
+from quorate_operator.plugin.settings import Settings, Warnings
 from tests.unit.cluster_operator.plugin.server import Server, cluster, member
 
 
@@ -243,6 +243,14 @@ def test_an_error_is_one_line_with_a_remedy(
 
 def test_an_error_of_several_lines_is_told_in_one() -> None:
     assert "\n" not in one_line(ApiFailure(500, "Broken", "first\nsecond"), as_json=False)
+
+
+def test_warnings_of_the_api_server_are_told_once_beside_the_output(capsys: pytest.CaptureFixture[str]) -> None:
+    for as_json, expected in ((False, "Warning: even\nWarning: ödd\n"), (True, '{"warning": "even"}\n{"warning": "ödd"}\n')):
+        tell = Warnings(as_json)
+        for text in ("even", "ödd", "even"):
+            tell(text)
+        assert capsys.readouterr() == ("", expected)
 
 
 def test_a_program_gets_usage_errors_as_json_too(plugin: Plugin) -> None:
