@@ -20,6 +20,7 @@ from quorate_node.protocol.membership import (
 )
 from quorate_node.protocol.raft import DropReason, ProposalDropped
 from quorate_node.protocol.ready import Role
+from quorate_node.replica.administration_call import AdministrationCall, new_member_id
 from quorate_node.replica.engine import Engine
 from quorate_node.replica.non_voting import has_moved, is_non_voting, require_promotable, require_room
 from quorate_node.replica.parcel import Parcel
@@ -29,31 +30,6 @@ from quorate_node.replica.successors import best_successor, faster_successor, ha
 from quorate_node.replica.vacancies import is_only_other_voter, require_empty
 from quorate_node.replica.versions import Versions, activate
 from quorate_node.transport.interface import PeerFailure, PeerRefused, RequestKind, Transport
-
-MEMBER_ID_BITS = 63
-
-
-class AdministrationCall(msgspec.Struct, array_like=True, frozen=True):
-    """One call as it travels to the leader. `verb` names a method of `Administration`'s table."""
-
-    verb: str
-    member_id: int = 0
-    peer_url: str = ""
-    name: str = ""
-    witness: bool = False
-    priority: int = 0
-    expected_configuration_index: int | None = None
-    client_url: str = ""
-    cluster_version: int = 0
-    non_voting: bool = False
-
-
-def new_member_id(random: Random, taken: set[int]) -> int:
-    """A random id in 1 .. 2^63-1 that is in nobody's use: identity belongs to a data directory, not to a name (DESIGN decision 2)."""
-    while True:
-        member_id = random.getrandbits(MEMBER_ID_BITS)
-        if member_id and member_id not in taken:
-            return member_id
 
 
 class _DecideAnew(Exception):

@@ -10,7 +10,7 @@ import msgspec
 from quorate_node.protocol.entry import Entry, EntryType
 from quorate_node.protocol.membership import ChangeKind, Configuration, MemberRecord, MembershipChange, SingleChange
 from quorate_node.protocol.ready import HardState, Persist
-from quorate_node.replica.administration import new_member_id
+from quorate_node.replica.administration_call import new_member_id
 from quorate_node.replica.service import ServiceError
 from quorate_node.replica.settings import ReplicaSettings
 from quorate_node.replica.storage import Storage

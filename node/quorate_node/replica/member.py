@@ -18,7 +18,8 @@ from quorate_node.protocol.membership import ChangeKind, Configuration, Membersh
 from quorate_node.protocol.message import Message, MessageType, SnapshotMetadata
 from quorate_node.protocol.raft import ProposalDropped, Raft, RaftConfig
 from quorate_node.protocol.ready import Event, EventKind, HardState, Ready, Role, SoftState
-from quorate_node.replica.administration import Administration, AdministrationCall
+from quorate_node.replica.administration import Administration
+from quorate_node.replica.administration_call import AdministrationCall
 from quorate_node.replica.catch_up import ChunkRequest, SnapshotServer
 from quorate_node.replica.engine import Engine, Hooks
 from quorate_node.replica.forwarded import answer_forwarded

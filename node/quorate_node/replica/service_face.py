@@ -10,7 +10,7 @@ from quorate.wire.results import Result
 from quorate_node.machine.interface import Machine
 from quorate_node.protocol.entry import Entry
 from quorate_node.protocol.ready import Role
-from quorate_node.replica.administration import AdministrationCall
+from quorate_node.replica.administration_call import AdministrationCall
 from quorate_node.replica.member import Environment, Member
 from quorate_node.replica.ordered_log import OrderedLog
 from quorate_node.replica.parcel import Parcel, Single

@@ -8,7 +8,7 @@ import msgspec
 
 from quorate_node.machine.rules import Release
 from quorate_node.protocol.ready import Role
-from quorate_node.replica.administration import AdministrationCall
+from quorate_node.replica.administration_call import AdministrationCall
 from quorate_node.replica.joining import JoinAnswer, JoinRequest
 from quorate_node.replica.member import Member
 from quorate_node.replica.service import ServiceError

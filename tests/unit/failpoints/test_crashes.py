@@ -10,7 +10,7 @@ import pytest
 
 from quorate_node.failpoints import FailpointError, Failpoints
 from quorate_node.protocol.membership import ChangeKind, MembershipChange, SingleChange
-from quorate_node.replica.administration import AdministrationCall
+from quorate_node.replica.administration_call import AdministrationCall
 from quorate_node.replica.service import ServiceError
 from tests.unit.replica.damaged import left_behind, whole
 from tests.unit.replica.network import LocalCluster, Node

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from quorate_node.replica.administration import AdministrationCall
+from quorate_node.replica.administration_call import AdministrationCall
 from quorate_node.replica.service import ServiceError
 from tests.unit.replica.network import EmptyPlace, LocalCluster, Node
 

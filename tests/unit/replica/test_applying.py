@@ -6,7 +6,7 @@ import pytest
 
 from quorate_node.protocol.entry import Entry
 from quorate_node.protocol.membership import Configuration, MemberRecord
-from quorate_node.replica.administration import AdministrationCall
+from quorate_node.replica.administration_call import AdministrationCall
 from quorate_node.store.errors import Backpressure
 from tests.unit.replica.network import EmptyPlace, LocalCluster
 
