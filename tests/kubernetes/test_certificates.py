@@ -161,7 +161,7 @@ def test_another_ca_comes_in_three_steps_and_nothing_restarts(issued: ConsensusC
 
     # The kubelets bring a changed ConfigMap to the pods within a minute and a half, twice.
     eventually("the old one is gone", missing, 420)
-    issued.wait_until_settled()
+    issued.wait_until_settled(240)
     (new,) = bundle(issued)
     for pod in issued.uids():
         certificate_of(issued, pod).verify_directly_issued_by(new)

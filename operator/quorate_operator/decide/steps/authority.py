@@ -81,12 +81,23 @@ def sign_new(world: World) -> Outcome:
 
 def drop_old(world: World) -> Outcome:
     found = world.authority
-    if not _issuing(world) or found is None or found.previous is None:
+    if not _issuing(world) or found is None or found.next is not None:
         return COMPLETE
+    if found.previous is None:
+        return _forgotten(world, found.signing)
     late = _first_without(world, found.signing, lambda certificate, new: new.fingerprint == certificate.authority)
     if late:
         return Wait("RotatingAuthority", f"{late} has no certificate of the new CA yet", holds=False)
     return Do(DropOld(found.resource_version), "RotatingAuthority", "every member has a certificate of the new CA: the old one goes")
+
+
+def _forgotten(world: World, signing: AuthorityCertificate) -> Outcome:
+    """The bundle reaches a running pod within a minute or two: until then somebody may still come in with the old CA's key."""
+    for pod in world.pods:
+        certificate = pod.answer.certificate if pod.answer is not None else None
+        if certificate is not None and certificate.trusted and certificate.trusted != (signing.fingerprint,):
+            return Wait("RotatingAuthority", f"{pod.name} still trusts a CA that is gone", holds=False)
+    return COMPLETE
 
 
 def _issuing(world: World) -> bool:

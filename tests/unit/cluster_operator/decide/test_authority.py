@@ -146,6 +146,15 @@ def test_the_old_one_goes_when_nobody_has_a_certificate_of_it() -> None:
     assert rotating(with_pod(ready, 0, answer=None)) == ("drop-old", None)
 
 
+def test_it_is_over_when_every_pod_has_forgotten_the_old_one() -> None:
+    """A changed ConfigMap takes its time to a pod: until then the old CA's key still opens its door."""
+    authority = Authority("7", NEW)
+    late = issuing(authority, Certificate("", "", "new", ("new", "old")))
+    assert rotating(late) == ("drop-old", None)
+    assert rotating(issuing(authority, Certificate("", "", "new", ("new",)))) == ("", None)
+    assert rotating(issuing(authority, None)) == ("", None), "one that is not heard does not hold it up for ever"
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_wherever_it_is_interrupted_the_ca_is_replaced_and_no_pod_restarts(seed: int) -> None:
     """The model asserts at each step that nobody is shut out."""
