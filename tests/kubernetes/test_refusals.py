@@ -45,6 +45,7 @@ MADE_WRONG: list[tuple[str, str, Spec]] = [
     ("tls.rotateAuthorityAt goes with tls.mode Operator", "wrong", {"tls": {"mode": "Disabled", "rotateAuthorityAt": "2026-11-22"}}),
     ("timing.electionTimeoutMs must be at least five times", "wrong", {"timing": {"heartbeatMs": 100, "electionTimeoutMs": 499}}),
     ("timing.readLeaseMs must be below timing.electionTimeoutMs", "wrong", {"timing": {"readLeaseMs": 250, "electionTimeoutMs": 250}}),
+    ("keyRotation.graceS must be below keyRotation.intervalS", "wrong", {"keyRotation": {"intervalS": 60, "graceS": 60}}),
     ("limits.valueBytesMax is above limits.requestBytesMax", "wrong", {"limits": {"valueBytesMax": 4194304, "requestBytesMax": 2097152}}),
 ]
 """Refused at birth: what the message begins with, the resource's name, its spec."""
@@ -69,6 +70,7 @@ UNWISE: list[tuple[str, Spec]] = [
     ("spec.replicas is 1", {"replicas": 1}),
     ("spec.tls.mode is Disabled", {"tls": {"mode": "Disabled"}}),
     ("spec.resources.limits.memory is not set", {"resources": {}}),
+    ("spec.keyRotation.enabled is true", {"keyRotation": {"enabled": True, "intervalS": 3600}}),
     ("spec.storage.retention is Delete", {"storage": {"retention": "Delete"}}),
     ("spec.placement.nodes is Preferred", {"placement": {"nodes": "Preferred"}}),
     ("spec.networkPolicy.enabled is false", {"networkPolicy": {"enabled": False}}),

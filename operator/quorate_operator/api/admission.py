@@ -26,6 +26,10 @@ WARNINGS = (
         "spec.resources.limits.memory is not set: a member may be evicted with its node's memory; 1Gi suits a million small keys",
     ),
     (
+        "!has(object.spec.keyRotation) || !object.spec.keyRotation.enabled",
+        "spec.keyRotation.enabled is true: this release rotates no keys of the group yet, and nothing happens; wait for one that does",
+    ),
+    (
         "object.spec.storage.retention != 'Delete'",
         "spec.storage.retention is Delete: deleting this resource deletes all of its data; Retain keeps the volumes",
     ),

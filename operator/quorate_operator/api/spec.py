@@ -11,7 +11,7 @@ from quorate_operator.api.injection import Injection
 from quorate_operator.api.model import MemberId, Model, rule, rules
 from quorate_operator.api.placement import Placement
 from quorate_operator.api.pod import PodTemplate, Sidecar
-from quorate_operator.api.tuning import Limits, Timing
+from quorate_operator.api.tuning import KeyRotation, Limits, Timing
 from quorate_operator.api.workload import Gpu, Image, Resources, Storage
 
 REPLICAS_MAX = 9
@@ -59,6 +59,7 @@ class ConsensusClusterSpec(Model):
     gpu: Gpu = Gpu()
     placement: Placement = Placement()
     tls: Tls = Tls()
+    key_rotation: KeyRotation = KeyRotation()
     timing: Timing = Timing()
     limits: Limits = Limits()
     services: Services = Services()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from quorate_operator.api.model import Model, rule, rules
+from quorate_operator.api.model import Model, Name, rule, rules
 
 
 class Timing(Model):
@@ -34,6 +34,29 @@ class Timing(Model):
     """Milliseconds for which the leader may answer `lease` reads without asking the others anew."""
     shutdown_deadline_ms: Annotated[int, Field(ge=1_000, le=300_000)] = 15_000
     """From SIGTERM to the end of the process; the pod's grace period is 15 seconds longer."""
+
+
+class KeyRotation(Model):
+    """Rotation of the group's own key, with which members seal what they say to each other beside TLS. No release does that yet: what is
+    set here is checked and kept, and has no effect until one does. Certificates and the CA have their own renewal (`tls`)."""
+
+    model_config = rules(
+        rule(
+            "self.graceS < self.intervalS",
+            "keyRotation.graceS must be below keyRotation.intervalS, or the old key would outlive the new one: lower the former or raise"
+            " the latter",
+            field=".graceS",
+        ),
+    )
+
+    enabled: bool = False
+    """Rotate the key."""
+    interval_s: Annotated[int, Field(ge=60, le=31_536_000)] = 86_400
+    """Seconds between two new keys."""
+    grace_s: Annotated[int, Field(ge=1, le=86_400)] = 60
+    """Seconds for which the key before is still opened with: for what is on its way, and for members that are late."""
+    secret_name: Name | None = None
+    """A Secret of yours, in the resource's namespace, whose content goes into every new key. Left out: the operator makes one."""
 
 
 class Limits(Model):

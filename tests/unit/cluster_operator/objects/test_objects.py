@@ -298,3 +298,8 @@ def test_what_members_may_do_is_given_to_the_account_that_their_pods_run_as(fiel
 @pytest.mark.parametrize("pod, ordinal", [("orders-0", 0), ("orders-12", 12), ("orders-01", None), ("order-0", None), ("orders-x", None)])
 def test_a_pods_ordinal_is_read_from_its_name(pod: str, ordinal: int | None) -> None:
     assert IDENTITY.ordinal(pod) == ordinal
+
+
+def test_what_no_release_does_yet_is_taken_and_changes_no_child() -> None:
+    asked = spec_of(keyRotation={"enabled": True, "intervalS": 3600, "graceS": 30, "secretName": "mine"})
+    assert everything(asked, IDENTITY) == everything(spec_of(), IDENTITY)
