@@ -29,11 +29,12 @@ REJECTED = re.compile(rf'^apiserver_flowcontrol_rejected_requests_total{{flow_sc
 @pytest.fixture
 def too_much_to_do(kubectl: Kubectl, installation: Installation) -> Iterator[None]:
     """Priority and fairness leave the chart's operator no seat at all: every request of it is answered with 429."""
+    no_seat = {"nominalConcurrencyShares": 0, "borrowingLimitPercent": 0, "limitResponse": {"type": "Reject"}}
     level = {
         "apiVersion": FLOW,
         "kind": "PriorityLevelConfiguration",
         "metadata": {"name": NAME},
-        "spec": {"type": "Limited", "limited": {"nominalConcurrencyShares": 0, "limitResponse": {"type": "Reject"}}},
+        "spec": {"type": "Limited", "limited": no_seat},
     }
     subject = {"kind": "ServiceAccount", "serviceAccount": {"namespace": NAMESPACE, "name": OPERATOR}}
     resources = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"], "clusterScope": True, "namespaces": ["*"]}
