@@ -15,7 +15,7 @@ from quorate_node.machine.application.status import ApplicationState
 from quorate_node.simulator.host import Host
 from quorate_node.simulator.releases import NEXT
 from quorate_node.simulator.requests import key_of
-from quorate_node.simulator.sight import durable_log, newest_cluster_version, newest_machine, voters_seen
+from quorate_node.simulator.sight import belonging, durable_log, newest_cluster_version, newest_machine, voters_seen
 
 if TYPE_CHECKING:
     from quorate_node.simulator.world import World
@@ -174,7 +174,7 @@ class Liveness:
 
     def _lagging(self) -> bool:
         newest, length = newest_machine(self._core), self._world.invariants.ledger.length
-        return newest is None or any(behind(host, length, newest.members) for host in self._core)
+        return newest is None or any(behind(host, length, belonging(newest)) for host in self._core)
 
     async def _roll_on(self) -> None:
         """Everybody gets the next release, one after the other; then it can be activated, and all go on with one state."""
@@ -203,7 +203,7 @@ class Liveness:
             member = host.life.replica.member if host.life is not None else None
             if host.life is None or member is None or newest is None:
                 return False
-            if member.engine.raft.id not in newest.members:
+            if member.engine.raft.id not in belonging(newest):
                 continue  # It was removed; nobody has to tell it more.
             present.add(member.engine.raft.id)
             states.add(member.machine.applied_index)

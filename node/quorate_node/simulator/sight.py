@@ -22,6 +22,12 @@ def newest_machine(hosts: Sequence[Host]) -> Machine | None:
     return max((member.machine for member in members if member is not None), key=lambda machine: machine.applied_index, default=None)
 
 
+def belonging(machine: Machine) -> set[int]:
+    """The ids of its configuration. Not those of its records: a witness that came later than others has none of them."""
+    known = machine.configuration
+    return {*known.voters, *known.learners, *known.voters_outgoing, *known.learners_next}
+
+
 def newest_cluster_version(hosts: Sequence[Host]) -> int:
     members = [host.life.replica.member for host in hosts if host.life is not None]
     return max((member.machine.cluster_version for member in members if member is not None), default=0)

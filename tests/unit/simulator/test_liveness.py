@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from quorate_node.protocol.membership import Configuration
 from quorate_node.simulator.liveness import behind
+from quorate_node.simulator.sight import belonging
 
 
 def host(member_id: int, carried_out: int | None, own_members: set[int]) -> Any:
@@ -32,3 +34,9 @@ def test_a_removed_member_that_lost_its_removal_with_the_power_is_not_waited_for
 
 def test_a_new_member_that_does_not_know_yet_that_it_is_one_is_waited_for() -> None:
     assert behind(host(7, 0, {1}), 3, {1, 7})
+
+
+def test_who_belongs_to_the_cluster_is_asked_of_the_configuration_as_a_witness_may_lack_the_records() -> None:
+    configuration = Configuration(voters=(1, 2), learners=(3,), voters_outgoing=(1, 4), learners_next=(4,), witnesses=(2,))
+    witness: Any = SimpleNamespace(configuration=configuration, members={3: None})
+    assert belonging(witness) == {1, 2, 3, 4}
