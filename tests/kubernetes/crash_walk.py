@@ -81,5 +81,4 @@ NOT_WALKED = {
     "promotion": "the node does it by itself, and comes first",
     "non-voting": "its one action is that of lost-members, and waits for a pod of somebody else's to be gone for half a minute",
     "expansion": "no driver here grows a volume, so that each step of it waits for the test's own hand: test_expansion.py",
-    "non-voting": "needs a pod of somebody else with a member in it; what it does, Remove, is walked through in two other steps",
 }
