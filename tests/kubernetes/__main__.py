@@ -11,13 +11,14 @@ import sys
 import time
 from pathlib import Path
 
-from tests.kubernetes.bed.place import a_place
-from tests.kubernetes.bed.wrapper import wrapped
 from tests.kubernetes.cache import CannotPrepare, locked
 from tests.kubernetes.hold import enter, held, hold, load
-from tests.kubernetes.prepare import BUILD, REPOSITORY, environment, prepare, require_machine
+from tests.kubernetes.prepare import BUILD, REPOSITORY, prepare, require_machine
+from tests.kubernetes.side_by_side import Run, run_all
 
 LOGS = BUILD / "logs"
+CLUSTERS = 2
+"""A test mostly waits for pods: two clusters take little more than half of one's time, on two cores too."""
 EXIT_CANNOT_PREPARE = 2
 EXIT_LEFT_SOMETHING = 3
 
@@ -36,9 +37,12 @@ A cluster that stays, for developing:
 """
 
 
+def names_tests(arguments: list[str]) -> bool:
+    return any(Path(argument.split("::")[0]).exists() for argument in arguments)
+
+
 def pytest_command(arguments: list[str]) -> list[str]:
-    named = any(Path(argument.split("::")[0]).exists() for argument in arguments)
-    where = [] if named else [str(REPOSITORY / "tests" / "kubernetes")]
+    where = [] if names_tests(arguments) else [str(REPOSITORY / "tests" / "kubernetes")]
     return [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *where, *arguments]
 
 
@@ -53,6 +57,13 @@ def main(arguments: list[str]) -> int:
     modes.add_argument("--check", action="store_true", help="only say whether a cluster can be made here: status 0, or 2 and why not")
     modes.add_argument("--load", metavar="IMAGE", help="build this tree's image by that name for the cluster that is held")
     parser.add_argument("--name", default="", help="of the held cluster, where there are several; to be given first")
+    parser.add_argument(
+        "--clusters",
+        type=int,
+        choices=range(1, 5),
+        metavar="N",
+        help=f"so many clusters of our own side by side, each with its share of the files (default: {CLUSTERS}; 1 where tests are named)",
+    )
     known, others = parser.parse_known_args(arguments)
     try:
         if known.hold:
@@ -66,31 +77,33 @@ def main(arguments: list[str]) -> int:
             if not os.environ.get("KUBECONFIG"):
                 require_machine()
             return 0
-        return run_tests(others)
+        return run_tests(others, known.clusters or (1 if names_tests(others) else CLUSTERS))
     except CannotPrepare as failure:
         print(f"test-kubernetes: {failure}", file=sys.stderr)
         return EXIT_CANNOT_PREPARE
 
 
-def run_tests(arguments: list[str]) -> int:
+def run_tests(arguments: list[str], clusters: int) -> int:
     """Raises `CannotPrepare`."""
     if os.environ.get("KUBECONFIG"):
         return subprocess.run(pytest_command(arguments)).returncode
     begun = time.monotonic()
     images = prepare()
     print(f"prepared in {time.monotonic() - begun:.0f} s; logs: {LOGS}", flush=True)
-    # Ended in order, a run takes its cluster along; `subprocess` then kills `unshare`, and that everything inside.
+    # Ended in order, a run takes its clusters along.
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     BUILD.mkdir(parents=True, exist_ok=True)
+    shards = [""] if clusters == 1 else [f"{number}/{clusters}" for number in range(1, clusters + 1)]
     # One at a time in one working tree: their logs have one place.
     with locked(BUILD):
         shutil.rmtree(LOGS, ignore_errors=True)
-        LOGS.mkdir()
-        with a_place() as place:
-            inside = environment(images, place.state, LOGS)
-            status = subprocess.run(wrapped(pytest_command(arguments)), env=inside, cwd=REPOSITORY).returncode
-    print(f"test-kubernetes: left behind: {place.left}", file=sys.stderr if place.left else sys.stdout, flush=True)
-    return status or (EXIT_LEFT_SOMETHING if place.left else 0)
+        runs = [Run(shard, pytest_command(arguments), images, LOGS / shard.partition("/")[0]) for shard in shards]
+        run_all(runs)
+    for run in runs:
+        what = f"cluster {run.name}: " if run.name else ""
+        took = f"status {run.status}, " if run.status else ""
+        print(f"test-kubernetes: {what}{took}left behind: {run.left}", file=sys.stderr if run.left else sys.stdout, flush=True)
+    return max(run.status for run in runs) or (EXIT_LEFT_SOMETHING if any(run.left for run in runs) else 0)
 
 
 if __name__ == "__main__":

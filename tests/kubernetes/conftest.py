@@ -29,13 +29,17 @@ from tests.kubernetes.settings import (
     LOGS_VARIABLE,
     STATE_VARIABLE,
 )
+from tests.kubernetes.shards import own_share
 from tests.kubernetes.target import Target
 
 RUN_WITH = "run `make test-kubernetes`, or name a cluster with KUBECONFIG"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Waiting for pods takes longer than the suite's usual patience."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """This cluster's share of the files; and waiting for pods takes longer than the suite's usual patience."""
+    own = own_share(item.path.name for item in items)
+    config.hook.pytest_deselected(items=[item for item in items if item.path.name not in own])
+    items[:] = [item for item in items if item.path.name in own]
     for item in items:
         if item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(600))
