@@ -68,7 +68,7 @@ def test_the_manifest_without_helm_is_the_chart_with_its_defaults(helm: Path) ->
 
 def test_every_object_of_a_namespace_is_in_the_releases_own(render: Render) -> None:
     cluster_wide = {"CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding"}
-    cluster_wide |= {"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
+    cluster_wide |= {"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "MutatingWebhookConfiguration"}
     for each in render():
         assert each["metadata"].get("namespace") == (None if each["kind"] in cluster_wide else "ops"), each["metadata"]["name"]
 
@@ -112,11 +112,26 @@ def test_names_hold_two_installations_apart(render: Render) -> None:
     assert not one & two and any(kind in wide for kind, _ in one)
 
 
+def test_the_webhook_is_asked_about_labelled_pods_alone_and_its_absence_stops_nobody(render: Render) -> None:
+    (found,) = of_kind(render(), "MutatingWebhookConfiguration")
+    (webhook,) = found["webhooks"]
+    assert webhook["failurePolicy"] == "Ignore" and webhook["timeoutSeconds"] <= 5 and webhook["sideEffects"] == "None"
+    assert webhook["objectSelector"] == {"matchExpressions": [{"key": "quorate.io/inject", "operator": "Exists"}]}
+    assert [(rule["operations"], rule["resources"]) for rule in webhook["rules"]] == [(["CREATE"], ["pods"])]
+    service = next(each for each in of_kind(render(), "Service") if each["metadata"]["name"] == webhook["clientConfig"]["service"]["name"])
+    assert service["spec"]["ports"][0]["targetPort"] == "webhook"
+    assert not of_kind(render(watchNamespaces="{a}"), "MutatingWebhookConfiguration"), "a webhook is of the whole Kubernetes"
+    theirs = render(**{"injection.certManager.issuer.name": "internal"})
+    assert of_kind(theirs, "Certificate")[0]["spec"]["issuerRef"] == {"name": "internal", "kind": "Issuer"}
+    (told,) = of_kind(theirs, "MutatingWebhookConfiguration")
+    assert told["metadata"]["annotations"]["cert-manager.io/inject-ca-from"] == "ops/quorate-operator-webhook"
+
+
 def test_switches_leave_their_objects_out(render: Render) -> None:
     switches = {
         "crds.install": "CustomResourceDefinition", "warnings.enabled": "ValidatingAdmissionPolicy",
         "networkPolicy.enabled": "NetworkPolicy", "podDisruptionBudget.enabled": "PodDisruptionBudget",
-        "metrics.service.enabled": "Service", "tests.enabled": "Pod",
+        "metrics.service.enabled": "Service", "tests.enabled": "Pod", "injection.enabled": "MutatingWebhookConfiguration",
     }  # fmt: skip
     assert {each["kind"] for each in render()} >= set(switches.values())
     assert not {each["kind"] for each in render(**dict.fromkeys(switches, "false"))} & set(switches.values())
