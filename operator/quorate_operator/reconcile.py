@@ -28,8 +28,9 @@ from quorate_operator.objects.identity import ClusterKey, Identity, Object
 from quorate_operator.observe.absences import Absences
 from quorate_operator.observe.answers import Changing
 from quorate_operator.observe.listing import REQUESTS, Listed, Listing
-from quorate_operator.observe.world import Defaults, identity_of, observe, spec_of, with_child, without_request
-from quorate_operator.telling import tell, tell_condition, tell_missing
+from quorate_operator.observe.resource import read_spec
+from quorate_operator.observe.world import Defaults, identity_of, observe, with_child, without_request
+from quorate_operator.telling import tell, tell_condition, tell_missing, tell_unknown
 
 ACTIONS_PER_TURN_MAX = 64
 """Children that may be made, and requests answered, on one look. Each is put into the world as the API server answered, and all is decided
@@ -71,6 +72,8 @@ class Reconciler:
     issuer: Issuer
     absences: Absences = field(default_factory=Absences)
     _writers: dict[ClusterKey, StatusWriter] = field(default_factory=dict)
+    _unknown: dict[ClusterKey, tuple[str, ...]] = field(default_factory=dict)
+    """Fields of a newer release, as told last."""
 
     async def turn(self, key: ClusterKey, may_act: Callable[[], bool]) -> Turn:
         """`may_act` is asked before everything that changes something: the lease may be lost at any moment."""
@@ -81,10 +84,14 @@ class Reconciler:
         resource = listed.resources.get(key)
         if resource is None:
             self._writers.pop(key, None)
+            self._unknown.pop(key, None)
             return Turn(gone=True)
         try:
-            spec = spec_of(resource)
+            spec, unknown = read_spec(resource)
             identity = identity_of(resource, self.defaults)
+            if may_act() and unknown != self._unknown.get(key, ()):
+                self._unknown[key] = unknown
+                await tell_unknown(self.events, identity, unknown)
             tls, authority = await self.tls_of(spec, identity), None
             if spec.tls.mode == "Operator" and REQUESTS not in listed.missing_kinds:
                 look = await self.issuer.look(identity)

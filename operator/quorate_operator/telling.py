@@ -48,6 +48,13 @@ async def tell_condition(events: Events, identity: Identity, previous: Consensus
         await events.normal(identity, "Recovered", f"{before.reason} has passed")
 
 
+async def tell_unknown(events: Events, identity: Identity, fields: tuple[str, ...]) -> None:
+    """Fields of a newer definition than this operator's, once each time that they change: it cannot do what they ask for."""
+    if fields:
+        message = f"{', '.join(fields)}: of a newer release than this operator, which leaves it out of account: upgrade the operator"
+        await events.warning(identity, "FieldsLeftOut", message)
+
+
 async def tell_missing(events: Events, identity: Identity, previous: ConsensusClusterStatus, now: ConsensusClusterStatus) -> None:
     """Pods that asked for a member beside them and have none: once each, where the pod's owner looks and where the cluster's does."""
     told = {each.uid for each in previous.injection.missing}

@@ -18,7 +18,8 @@ from quorate_operator.decide.world import World
 from quorate_operator.injection.review import Asked, Cluster, Malformed, answer, asked, judged
 from quorate_operator.objects.identity import ClusterKey, Object
 from quorate_operator.observe.pods import workload
-from quorate_operator.observe.world import Defaults, identity_of, spec_of
+from quorate_operator.observe.resource import spec_of
+from quorate_operator.observe.world import Defaults, identity_of
 
 PATH = "/mutate-pods"
 BODY_BYTES_MAX = 4 << 20

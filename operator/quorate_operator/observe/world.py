@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from pydantic import ValidationError
-
 from quorate_operator.api.quantity import amount
 from quorate_operator.api.spec import ConsensusClusterSpec
-from quorate_operator.clients.errors import ApiFailure, Failure
+from quorate_operator.clients.errors import ApiFailure
 from quorate_operator.clients.kubernetes_api import KubernetesApi
 from quorate_operator.clients.members import MemberApi
 from quorate_operator.decide.world import Authority, Founding, World
@@ -21,14 +19,11 @@ from quorate_operator.objects.identity import Identity, Object
 from quorate_operator.observe.answers import ask
 from quorate_operator.observe.listing import Listed
 from quorate_operator.observe.pods import injected, pods, volumes, volumes_on_gone_nodes, workload, zones_of
+from quorate_operator.observe.resource import spec_of
 
 EVENT_AGE_S_MAX = 60.0
 """An older complaint of the StatefulSet's controller may be about what has passed: it repeats itself while it goes on."""
 _OTHERS = ("StatefulSet", "Pod", "PersistentVolumeClaim")
-
-
-class InvalidResource(Failure):
-    """The resource in the API server is not what this operator's models allow: made by another release of the CRD."""
 
 
 @dataclass(frozen=True)
@@ -52,17 +47,6 @@ def identity_of(resource: Object, defaults: Defaults) -> Identity:
         defaults.image_version,
         defaults.address_type,
     )
-
-
-def spec_of(resource: Object) -> ConsensusClusterSpec:
-    """Raises `InvalidResource`, which names the field."""
-    try:
-        return ConsensusClusterSpec.model_validate(resource.get("spec", {}))
-    except ValidationError as wrong:
-        first = wrong.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        message = f"spec.{field}: {first['msg']}; this operator's release knows no such value: upgrade the operator or change the field"
-        raise InvalidResource("InvalidResource", message) from wrong
 
 
 async def observe(
