@@ -63,6 +63,8 @@ def headline(found: Seen) -> str:
         f"{status.ready_replicas} of {found.spec.get('replicas', '?')} ready",
         f"{status.leader} leads in term {status.term}" if status.leader else "nobody leads",
     ]
+    if status.injection.members:
+        parts.append(f"{status.injection.members} non-voting")
     if status.version:
         parts.append(f"release {status.version}")
     return ", ".join(parts)
@@ -78,6 +80,7 @@ def notices(found: Seen) -> list[str]:
         told.append("spec.paused is true: the operator changes nothing; failover goes on.")
     if found.item["metadata"].get("deletionTimestamp"):
         told.append("The resource is being deleted.")
+    told += [f"Pod {each.pod} asks for a member beside it and has none: {each.reason}." for each in found.status.injection.missing]
     return told
 
 

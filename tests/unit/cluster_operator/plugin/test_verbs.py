@@ -85,6 +85,12 @@ def test_status_tells_that_the_operator_has_not_seen_the_newest_change(plugin: P
     assert "generation 3 of 4" in out
 
 
+def test_status_tells_of_members_in_pods_of_others_and_of_pods_that_have_none(plugin: Plugin) -> None:
+    plugin.status["injection"] = {"pods": 3, "members": 2, "missing": [{"pod": "web-3", "uid": "u", "reason": "no webhook has seen it"}]}
+    _, out, _ = plugin("status", "orders")
+    assert "2 non-voting" in out.splitlines()[0] and "Pod web-3 asks for a member beside it and has none: no webhook has seen it." in out
+
+
 def test_status_of_all_as_json_is_what_programs_need(plugin: Plugin) -> None:
     code, out, _ = plugin("status", "-o", "json")
     (found,) = json.loads(out)
