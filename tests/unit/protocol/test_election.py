@@ -369,3 +369,17 @@ def test_a_member_that_installs_a_snapshot_does_not_campaign() -> None:
     group[2].campaign()
     assert group[2].role is Role.FOLLOWER
     assert group[2].last_index == 50
+
+
+def test_who_led_last_knows_it_until_another_may_have_been_elected() -> None:
+    """Whoever gave its vote away cannot know what was committed since, whether it hears of that leader or not."""
+    group = Group(3)
+    assert not group[1].led_last
+    group.elect(1)
+    assert group[1].led_last
+    assert not group[2].led_last
+    group[1].core.become_follower(group[1].term + 1, 0)
+    assert group[1].led_last, "a newer term alone elects nobody"
+    group.elect(2)
+    assert group[2].led_last
+    assert not group[1].led_last
