@@ -22,13 +22,14 @@ NAME = "quorate-test-busy"
 FLOW = "flowcontrol.apiserver.k8s.io/v1"
 BUSY_S = 45.0
 REQUESTS_S_MAX = 10.0
-"""Of two operators together, refused ones included: what a hot loop would pass a hundredfold."""
+"""Refused ones, of two operators together: what a hot loop would pass a hundredfold."""
 REJECTED = re.compile(rf'^apiserver_flowcontrol_rejected_requests_total{{flow_schema="{NAME}",.*}} (\S+)$', re.MULTILINE)
 
 
 @pytest.fixture
 def too_much_to_do(kubectl: Kubectl, installation: Installation) -> Iterator[None]:
-    """Priority and fairness leave the chart's operator no seat at all: every request of it is answered with 429."""
+    """Priority and fairness leave the chart's operator no seat of its own: the API server then serves one request at a time all the same,
+    and answers every other one with 429."""
     no_seat = {"nominalConcurrencyShares": 0, "borrowingLimitPercent": 0, "limitResponse": {"type": "Reject"}}
     level = {
         "apiVersion": FLOW,
@@ -70,7 +71,7 @@ def delete_service(cluster: ConsensusCluster) -> str:
     return uid
 
 
-def test_refused_for_a_while_it_waits_as_it_is_asked_to_and_then_goes_on(
+def test_refused_most_of_the_time_it_waits_as_it_is_asked_to_and_does_its_work(
     cluster: ConsensusCluster, installation: Installation, kubectl: Kubectl, request: pytest.FixtureRequest
 ) -> None:
     cluster.apply(SPEC)
@@ -78,13 +79,15 @@ def test_refused_for_a_while_it_waits_as_it_is_asked_to_and_then_goes_on(
     before = restarts(installation)
     request.getfixturevalue("too_much_to_do")
     eventually("requests are refused", lambda: "" if rejected(kubectl) else "none is", 60)
-    uid, counted, begun = delete_service(cluster), rejected(kubectl), time.monotonic()
-    time.sleep(BUSY_S)
+    counted, begun = rejected(kubectl), time.monotonic()
+    uid = delete_service(cluster)
+    eventually("the Service is made again", lambda: missing_service(cluster, uid), BUSY_S)
+    time.sleep(max(0.0, BUSY_S - (time.monotonic() - begun)))
     refused_s = (rejected(kubectl) - counted) / (time.monotonic() - begun)
     assert 0 < refused_s < REQUESTS_S_MAX, f"{refused_s:.1f} requests a second were refused"
-    assert missing_service(cluster, uid), "it cannot have done anything"
+    retries = [installation.metrics(pod["metadata"]["name"])["quorate_operator_api_retries"] for pod in installation.pods()]
+    assert sum(retries) > 0, "what was refused was sent again"
     kubectl("delete", "flowschema", NAME)
-    eventually("the Service is made again", lambda: missing_service(cluster, uid), 90)
     cluster.wait_until_settled()
     assert restarts(installation) == before, "an operator that is refused is not a broken one"
 
