@@ -18,9 +18,10 @@ INTERVAL_S = 10.0
 BURST = 2
 """What people and programs wait for (`URGENT`) is told at once, but no more than this many times in as many intervals; all else waits."""
 URGENT = ("Available", "Progressing")
-FIRST_S = 5.0
-"""A new cluster has its first status when it serves, or something is wrong, or after this long: what could be said before is outdated at
-once, and the write would be one of the few that there are."""
+FIRST_S = 10.0
+"""A new cluster has its first status when it is available, or something is wrong, or after this long: what could be said before is outdated
+at once, and the write would be one of the few that there are. Two of three members have their vote within this time, and the third one so
+soon after them that the write which says so has to be left."""
 
 
 def previous_of(live: Object) -> ConsensusClusterStatus:

@@ -11,6 +11,7 @@ from quorate_operator.decide.actions import Deny, DropOld, MakeAuthority, Sign, 
 from quorate_operator.decide.order import decide
 from quorate_operator.decide.outcome import Do
 from quorate_operator.decide.world import Authority, AuthorityCertificate, Certificate, World
+from quorate_operator.observe.world import without_request
 from tests.unit.cluster_operator.decide.model import IDENTITY, Kubernetes
 from tests.unit.cluster_operator.decide.signing_requests import request_of, with_requests
 from tests.unit.cluster_operator.decide.test_convergence import changed, settle
@@ -184,3 +185,15 @@ def test_a_member_that_is_away_keeps_its_way_back() -> None:
             world.carry_out(decision.due.outcome.action)
         world.tick()
     assert world.authority is not None and world.authority.next is not None and world.authority.previous is None
+
+
+def test_after_an_answer_the_next_request_is_seen_on_the_same_look() -> None:
+    world = issuing(Authority("1", OLD))
+    world = with_requests(world, *(request_of(world, ordinal) for ordinal in range(3)))
+    answered = []
+    for _ in range(3):
+        _, action = due(world)
+        assert isinstance(action, Sign)
+        answered.append(action.request)
+        world = without_request(world, action.request)
+    assert answered == ["orders-0-x", "orders-1-x", "orders-2-x"] and world.requests == ()
