@@ -10,7 +10,6 @@ from __future__ import annotations
 from quorate_node.machine.events import decode_event, pack_runs, runs
 from quorate_node.machine.metadata import PURGED_KEY
 from quorate_node.machine.records import DELETE, REVISION_KEY, U64, escape, is_indexed
-from quorate_node.store.errors import Backpressure
 from quorate_node.store.interface import StateBatch, StateStore
 
 
@@ -29,7 +28,7 @@ class Purge:
         return self._done_at < compacted_revision
 
     def step(self, compacted_revision: int) -> bool:
-        """Remove one chunk; True while there is more. A write refused by back-pressure is tried again at the next step."""
+        """Remove one chunk; True while there is more. Raises `Backpressure`: the next step tries the same chunk again."""
         if not self.is_due(compacted_revision):
             return False
         batch = self._store.batch()
@@ -43,10 +42,7 @@ class Purge:
             # The events of the compacted revision itself stay: a watch may start there.
             position, finished = REVISION_KEY.pack(compacted_revision, 0), True
         batch.put(PURGED_KEY, position, "meta")
-        try:
-            self._store.write(batch)
-        except Backpressure:
-            return True
+        self._store.write(batch)
         self._position = position
         self.removed += count
         if finished:
