@@ -16,7 +16,7 @@ from tests.kubernetes.bed.bed import Bed
 from tests.kubernetes.bed.volumes import recycle_released
 from tests.kubernetes.binaries.build import programs
 from tests.kubernetes.consensus_cluster import ConsensusCluster
-from tests.kubernetes.installation import NAMESPACE, RELEASE, Installation
+from tests.kubernetes.installation import NAMESPACE, RELEASE, ChartOperator, Installation
 from tests.kubernetes.kubectl import Kubectl, condition, eventually
 from tests.kubernetes.operator_process import OperatorProcess, cluster_wide_objects
 from tests.kubernetes.prepare import BUILD
@@ -112,6 +112,20 @@ def installation(target: Target) -> Iterator[Installation]:
     yield made
     if not there:
         made("uninstall", RELEASE, "--wait")
+
+
+@pytest.fixture(scope="session")
+def _chart_operator(target: Target) -> ChartOperator:
+    return ChartOperator(target)
+
+
+@pytest.fixture(autouse=True)
+def _one_operator(request: pytest.FixtureRequest) -> None:
+    """One test's operator, or the chart's: not both."""
+    named = {"operator", "installation"} & set(request.fixturenames)
+    if named:
+        chart: ChartOperator = request.getfixturevalue("_chart_operator")
+        chart.wake() if "installation" in named else chart.rest()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ CHART = REPOSITORY / "helm" / "quorate"
 NAMESPACE = "quorate-system"
 RELEASE = "quorate"
 OPERATOR = "quorate-operator"
+REPLICAS = 2
 INSTALL_TIMEOUT_S = 180.0
 
 
@@ -79,3 +80,31 @@ class Installation:
     def values(self) -> Document:
         answer: Document = json.loads(self("get", "values", RELEASE, "--all", "-o", "json"))
         return answer
+
+
+@dataclass
+class ChartOperator:
+    """The installed operator looks after all namespaces: it rests while a test has one of its own, whose steps it would take."""
+
+    target: Target
+    resting: bool = False
+
+    def rest(self) -> None:
+        found = [each["metadata"]["name"] for each in self.target.kubectl.list("deployments", NAMESPACE)]
+        if not self.resting and OPERATOR in found:
+            self._installation.scale(0)
+            self.resting = True
+
+    def wake(self) -> None:
+        if self.resting:
+            self._installation.scale(REPLICAS)
+            eventually("one of them works", self._idle, 60)
+            self.resting = False
+
+    def _idle(self) -> str:
+        holder, pods = self._installation.holder(), [pod["metadata"]["name"] for pod in self._installation.pods()]
+        return "" if holder in pods else f"{holder or 'nobody'} holds the lease, there are {pods}"
+
+    @property
+    def _installation(self) -> Installation:
+        return Installation(self.target, Path("helm"), Path())

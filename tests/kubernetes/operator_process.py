@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from tests.kubernetes.installation import NAMESPACE, RELEASE
 from tests.kubernetes.kubectl import eventually
 from tests.kubernetes.target import Target
 
@@ -22,10 +23,18 @@ STOP_TIMEOUT_S = 20.0
 
 
 def cluster_wide_objects() -> list[dict[str, Any]]:
-    """What a user has from the chart, and an operator outside a pod needs too: the definition, and the members' role."""
+    """What a user has from the chart, and an operator outside a pod needs too: the definition, and the members' role.
+
+    Marked as the chart's release marks them, so that Helm takes them over when a later test installs it.
+    """
     definition = next(iter(yaml.safe_load_all((REPOSITORY / "crds" / "consensusclusters.yaml").read_text())))
     rules = [{"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["get", "list", "watch"]}]
     role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "quorate-member"}, "rules": rules}
+    for each in (definition, role):
+        metadata = each["metadata"]
+        metadata["labels"] = {**metadata.get("labels", {}), "app.kubernetes.io/managed-by": "Helm"}
+        owner = {"meta.helm.sh/release-name": RELEASE, "meta.helm.sh/release-namespace": NAMESPACE}
+        metadata["annotations"] = {**metadata.get("annotations", {}), **owner}
     return [definition, role]
 
 

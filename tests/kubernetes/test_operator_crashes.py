@@ -10,7 +10,7 @@ import pytest
 
 from tests.kubernetes.consensus_cluster import ConsensusCluster
 from tests.kubernetes.crash_walk import CERTIFICATES, LIFE, Phase
-from tests.kubernetes.installation import Installation
+from tests.kubernetes.installation import REPLICAS, Installation
 from tests.kubernetes.kubectl import eventually
 from tests.kubernetes.operator_process import OperatorProcess
 from tests.kubernetes.target import Target
@@ -62,7 +62,7 @@ def issuer(target: Target, namespace: str, installation: Installation, reaches_p
     installation.scale(0)
     yield made
     made.kill()
-    installation.scale(2)
+    installation.scale(REPLICAS)
 
 
 @pytest.mark.timeout(2400)
