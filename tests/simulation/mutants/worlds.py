@@ -45,6 +45,7 @@ WORLDS: dict[str, Callable[[Options], Options]] = {
     "compactions": worlds_of_clients.compactions,
     "compaction-crashes": worlds_of_logs.compaction_crashes,
     "damage": worlds_of_logs.damage,
+    "damaged-ends": worlds_of_logs.damaged_ends,
     "torn-files": worlds_of_logs.torn_files,
     "lost-snapshots": worlds_of_logs.lost_snapshots,
     "slow-installs": worlds_of_logs.slow_installs,

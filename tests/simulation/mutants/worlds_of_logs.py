@@ -142,6 +142,13 @@ def damage(options: Options) -> Options:
     )
 
 
+def damaged_ends(options: Options) -> Options:
+    """As `damage`, while members lose sight of one another and campaign: a candidate's timer reads the end of its log."""
+    options = damage(options)
+    faults = msgspec.structs.replace(options.faults, damage=6.0, partition=3.0, partition_ms_max=2_000)
+    return msgspec.structs.replace(options, faults=faults, pre_vote=True, check_quorum=True)
+
+
 def torn_files(options: Options) -> Options:
     """As `crashes`, with the production's own log and its term and vote in files of a simulated disk."""
     options = crashes(options)
