@@ -179,6 +179,17 @@ def _without_account(target: Target, namespace: str) -> str:
     return "" if "default" in names else f"there are {names}"
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests that passed have measured, which is why some of them are run at all."""
+    told = [(each.nodeid, each.capstdout.strip()) for each in terminalreporter.stats.get("passed", []) if each.when == "call"]
+    figures = [(nodeid.rpartition("::")[2], text) for nodeid, text in told if text]
+    if figures:
+        terminalreporter.section("measured")
+        for name, text in figures:
+            terminalreporter.write_line(f"{name}: {'; '.join(text.splitlines())[:FIGURE_CHARACTERS_MAX]}")
+
+
+FIGURE_CHARACTERS_MAX = 300
 FAILED = pytest.StashKey[bool]()
 
 

@@ -55,7 +55,9 @@ class Load:
         self.kubectl.execute(self.namespace, POD, "python3", "-c", "import os, signal; os.kill(1, signal.SIGTERM)")
         eventually("the load has ended", lambda: "" if self._phase() == "Succeeded" else f"its pod is {self._phase()}", 60)
         told = json.loads(self._said().splitlines()[-1])
-        return LoadReport(told["writes"], [(gap, at) for gap, at in told["gaps"]], told["failures"], told["wrong"])
+        report = LoadReport(told["writes"], [(gap, at) for gap, at in told["gaps"]], told["failures"], told["wrong"])
+        print(f"{report.writes} writes, {len(report.failures)} failed; the longest time without one: {report.longest_pause_s:.3f} s")
+        return report
 
     def _phase(self) -> str:
         return str(self.kubectl.get("pod", POD, self.namespace)["status"].get("phase", ""))
