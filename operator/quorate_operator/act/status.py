@@ -18,6 +18,8 @@ INTERVAL_S = 10.0
 BURST = 2
 """What people and programs wait for (`URGENT`) is told at once, but no more than this many times in as many intervals; all else waits."""
 URGENT = ("Available", "Progressing")
+NO_OBSTACLE = "QuorumInOnePlace"
+"""Why a cluster is degraded that nothing keeps from forming."""
 FIRST_S = 10.0
 """A new cluster has its first status when it is available, or something is wrong, or after this long: what could be said before is outdated
 at once, and the write would be one of the few that there are. Two of three members have their vote within this time, and the third one so
@@ -73,7 +75,8 @@ def _turned(before: ConsensusClusterStatus, after: ConsensusClusterStatus) -> bo
 
 
 def _is_on_its_way(status: ConsensusClusterStatus) -> bool:
-    return _status(status, "Available") != "True" and _status(status, "Degraded") != "True" and _status(status, "Progressing") == "True"
+    obstacles = [each for each in status.conditions if each.type == "Degraded" and each.status == "True" and each.reason != NO_OBSTACLE]
+    return _status(status, "Available") != "True" and not obstacles and _status(status, "Progressing") == "True"
 
 
 def _status(told: ConsensusClusterStatus, kind: str) -> str:

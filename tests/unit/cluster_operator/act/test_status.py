@@ -84,6 +84,15 @@ async def test_what_is_wrong_with_a_new_cluster_is_told_at_once() -> None:
     assert written.count == 1
 
 
+async def test_too_few_nodes_keep_no_cluster_from_forming_and_are_told_of_when_it_has() -> None:
+    written = Written()
+    few = said("False", progressing="True", degraded="True")
+    degraded = few.conditions[2].model_copy(update={"reason": "QuorumInOnePlace"})
+    few = few.model_copy(update={"conditions": (*few.conditions[:2], degraded)})
+    assert await written.write(few) == FIRST_S
+    assert written.count == 0
+
+
 async def test_all_else_waits_for_the_interval() -> None:
     written = Written()
     await written.write(said("True"))
