@@ -72,7 +72,7 @@ def test_a_minute_without_the_api_server(bed: Bed, cluster: ConsensusCluster, in
     writer = Writer([pod["status"]["podIP"] for pod in pods])
     thread = threading.Thread(target=writer.run)
     try:
-        with bed.control_plane.api_server_away():
+        with bed.api_server_away():
             thread.start()
             time.sleep(KILLED_AT_S)
             assert kill_processes(container) > 0

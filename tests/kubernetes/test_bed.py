@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
 
@@ -46,6 +47,15 @@ def test_the_server_says_its_real_version(kubectl: Kubectl, bed: Bed) -> None:
     assert json.loads(kubectl("version", "-o", "json"))["serverVersion"]["minor"] == "34"
 
 
+def unknown(kubectl: Kubectl, namespace: str, asked: str, name: str, addresses: list[str]) -> str:
+    """DNS knows a pod a moment after it is ready."""
+    try:
+        found = kubectl.execute(namespace, asked, "python3", "-c", RESOLVE, name).split()
+    except KubectlFailure as failure:
+        return str(failure)
+    return "" if found == addresses else f"{name} is {found}"
+
+
 def test_three_pods_of_a_stateful_set_have_a_volume_each_and_find_each_other_by_name(
     kubectl: Kubectl, target: Target, namespace: str
 ) -> None:
@@ -53,8 +63,8 @@ def test_three_pods_of_a_stateful_set_have_a_volume_each_and_find_each_other_by_
     addresses = {pod["metadata"]["name"]: pod["status"]["podIP"] for pod in kubectl.list("pods", namespace)}
     for asked in PODS:
         for name in PODS:
-            found = kubectl.execute(namespace, asked, "python3", "-c", RESOLVE, f"{name}.sleepers.{namespace}.svc").split()
-            assert found == [addresses[name]]
+            known = partial(unknown, kubectl, namespace, asked, f"{name}.sleepers.{namespace}.svc", [addresses[name]])
+            eventually(f"{asked} finds {name}", known, 30)
     everyone = kubectl.execute(namespace, PODS[0], "python3", "-c", RESOLVE, "sleepers").split()
     assert sorted(everyone) == sorted(addresses.values())
 
@@ -97,7 +107,7 @@ def test_the_api_server_can_be_away_while_pods_go_on(kubectl: Kubectl, target: T
     kubectl.apply([lone_pod("sleeper", target.image, SLEEP)], namespace)
     kubectl("wait", "-n", namespace, "--for=condition=Ready", "pod/sleeper", "--timeout=60s", timeout_s=90)
     identity = target.container_id(namespace, "sleeper", "main")
-    with bed.control_plane.api_server_away(), pytest.raises(KubectlFailure):
+    with bed.api_server_away(), pytest.raises(KubectlFailure):
         kubectl("get", "nodes")
     eventually("the pod is seen again", lambda: "" if target.container_id(namespace, "sleeper", "main") == identity else "restarted", 30)
 

@@ -63,7 +63,7 @@ def test_with_the_api_server_away_a_killed_leader_is_followed_in_a_second_and_co
     old = built.leader()
     container = target.container_id(namespace, old, CONTAINER)
     addresses = {pod: address(kubectl, namespace, pod) for pod in built.pods}
-    with bed.control_plane.api_server_away():
+    with bed.api_server_away():
         assert kill_processes(container) > 0
         others = [pod for pod in built.pods if pod != old]
         took_s = until(lambda: any(role(addresses[pod]) == "leader" for pod in others), 10)

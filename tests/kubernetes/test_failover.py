@@ -67,7 +67,7 @@ def test_a_killed_leader_is_followed_within_a_second_with_the_api_server_away(
 ) -> None:
     cluster, load = _settled(target, namespace, operator)
     container = target.container_id(namespace, cluster.leader(), CONTAINER)
-    with bed.control_plane.api_server_away():
+    with bed.api_server_away():
         assert kill_processes(container) > 0
     eventually("the killed one runs again", lambda: _all_ready(cluster), 90)
     _judge(load)

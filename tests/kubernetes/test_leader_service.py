@@ -116,7 +116,7 @@ def test_an_api_server_that_was_away_during_an_election_is_told_when_it_is_back(
     old = built.leader()
     eventually("the slice names the leader", lambda: names(built, old), 20)
     container = target.container_id(namespace, old, "quorate")
-    with bed.control_plane.api_server_away():
+    with bed.api_server_away():
         assert kill_processes(container) > 0
         # An election takes less, and the kubelet starts nothing anew before it.
         time.sleep(2)

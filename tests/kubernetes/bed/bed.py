@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.kubernetes.bed import network
@@ -96,6 +98,21 @@ class Bed:
         self.control_plane.stop()
         for node in self.nodes:
             node.containerd.program.stop()
+
+    @contextmanager
+    def api_server_away(self) -> Iterator[None]:
+        """Within it nothing can be asked. Then all that watches begins anew, as after a restart of its own: left alone, each waits for as
+        long as its back-off has grown, after a minute's absence for more than another, and later tests would find pods that nobody starts
+        and names that nobody knows. Pods run on.
+        """
+        try:
+            with self.control_plane.api_server_away():
+                yield
+        finally:
+            for program in (*(node.kubelet for node in self.nodes), self.proxy, self.dns):
+                program.stop()
+                program.start()
+            wait_for("both nodes are Ready", self._missing, NODES_READY_TIMEOUT_S, self.everything)
 
     def add_fake_nodes(self, count: int) -> None:
         """Until `count` nodes of kwok's are Ready. Raises `BedFailure`."""
