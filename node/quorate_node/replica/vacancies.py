@@ -13,7 +13,7 @@ from __future__ import annotations
 import msgspec
 
 from quorate_node.protocol.membership import ChangeKind
-from quorate_node.protocol.raft.membership_rules import decode_change, is_membership
+from quorate_node.protocol.raft.membership_entry import decode_change, is_membership
 from quorate_node.replica.engine import Engine
 from quorate_node.replica.joining import ProbeAnswer
 from quorate_node.replica.service import ServiceError

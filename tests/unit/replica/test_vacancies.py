@@ -9,7 +9,7 @@ import pytest
 
 from quorate_node.protocol.entry import Entry, EntryType
 from quorate_node.protocol.membership import ChangeKind, Configuration, MembershipChange, SingleChange
-from quorate_node.protocol.raft.membership_rules import encode_change
+from quorate_node.protocol.raft.membership_entry import encode_change
 from quorate_node.replica.engine import Engine
 from quorate_node.replica.vacancies import is_only_other_voter
 from quorate_node.store.errors import Damaged

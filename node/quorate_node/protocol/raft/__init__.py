@@ -10,7 +10,7 @@ from quorate_node.protocol.raft.errors import (
     ReadDropped,
 )
 from quorate_node.protocol.raft.log_view import Compacted, LogView, Unavailable
-from quorate_node.protocol.raft.membership_rules import decode_change, encode_change
+from quorate_node.protocol.raft.membership_entry import decode_change, encode_change
 from quorate_node.protocol.raft.progress import ProgressState
 from quorate_node.protocol.raft.raft import Raft
 from quorate_node.protocol.raft.status import ProgressStatus, RaftStatus

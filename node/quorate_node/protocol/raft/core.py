@@ -90,6 +90,8 @@ class Core:
         self.hand_over_backoff = 1
         self.pending_membership_index = 0
         """A membership change may wait in the log up to here: no other is accepted before this is applied."""
+        self.leaves_at: tuple[tuple[int, int], int] | None = None
+        """((term, `pending_membership_index`) when it was looked for, where the log ends this leader's vote)."""
         self.uncommitted_bytes = 0
         self.reads = ReadQueue()
         self.promise = VotePromise(now_ms, config.read_lease_ms)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
-from quorate_node.protocol.entry import Entry, EntryType
 from quorate_node.protocol.membership import Configuration, MembershipChange
 from quorate_node.protocol.raft import reads, transfer
 from quorate_node.protocol.raft.changer import ChangeError, Changer
@@ -14,25 +11,6 @@ from quorate_node.protocol.raft.progress import Progress
 from quorate_node.protocol.raft.replication import broadcast_append, maybe_commit
 from quorate_node.protocol.raft.tracker import Members
 from quorate_node.protocol.ready import Role
-
-_decoder = msgspec.msgpack.Decoder(MembershipChange)
-_encoder = msgspec.msgpack.Encoder()
-
-LEAVE_JOINT_ENTRY = Entry(0, 0, EntryType.MEMBERSHIP, b"")
-"""No data: it leaves the joint configuration, and is never refused for its size."""
-
-
-def encode_change(change: MembershipChange) -> bytes:
-    return _encoder.encode(change)
-
-
-def decode_change(data: bytes) -> MembershipChange:
-    """The change in a membership entry. Raises `msgspec.DecodeError` (also `ValidationError`) for anything else."""
-    return _decoder.decode(data) if data else MembershipChange()
-
-
-def is_membership(entry: Entry) -> bool:
-    return entry.type in (EntryType.MEMBERSHIP, EntryType.MEMBERSHIP_SIMPLE)
 
 
 def refusal(core: Core, change: MembershipChange) -> str:

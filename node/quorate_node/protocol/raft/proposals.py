@@ -7,14 +7,8 @@ from quorate_node.protocol.membership import MembershipChange
 from quorate_node.protocol.message import Message, MessageType
 from quorate_node.protocol.raft.core import Core
 from quorate_node.protocol.raft.errors import DropReason, MembershipRefused, ProposalDropped
-from quorate_node.protocol.raft.membership_rules import (
-    LEAVE_JOINT_ENTRY,
-    decode_change,
-    encode_change,
-    impossible,
-    is_membership,
-    refusal,
-)
+from quorate_node.protocol.raft.membership_entry import LEAVE_JOINT_ENTRY, decode_change, encode_change, is_membership
+from quorate_node.protocol.raft.membership_rules import impossible, refusal
 from quorate_node.protocol.raft.replication import append_entries, broadcast_append
 from quorate_node.protocol.ready import Role
 

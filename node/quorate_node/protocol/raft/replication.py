@@ -5,6 +5,7 @@ from __future__ import annotations
 from quorate_node.protocol.entry import Entry, EntryType, leaf_hash
 from quorate_node.protocol.message import Message, MessageType
 from quorate_node.protocol.raft.core import Core
+from quorate_node.protocol.raft.leaving import own_share
 from quorate_node.protocol.raft.log_view import Compacted, Unavailable
 from quorate_node.protocol.raft.progress import Progress, ProgressEvent, ProgressState
 
@@ -52,8 +53,9 @@ def send_append(core: Core, to: int, *, if_empty: bool = True) -> bool:
 
 def _held_with_data(core: Core) -> int:
     """The newest entry that a voter which keeps data is known to have on its disk. A witness is told of no later one: it would vote for
-    nobody without that entry, could lead nobody to it, and a leader that lost it with its power would have no quorum for ever."""
-    members, held = core.tracker.members, core.log.unstable.offset - 1
+    nobody without that entry, could lead nobody to it, and a leader that lost it with its power, or left with it, would leave those who
+    stay without a quorum for ever."""
+    members, held = core.tracker.members, own_share(core)
     for voter, progress in core.tracker.progress.items():
         if progress.match > held and voter != core.id and voter in members.voters() and voter not in members.witnesses:
             held = progress.match
