@@ -11,14 +11,18 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.kubernetes.cache import CannotPrepare, locked
 from tests.kubernetes.hold import enter, held, hold, load
 from tests.kubernetes.prepare import BUILD, REPOSITORY, prepare, require_machine
+from tests.kubernetes.shards import ALONE
 from tests.kubernetes.side_by_side import Run, run_all
 
 LOGS = BUILD / "logs"
 CLUSTERS = 2
 """A test mostly waits for pods: two clusters take little more than half of one's time, on two cores too."""
+NOTHING_TO_RUN = int(pytest.ExitCode.NO_TESTS_COLLECTED)
 EXIT_CANNOT_PREPARE = 2
 EXIT_LEFT_SOMETHING = 3
 
@@ -93,17 +97,23 @@ def run_tests(arguments: list[str], clusters: int) -> int:
     # Ended in order, a run takes its clusters along.
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     BUILD.mkdir(parents=True, exist_ok=True)
-    shards = [""] if clusters == 1 else [f"{number}/{clusters}" for number in range(1, clusters + 1)]
+    together = [""] if clusters == 1 else [f"{number}/{clusters}" for number in range(1, clusters + 1)]
+    stages = [together] if clusters == 1 else [together, [ALONE]]
     # One at a time in one working tree: their logs have one place.
     with locked(BUILD):
         shutil.rmtree(LOGS, ignore_errors=True)
-        runs = [Run(shard, pytest_command(arguments), images, LOGS / shard.partition("/")[0]) for shard in shards]
-        run_all(runs)
+        runs = []
+        for stage in stages:
+            now = [Run(share, pytest_command(arguments), images, LOGS / share.partition("/")[0]) for share in stage]
+            run_all(now)
+            runs += now
     for run in runs:
         what = f"cluster {run.name}: " if run.name else ""
         took = f"status {run.status}, " if run.status else ""
         print(f"test-kubernetes: {what}{took}left behind: {run.left}", file=sys.stderr if run.left else sys.stdout, flush=True)
-    return max(run.status for run in runs) or (EXIT_LEFT_SOMETHING if any(run.left for run in runs) else 0)
+    # A share may have nothing of what was asked for; all of them may not.
+    statuses = [run.status for run in runs if run.status != NOTHING_TO_RUN] or [NOTHING_TO_RUN]
+    return max(statuses) or (EXIT_LEFT_SOMETHING if any(run.left for run in runs) else 0)
 
 
 if __name__ == "__main__":

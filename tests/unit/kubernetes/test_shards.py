@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kubernetes.shards import MEASURED_S, UNKNOWN_S, VARIABLE, own_share, shares
+from tests.kubernetes.shards import ALONE, MEASURED_S, NEEDS_THE_MACHINE, UNKNOWN_S, VARIABLE, own_share, shares
 
 FILES = [path.name for path in (Path(__file__).parents[2] / "kubernetes").glob("test_*.py")]
 
@@ -24,14 +24,21 @@ def test_shares_are_about_as_long() -> None:
 
 
 def test_every_file_that_is_named_is_there() -> None:
-    assert set(MEASURED_S) <= set(FILES)
+    assert set(MEASURED_S) | NEEDS_THE_MACHINE <= set(FILES)
 
 
 def test_without_a_word_a_process_runs_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
     assert own_share(FILES) == set(FILES)
-    monkeypatch.setenv(VARIABLE, "2/2")
-    assert own_share(FILES) == shares(FILES, 2)[1]
+
+
+def test_together_and_alone_they_run_every_file_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[str] = []
+    for text in ("1/2", "2/2", ALONE):
+        monkeypatch.setenv(VARIABLE, text)
+        ran += own_share(FILES)
+    assert sorted(ran) == sorted(FILES)
+    assert own_share(FILES) == NEEDS_THE_MACHINE
 
 
 @pytest.mark.parametrize("text", ["", "0/2", "3/2", "1", "a/b"])
