@@ -12,19 +12,23 @@ from tests.kubernetes.installation import OPERATOR, Installation
 from tests.kubernetes.kubectl import Kubectl, eventually
 
 QUIET_S = 12.0
-WRITES_WHILE_STUCK_MAX = 6
-"""Of the operator in that time: its Lease every five seconds, a status, an Event. A loop without rest would make hundreds."""
+WRITES_WHILE_STUCK_MAX = 4
+"""Of the operator in that time: a status, an Event. A loop without rest would make hundreds."""
+WINDOWS_MAX = 3
 
 
 def stays_calm(audit: Audit | None, cluster: ConsensusCluster) -> None:
-    """While nothing changes, the operator asks for nothing again and again."""
+    """While nothing changes, the operator asks for nothing again and again. What was still under way is done within a window or two."""
     if audit is None:
         return
-    audit.restart()
-    time.sleep(QUIET_S)
-    of_operator = audit.writes(lambda user: user.endswith(f":{OPERATOR}"))
-    ours = [each for each in of_operator if each.get("objectRef", {}).get("namespace") == cluster.namespace]
-    assert len(ours) <= WRITES_WHILE_STUCK_MAX, described(ours)
+    for _ in range(WINDOWS_MAX):
+        audit.restart()
+        time.sleep(QUIET_S)
+        of_operator = audit.writes(lambda user: user.endswith(f":{OPERATOR}"))
+        ours = [each for each in of_operator if each.get("objectRef", {}).get("namespace") == cluster.namespace]
+        if len(ours) <= WRITES_WHILE_STUCK_MAX:
+            return
+    pytest.fail(f"{WINDOWS_MAX} times {QUIET_S:g} s, and in the last of them: {described(ours)}")
 
 
 def test_pods_that_a_quota_forbids(cluster: ConsensusCluster, kubectl: Kubectl, audit: Audit | None) -> None:

@@ -69,13 +69,19 @@ def _condition(status: Object, kind: str) -> Object:
 def trouble(status: Object) -> str:
     """Why a pod does not run, in Kubernetes' own words; empty while it runs or only starts."""
     scheduled = _condition(status, "PodScheduled")
-    if scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable":
+    if scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable" and not _is_too_early(scheduled):
         return f"Unschedulable: {scheduled.get('message', '')}"[:MESSAGE_CHARACTERS_MAX]
     for container in [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]:
         waiting = container.get("state", {}).get("waiting", {})
         if waiting.get("reason") in _WAITING:
             return f"{waiting['reason']} of container {container['name']}: {waiting.get('message', '')}"[:MESSAGE_CHARACTERS_MAX]
     return ""
+
+
+def _is_too_early(scheduled: Object) -> bool:
+    """A claim is made a moment before its pod; the scheduler may see the pod first, and tries again when it sees both."""
+    words = str(scheduled.get("message", ""))
+    return "persistentvolumeclaim" in words and "not found" in words
 
 
 def zones_of(nodes: Sequence[Object]) -> dict[str, str]:

@@ -56,6 +56,8 @@ def test_trouble_is_what_does_not_pass_by_itself() -> None:
     unschedulable = {"conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/2 nodes"}]}
     assert trouble(waiting) == "ImagePullBackOff of container quorate: no such image"
     assert trouble(unschedulable) == "Unschedulable: 0/2 nodes"
+    early = {**unschedulable["conditions"][0], "message": '0/2 nodes are available: persistentvolumeclaim "data-kv-0" not found'}
+    assert trouble({"conditions": [early]}) == "", "its claim was made a moment ago"
     assert trouble({"containerStatuses": [{"name": "quorate", "state": {"waiting": {"reason": "ContainerCreating"}}}]}) == ""
     assert trouble({}) == ""
 
