@@ -15,7 +15,7 @@ import pytest
 
 from tests.kubernetes.cache import CannotPrepare, locked
 from tests.kubernetes.hold import enter, held, hold, load
-from tests.kubernetes.prepare import BUILD, REPOSITORY, prepare, require_machine
+from tests.kubernetes.prepare import BUILD, REPOSITORY, prepare, require_built, require_machine
 from tests.kubernetes.shards import ALONE
 from tests.kubernetes.side_by_side import Run, run_all
 
@@ -59,6 +59,7 @@ def main(arguments: list[str]) -> int:
     modes.add_argument("--hold", action="store_true", help="bring a cluster up and keep it until Ctrl-C or SIGTERM; no tests")
     modes.add_argument("--enter", nargs=argparse.REMAINDER, metavar="COMMAND", help="run a command inside the cluster that is held")
     modes.add_argument("--check", action="store_true", help="only say whether a cluster can be made here: status 0, or 2 and why not")
+    modes.add_argument("--check-built", action="store_true", help="the same, and whether everything that it is made of is built already")
     modes.add_argument("--load", metavar="IMAGE", help="build this tree's image by that name for the cluster that is held")
     parser.add_argument("--name", default="", help="of the held cluster, where there are several; to be given first")
     parser.add_argument(
@@ -77,9 +78,11 @@ def main(arguments: list[str]) -> int:
         if known.load:
             load(held(known.name), known.load)
             return 0
-        if known.check:
+        if known.check or known.check_built:
             if not os.environ.get("KUBECONFIG"):
                 require_machine()
+                if known.check_built:
+                    require_built()
             return 0
         return run_tests(others, known.clusters or (1 if names_tests(others) else CLUSTERS))
     except CannotPrepare as failure:

@@ -35,6 +35,13 @@ def require_machine() -> None:
         require_go()
 
 
+def require_built() -> None:
+    """For whoever has no time to build. Raises `CannotPrepare`."""
+    names = [recipe.name for recipe in missing()]
+    if names:
+        raise CannotPrepare(f"{', '.join(names)} are not built here yet, which takes some ten minutes: QUORATE_CI_KUBERNETES=1 does it")
+
+
 def prepare() -> list[Path]:
     """Packages, programs and images; returns the images' archives. Raises `CannotPrepare`."""
     require_machine()

@@ -62,6 +62,16 @@ def test_go_is_not_needed_where_everything_is_built(monkeypatch: pytest.MonkeyPa
     assert main(["--check"]) == 0
 
 
+def test_who_has_no_time_to_build_is_told_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _program(tmp_path / "go", "exit 0")
+    assert main(["--check-built"]) == EXIT_CANNOT_PREPARE
+    assert "etcd" in _said(capsys)
+    monkeypatch.setattr(prepare, "missing", list)
+    assert main(["--check-built"]) == 0
+
+
 def test_a_cluster_of_ones_own_needs_none_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", "/a/cluster")
     monkeypatch.setattr("os.geteuid", lambda: 1000)
@@ -76,18 +86,20 @@ def test_the_run_of_all_checks_leaves_it_out_loudly_and_passes_on_every_other_st
 set -euo pipefail
 left_out=()
 step() {{ echo "ran $1"; }}
-python() {{ echo "because"; return {status}; }}
+python() {{ echo "because of ${{*: -1}}"; return {status}; }}
 {decision}
 echo "left out: ${{left_out[*]:-nothing}}"
 """
     said = {}
     for status in (0, 2, 1):
-        said[status] = _run(frame.format(status=status, decision=decision), "1")
+        said[status] = _run(frame.format(status=status, decision=decision), "")
     assert said[0] == (0, ["ran test-kubernetes", "left out: nothing"])
-    assert said[2] == (0, ["left out: make test-kubernetes: because"])
-    assert said[1] == (1, ["because"])
+    assert said[2] == (0, ["left out: make test-kubernetes: because of --check-built"])
+    assert said[1] == (1, ["because of --check-built"])
+    insisting = _run(frame.format(status=2, decision=decision), "1")
+    assert insisting == (0, ["left out: make test-kubernetes: because of --check"])
     unasked = _run(frame.format(status=0, decision=decision), "0")
-    assert unasked == (0, ["left out: make test-kubernetes: QUORATE_CI_KUBERNETES is not 1"])
+    assert unasked == (0, ["left out: make test-kubernetes: QUORATE_CI_KUBERNETES is 0"])
 
 
 def _run(script: str, asked: str) -> tuple[int, list[str]]:
