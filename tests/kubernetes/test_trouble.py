@@ -40,6 +40,8 @@ def test_pods_that_a_quota_forbids(cluster: ConsensusCluster, kubectl: Kubectl, 
     stays_calm(audit, cluster)
     quota["spec"] = {"hard": {"pods": "10"}}
     kubectl.apply([quota], cluster.namespace)
+    # Kubernetes' own controller has backed off by now, and would try again within a quarter of an hour; an event makes it look at once.
+    kubectl("annotate", "statefulset", cluster.name, "-n", cluster.namespace, "example.com/looked-at=yes")
     cluster.wait_until_settled(180)
 
 
