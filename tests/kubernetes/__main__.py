@@ -16,7 +16,8 @@ import pytest
 from tests.kubernetes.cache import CannotPrepare, locked
 from tests.kubernetes.hold import enter, held, hold, load
 from tests.kubernetes.prepare import BUILD, REPOSITORY, prepare, require_built, require_machine
-from tests.kubernetes.shards import ALONE
+from tests.kubernetes.second_chance import failed_tests, to_run_again
+from tests.kubernetes.shards import AGAIN, ALONE
 from tests.kubernetes.side_by_side import Run, run_all
 
 LOGS = BUILD / "logs"
@@ -30,6 +31,7 @@ DESCRIPTION = "Runs the tests of tests/kubernetes on a real Kubernetes that is m
 EPILOGUE = """\
 Everything else is for pytest: -k, -x, files of tests. Exit status: that of the tests; 2: the cluster cannot be made
 here, and one line says why; 3: the tests passed, and something was left behind, which is named.
+Up to four tests that failed beside others run once more, alone on a new cluster; who passes then is named as unstable.
 
 A cluster that stays, for developing:
   python -m tests.kubernetes --hold                        in one terminal, until Ctrl-C
@@ -69,6 +71,7 @@ def main(arguments: list[str]) -> int:
         metavar="N",
         help=f"so many clusters of our own side by side, each with its share of the files (default: {CLUSTERS}; 1 where tests are named)",
     )
+    parser.add_argument("--once", action="store_true", help="a test that failed is not run a second time")
     known, others = parser.parse_known_args(arguments)
     try:
         if known.hold:
@@ -84,13 +87,13 @@ def main(arguments: list[str]) -> int:
                 if known.check_built:
                     require_built()
             return 0
-        return run_tests(others, known.clusters or (1 if names_tests(others) else CLUSTERS))
+        return run_tests(others, known.clusters or (1 if names_tests(others) else CLUSTERS), second_chance=not known.once)
     except CannotPrepare as failure:
         print(f"test-kubernetes: {failure}", file=sys.stderr)
         return EXIT_CANNOT_PREPARE
 
 
-def run_tests(arguments: list[str], clusters: int) -> int:
+def run_tests(arguments: list[str], clusters: int, *, second_chance: bool) -> int:
     """Raises `CannotPrepare`."""
     if os.environ.get("KUBECONFIG"):
         return subprocess.run(pytest_command(arguments)).returncode
@@ -110,6 +113,15 @@ def run_tests(arguments: list[str], clusters: int) -> int:
             now = [Run(share, pytest_command(arguments), images, LOGS / share.partition("/")[0]) for share in stage]
             run_all(now)
             runs += now
+        status = judge(runs)
+        again = to_run_again([0 if run.status == NOTHING_TO_RUN else run.status for run in runs], [failed_tests(run.logs) for run in runs])
+        if again and second_chance and clusters > 1:
+            status = run_again(again, images) or (EXIT_LEFT_SOMETHING if any(run.left for run in runs) else 0)
+    return status
+
+
+def judge(runs: list[Run]) -> int:
+    """One exit status for all clusters, each of which gets a line."""
     for run in runs:
         what = f"cluster {run.name}: " if run.name else ""
         took = f"status {run.status}, " if run.status else ""
@@ -117,6 +129,17 @@ def run_tests(arguments: list[str], clusters: int) -> int:
     # A share may have nothing of what was asked for; all of them may not.
     statuses = [run.status for run in runs if run.status != NOTHING_TO_RUN] or [NOTHING_TO_RUN]
     return max(statuses) or (EXIT_LEFT_SOMETHING if any(run.left for run in runs) else 0)
+
+
+def run_again(tests: list[str], images: list[Path]) -> int:
+    """`tests` alone on a new cluster; its exit status."""
+    print(f"test-kubernetes: failed beside others, run once more alone: {', '.join(tests)}", file=sys.stderr, flush=True)
+    run = Run(AGAIN, pytest_command(tests), images, LOGS / AGAIN)
+    run_all([run])
+    status = judge([run])
+    if status == 0:
+        print(f"test-kubernetes: UNSTABLE: passed only alone (the first failure is above): {', '.join(tests)}", file=sys.stderr, flush=True)
+    return status
 
 
 if __name__ == "__main__":

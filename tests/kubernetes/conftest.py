@@ -20,6 +20,7 @@ from tests.kubernetes.installation import NAMESPACE, RELEASE, ChartOperator, Ins
 from tests.kubernetes.kubectl import Kubectl, condition, eventually
 from tests.kubernetes.operator_process import OperatorProcess, cluster_wide_objects
 from tests.kubernetes.prepare import BUILD
+from tests.kubernetes.second_chance import note_failed
 from tests.kubernetes.settings import (
     AUDIT_VARIABLE,
     IMAGE,
@@ -198,4 +199,6 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report = yield
     if report.failed:
         item.stash[FAILED] = True
+        if LOGS_VARIABLE in os.environ:
+            note_failed(Path(os.environ[LOGS_VARIABLE]), item.nodeid)
     return report

@@ -6,8 +6,10 @@ import os
 from collections.abc import Iterable, Mapping
 
 VARIABLE = "QUORATE_KUBERNETES_SHARD"
-"""`NUMBER/OF`, numbers from 1, or `alone`; not set: all of them."""
+"""`NUMBER/OF`, numbers from 1, or `alone`, or `again`; not set: all of them."""
 ALONE = "alone"
+AGAIN = "again"
+"""Those that are named, whatever cluster they failed on."""
 NEEDS_THE_MACHINE = frozenset({"test_hundred_clusters.py"})
 """What they measure takes all of two cores: they run when the others have ended, where those run side by side."""
 MEASURED_S = {
@@ -43,7 +45,7 @@ def shares(files: Iterable[str], of: int, measured_s: Mapping[str, int] = MEASUR
 def own_share(files: Iterable[str]) -> set[str]:
     """Those of `files` that this process runs. Raises `ValueError` where the variable says something else."""
     text, found = os.environ.get(VARIABLE), set(files)
-    if text is None:
+    if text is None or text == AGAIN:
         return found
     if text == ALONE:
         return found & NEEDS_THE_MACHINE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -113,6 +114,7 @@ class Bed:
                 program.stop()
                 program.start()
             wait_for("both nodes are Ready", self._missing, NODES_READY_TIMEOUT_S, self.everything)
+            wait_for("both kubelets know their pods", self._unknown_pods, NODES_READY_TIMEOUT_S, self.everything)
 
     def add_fake_nodes(self, count: int) -> None:
         """Until `count` nodes of kwok's are Ready. Raises `BedFailure`."""
@@ -147,3 +149,16 @@ class Bed:
         except KubectlFailure as failure:
             return str(failure)
         return ", ".join(f"{node.name} is not Ready" for node in self.nodes if node.name not in ready)
+
+    def _unknown_pods(self) -> str:
+        """A kubelet that has just started is Ready by what it said before, and for a second denies that its pods exist."""
+        try:
+            for node in self.nodes:
+                known = json.loads(self.kubectl("get", "--raw", f"/api/v1/nodes/{node.name}/proxy/pods"))["items"] or []
+                bound = (pod for pod in self.kubectl.list("pods") if pod["spec"].get("nodeName") == node.name)
+                unknown = {pod["metadata"]["uid"] for pod in bound} - {pod["metadata"]["uid"] for pod in known}
+                if unknown:
+                    return f"the kubelet of {node.name} does not know {len(unknown)}"
+        except KubectlFailure as failure:
+            return str(failure)
+        return ""
