@@ -34,7 +34,7 @@ PURE_ROOMS = (
 )
 PURE_MODULES = frozenset(
     "__future__ abc base64 binascii bisect collections collections.abc copy dataclasses enum functools hashlib heapq hmac itertools math"
-    " fractions msgspec operator pydantic re struct types typing zlib cryptography".split()
+    " fractions msgspec operator pydantic re struct types typing zlib cryptography nacl".split()
 )
 """All that a pure room may import beside our own rooms: a list of what is allowed, so that nobody has to think of every clock."""
 IMPURE_BUILTINS = frozenset({"open", "input", "print", "exec", "eval", "__import__", "breakpoint", "id", "hash"})
