@@ -162,7 +162,16 @@ def certificate_keeper(config: NodeConfig, environment: Mapping[str, str]) -> Ce
         return None
     client = ApiClient(Surroundings.of_pod(environment))
     labels = tuple((name, value) for name, _, value in (label.partition("=") for label in identity.request_labels))
-    return CertificateKeeper(client, files, config.member.name, identity.host_names, identity.signer, labels)
+    return CertificateKeeper(
+        client,
+        files,
+        config.member.name,
+        identity.host_names,
+        identity.signer,
+        labels,
+        common_name=identity.common_name,
+        non_voting=config.member.non_voting,
+    )
 
 
 def _reporter(config: NodeConfig, certificates: CertificateKeeper | None) -> CertificateReporter | None:

@@ -30,7 +30,7 @@ MOVED = frozenset(
 """Grow on some member while `_use_everything` runs."""
 VALUED = frozenset(
     "api_connections api_requests_inflight api_watches api_streams proposals_pending is_leader has_leader disk_free_bytes peer_connected"
-    " peer_handshakes_refused".split()
+    " peer_handshakes_refused peer_non_voting_refused".split()
 )
 """Have a value that is checked below."""
 
@@ -132,6 +132,11 @@ def _check_values(samples: Samples, cluster: ClusterUnderTest) -> None:
     assert {labels: value for (name, labels), value in samples.items() if name == "quorate_peer_handshakes_refused_total"} == {
         (("by", "us"),): 0,
         (("by", "peer"),): 0,
+    }
+    assert {labels: value for (name, labels), value in samples.items() if name == "quorate_peer_non_voting_refused_total"} == {
+        (("what", "handshake"),): 0,
+        (("what", "message"),): 0,
+        (("what", "request"),): 0,
     }
 
 

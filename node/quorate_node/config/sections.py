@@ -17,6 +17,8 @@ NAME_LENGTH_MAX = 253
 PEERS_MAX = 64
 ADMINISTRATORS_MAX = 16
 HOST_NAMES_MAX = 16
+COMMON_NAME_CHARACTERS_MAX = 64
+"""RFC 5280, ub-common-name."""
 LABEL = r"^[A-Za-z0-9./_-]{1,317}=[A-Za-z0-9._-]{0,63}$"
 
 
@@ -202,6 +204,8 @@ class IdentitySection(Section):
     `tls.certificate_file` by a CertificateSigningRequest, again when half of its life is over."""
     host_names: Annotated[tuple[str, ...], Field(max_length=HOST_NAMES_MAX)] = ()
     """DNS names to ask for; `{name}` stands for `member.name`. Exactly these are asked for, and nothing else is signed."""
+    common_name: Annotated[str, Field(max_length=COMMON_NAME_CHARACTERS_MAX)] = ""
+    """The certificate's subject. Empty: `member.name`."""
     signer: str = "quorate.io/member"
     """signerName of the request."""
     request_labels: Annotated[tuple[Annotated[str, Field(pattern=LABEL)], ...], Field(max_length=HOST_NAMES_MAX)] = ()

@@ -19,6 +19,7 @@ from quorate_node.identity.report import CertificateReporter
 from quorate_node.kubernetes.client import ApiClient
 from quorate_node.kubernetes.errors import ApiFailure
 from quorate_node.resilience.backoff import Backoff
+from quorate_node.transport.binding import NON_VOTING, member_uri, names_member
 from quorate_node.transport.tls_files import TlsFiles
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,10 @@ MemberIdentity = Callable[[], tuple[int, int]]
 
 
 class CertificateKeeper:
-    """`ready` before anything listens, then `run` until cancelled. `host_names`: DNS names of this member, as they are signed."""
+    """`ready` before anything listens, then `run` until cancelled. `host_names`: DNS names of this member, as they are signed.
+
+    `non_voting`: the certificate says that its member never votes, from the first one on.
+    """
 
     def __init__(
         self,
@@ -47,6 +51,8 @@ class CertificateKeeper:
         signer: str,
         labels: tuple[tuple[str, str], ...] = (),
         *,
+        common_name: str = "",
+        non_voting: bool = False,
         now: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         random: Callable[[], float] = system_random,
@@ -55,7 +61,8 @@ class CertificateKeeper:
         self._client = client
         self._files = files
         self._bundle = files.authority.read_bytes
-        self._name = name
+        self._common_name = common_name or name
+        self._non_voting = non_voting
         self._host_names = tuple(sorted(host.replace("{name}", name) for host in host_names))
         self._signer = signer
         self._labels = labels
@@ -70,8 +77,9 @@ class CertificateKeeper:
 
     def _wanted(self, identity: tuple[int, int]) -> Wanted:
         cluster_id, member_id = identity
-        bound = (f"quorate://{cluster_id}/{member_id}",) if cluster_id and member_id else ()
-        return Wanted(self._name, (*self._host_names, *bound), self._signer, self._labels)
+        unbound = (NON_VOTING,) if self._non_voting else ()
+        bound = (member_uri(cluster_id, member_id, non_voting=self._non_voting),) if cluster_id and member_id else unbound
+        return Wanted(self._common_name, (*self._host_names, *bound), self._signer, self._labels)
 
     def _has_one(self, key: MemberKey) -> bool:
         """A certificate of this key, whatever its date: its time may not have come by a clock that is wrong, and renewal is under way."""
@@ -106,7 +114,7 @@ class CertificateKeeper:
 
     def _bound(self) -> bool:
         facts = self.reporter.facts()
-        return facts is not None and any("://" in name for name in facts.names)
+        return facts is not None and any(map(names_member, facts.names))
 
     def due(self, identity: tuple[int, int]) -> str:
         """Why a new certificate is wanted; empty when it is not."""
@@ -117,7 +125,7 @@ class CertificateKeeper:
         if facts.names != wanted:
             # Before it has an identity, a member that has one in its certificate is only starting: it goes on with it.
             known = identity != (0, 0)
-            lacking = sorted(set(wanted) - set(facts.names))
+            lacking = sorted(set(wanted) - set(facts.names) - ({NON_VOTING} if not known and self._bound() else set()))
             return f"it lacks {', '.join(lacking)}" if lacking else "it has other names than it should" if known else ""
         if facts.left(self._now()) < self._renewed_below:
             return "half of its life is over"

@@ -22,7 +22,7 @@ from quorate_node.protocol.raft import DropReason, ProposalDropped
 from quorate_node.protocol.ready import Role
 from quorate_node.replica.administration_call import AdministrationCall, new_member_id
 from quorate_node.replica.engine import Engine
-from quorate_node.replica.non_voting import has_moved, is_non_voting, require_promotable, require_room
+from quorate_node.replica.non_voting import has_moved, is_non_voting, require_no_vote, require_one_role, require_promotable, require_room
 from quorate_node.replica.parcel import Parcel
 from quorate_node.replica.service import ServiceError
 from quorate_node.replica.settings import ReplicaSettings
@@ -150,6 +150,8 @@ class Administration:
         for record in self._engine.machine.members.values():
             if call.peer_url != record.peer_url and call.name != record.name:
                 continue
+            if call.non_voting_only:
+                require_no_vote(record)
             # Who says that it must never vote is not given a place in which it would.
             fits = call.non_voting <= record.non_voting and not self._met(record.member_id)
             if fits and await self._may_be_given_again(record.member_id):
@@ -197,6 +199,7 @@ class Administration:
         return member_id in machine.configuration.learners
 
     async def _introduce(self, call: AdministrationCall, leaving: int | None) -> int:
+        require_one_role(witness=call.witness, non_voting=call.non_voting)
         member_id = new_member_id(self._random, set(self._engine.machine.members))
         record = MemberRecord(member_id, call.name, call.peer_url, call.client_url, call.witness, call.priority, call.non_voting)
         if call.non_voting:

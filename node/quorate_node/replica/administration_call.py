@@ -22,6 +22,8 @@ class AdministrationCall(msgspec.Struct, array_like=True, frozen=True):
     client_url: str = ""
     cluster_version: int = 0
     non_voting: bool = False
+    non_voting_only: bool = False
+    """Of a join: who asks has a certificate for members that never vote."""
 
 
 def new_member_id(random: Random, taken: set[int]) -> int:

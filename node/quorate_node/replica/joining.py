@@ -36,6 +36,8 @@ class JoinRequest(msgspec.Struct, array_like=True, frozen=True):
     version_high: int = CLUSTER_VERSION_FIRST
     """Which cluster versions its release can apply."""
     non_voting: bool = False
+    non_voting_only: bool = False
+    """Set by the member that is asked, where the certificate of who asks is for members that never vote."""
 
 
 class JoinAnswer(msgspec.Struct, array_like=True, frozen=True):

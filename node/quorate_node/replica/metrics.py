@@ -84,3 +84,8 @@ def _sample_transport(telemetry: Telemetry, transport: WebSocketTransport) -> No
         ("unknown_peer",): counters.dropped_unknown_peer,
     }
     telemetry.peer_handshakes_refused.values = {("us",): counters.refused_by_us, ("peer",): counters.refused_by_peer}
+    telemetry.peer_non_voting_refused.values = {
+        ("handshake",): counters.non_voting_handshakes,
+        ("message",): counters.non_voting_messages,
+        ("request",): counters.non_voting_requests,
+    }

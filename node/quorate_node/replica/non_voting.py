@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from quorate_node.protocol.membership import MemberRecord
 from quorate_node.replica.service import ServiceError
+from quorate_node.transport.restricted import FOR_NON_VOTING
 
 Members = Mapping[int, MemberRecord]
 
@@ -22,6 +23,19 @@ def require_promotable(members: Members, member_id: int) -> None:
             "MemberNotLearner",
             f"member {member_id} is non-voting and is never promoted: remove it, and let it join without member.non_voting",
         )
+
+
+def require_no_vote(record: MemberRecord) -> None:
+    """Raises `ServiceError` where who is held to never voting, by its certificate, asks for the place of one that may."""
+    if not record.non_voting:
+        text = f"the place of {record.name!r} at {record.peer_url!r} is of a member that may vote, and {FOR_NON_VOTING}"
+        raise ServiceError("PermissionDenied", text)
+
+
+def require_one_role(*, witness: bool, non_voting: bool) -> None:
+    """Raises `ServiceError`. The protocol would count such a one: it knows a witness, and not the mark in its record."""
+    if witness and non_voting:
+        raise ServiceError("InvalidArgument", "witness and non_voting are both true: a witness does nothing but vote; choose one")
 
 
 def require_room(members: Members, leaving: int | None, most: int) -> None:

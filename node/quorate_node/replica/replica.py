@@ -280,6 +280,10 @@ class Replica:
     def has_removed(self, member_id: int) -> bool:
         return member_id in self._admission.removed
 
+    def may_vote(self, member_id: int) -> bool:
+        record = self._member.machine.members.get(member_id) if self._member is not None else None
+        return record is not None and not record.non_voting
+
     def on_removed(self, text: str) -> None:
         """Nobody of the cluster listens to this member any more: it stops asking, and serves what it has until it is stopped."""
         self._note_own_removal(text)
@@ -302,7 +306,7 @@ class Replica:
         if self._member is not None:
             self._member.on_unreachable(member_id)
 
-    async def on_request(self, member_id: int, kind: int, payload: bytes) -> bytes:
+    async def on_request(self, member_id: int, kind: int, payload: bytes, *, non_voting: bool = False) -> bytes:
         if kind == RequestKind.PROBE:
             tokens = tuple(self._welcoming.tokens())
             return msgspec.msgpack.encode(ProbeAnswer(self.cluster_id, self.member_id, tokens, dict(self._addresses.known)))
@@ -312,7 +316,7 @@ class Replica:
         if self._member is None:
             raise PeerRefused("NotReady", "this member belongs to no cluster yet, or repairs its log")
         if kind == RequestKind.JOIN:
-            return await self._welcoming.answer(self._member, payload)
+            return await self._welcoming.answer(self._member, payload, non_voting_only=non_voting)
         if member_id == 0:
             raise PeerRefused("PermissionDenied", "an empty member may only probe and join")
         return await self._member.on_request(member_id, kind, payload)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import msgspec
+from msgspec import structs
 
 from quorate_node.machine.rules import Release
 from quorate_node.protocol.ready import Role
@@ -16,6 +17,7 @@ from quorate_node.replica.settings import ReplicaSettings
 from quorate_node.replica.storage import Storage
 from quorate_node.replica.versions import Versions
 from quorate_node.transport.interface import PeerFailure, PeerRefused, RequestKind, Transport
+from quorate_node.transport.restricted import FOR_NON_VOTING
 
 
 class Welcoming:
@@ -28,22 +30,27 @@ class Welcoming:
         self._versions = versions
         self._cluster_id = cluster_id
 
-    async def answer(self, member: Member, payload: bytes) -> bytes:
-        """A `JoinAnswer`. Raises `PeerRefused`."""
+    async def answer(self, member: Member, payload: bytes, *, non_voting_only: bool = False) -> bytes:
+        """A `JoinAnswer`. `non_voting_only`: who asks has a certificate for members that never vote. Raises `PeerRefused`."""
         try:
             request = msgspec.msgpack.decode(payload, type=JoinRequest)
         except msgspec.MsgspecError as error:
             raise PeerRefused("MalformedBody", f"join request: {error}") from error
+        only = request.non_voting_only or non_voting_only
+        if only and (request.witness or not request.non_voting):
+            raise PeerRefused("PermissionDenied", f"{request.name!r} asks to join as a member that votes, and {FOR_NON_VOTING}")
         refusal = self._versions.refusal(Release(request.version_low, request.version_high), request.name)
         if refusal is not None:
             raise PeerRefused("InvalidArgument", refusal)
         leads, leader = member.engine.soft_state.role == Role.LEADER, member.engine.soft_state.leader
         # At once, also where it leads: behind changes that wait for that very vote it would never have its turn.
-        place = member.administration.unused_place(request.name, request.peer_url) if leads or not leader else 0
+        place = member.administration.unused_place(request.name, request.peer_url) if (leads or not leader) and not only else 0
         if place:
             return self._welcome(member, place, request.peer_url)
         if not leads:
-            return await self._ask_leader(member, payload)
+            # The leader sees our certificate, not that of who asks.
+            passed_on = msgspec.msgpack.encode(structs.replace(request, non_voting_only=True)) if only else payload
+            return await self._ask_leader(member, passed_on)
         call = AdministrationCall(
             "join",
             0,
@@ -53,6 +60,7 @@ class Welcoming:
             request.priority,
             client_url=request.client_url,
             non_voting=request.non_voting,
+            non_voting_only=only,
         )
         try:
             member_id = await member.administration.call(call)

@@ -93,6 +93,8 @@ TRANSPORT = (
                ("reason",)),
     Definition("peer_handshakes_refused", "quorate_peer_handshakes_refused_total", _C, "Handshakes refused, by whom: us or the peer.",
                ("by",)),
+    Definition("peer_non_voting_refused", "quorate_peer_non_voting_refused_total", _C,
+               "Refused to holders of certificates for members that never vote: handshake, message or request.", ("what",)),
 )
 PROCESS = (
     Definition("loop_lag_seconds", "quorate_event_loop_lag_seconds", _H, "How late the event loop ran a timer.", (), SECONDS),

@@ -70,6 +70,7 @@ class Telemetry:
     peer_received_bytes: Counter
     peer_dropped: LabelledCounter
     peer_handshakes_refused: LabelledCounter
+    peer_non_voting_refused: LabelledCounter
     loop_lag_seconds: Histogram
     log_lines_suppressed: Counter
     notable_events: LabelledCounter

@@ -6,6 +6,8 @@ import asyncio
 import logging
 
 from quorate_node.protocol.message import Message
+from quorate_node.transport import restricted
+from quorate_node.transport.binding import is_for_non_voting
 from quorate_node.transport.context import TransportContext
 from quorate_node.transport.errors import OversizeFrame, PeerFault
 from quorate_node.transport.frames import KEEPALIVE_REPLY, Frame, FrameKind, Request, Response, decode_messages, decode_request
@@ -18,6 +20,7 @@ log = logging.getLogger(__name__)
 CALL_KINDS = frozenset((RequestKind.PROBE, RequestKind.JOIN))
 """What one who was not admitted may ask."""
 MESSAGES = int(FrameKind.MESSAGES)
+PERMISSION_DENIED = "PermissionDenied"
 
 
 class Accepted:
@@ -28,6 +31,7 @@ class Accepted:
         self._writable = asyncio.Event()
         self._own_id = context.receiver.identity().member_id
         self._takes_messages = hello.connection_class is not ConnectionClass.CALL
+        self._non_voting = is_for_non_voting(peer.get_extra_info("peercert"))
         self.hello = hello
         self.connection_class = hello.connection_class
         self.member_id = hello.member_id
@@ -60,6 +64,8 @@ class Accepted:
                 kind, body = (MESSAGES, frame[1:]) if frame and frame[0] == MESSAGES else codec.open(frame)
                 if kind == MESSAGES and self._takes_messages:
                     decoded = decode_messages(body, self.member_id, self._own_id)
+                    if self._non_voting:
+                        decoded = self._heard(decoded)
                     if messages:
                         messages += decoded
                     else:
@@ -71,6 +77,17 @@ class Accepted:
             if messages:
                 counters.messages_received += len(messages)
                 context.receiver.on_messages(messages)
+
+    def _heard(self, messages: list[Message]) -> list[Message]:
+        """Raises `PeerFault`."""
+        counters = self._context.counters
+        try:
+            found = restricted.heard(messages, self._context.receiver.identity().term)
+        except PeerFault:
+            counters.non_voting_messages += 1
+            raise
+        counters.non_voting_messages += len(messages) - len(found)
+        return found
 
     def _on_odd_frame(self, kind: int, body: memoryview, frame: memoryview) -> None:
         if kind == FrameKind.KEEPALIVE:
@@ -85,6 +102,10 @@ class Accepted:
     def _on_request(self, request: Request) -> None:
         if self.connection_class is ConnectionClass.CALL and request.kind not in CALL_KINDS:
             raise PeerFault(f"request kind {request.kind} needs a connection of an admitted member")
+        if self._non_voting and (refusal := restricted.refusal(request.kind, request.payload)):
+            self._context.counters.non_voting_requests += 1
+            self._write(self._context.codec.response(Response(request.id, PERMISSION_DENIED, refusal, b"")))
+            return
         if len(self._serving) >= self._context.settings.requests_served_max:
             self._context.counters.requests_over_limit += 1
             limit = self._context.settings.requests_served_max
@@ -105,9 +126,11 @@ class Accepted:
     async def _answer(self, request: Request) -> None:
         self._context.counters.requests_served += 1
         try:
-            payload = await self._context.receiver.on_request(self.member_id, request.kind, request.payload)
+            receiver, non_voting = self._context.receiver, self._non_voting
+            payload = await receiver.on_request(self.member_id, request.kind, request.payload, non_voting=non_voting)
             frame = self._context.codec.response(Response(request.id, "", "", payload))
         except PeerRefused as refusal:
+            self._context.counters.non_voting_requests += self._non_voting and refusal.error == PERMISSION_DENIED
             frame = self._context.codec.response(Response(request.id, refusal.error, refusal.message, b""))
         except OversizeFrame as error:
             frame = self._context.codec.response(Response(request.id, "Internal", str(error), b""))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from quorate_node.transport.binding import judge_certificate
+from quorate_node.transport.binding import is_for_non_voting, judge_certificate
 from quorate_node.transport.context import PeerCertificate, TransportContext
 from quorate_node.transport.errors import HandshakeRefused, NotReady, PeerRemoved
 from quorate_node.transport.handshake import ConnectionClass, Hello, judge_versions
 from quorate_node.transport.interface import Identity
+from quorate_node.transport.restricted import FOR_NON_VOTING
 
 
 def judge_hello(
@@ -26,6 +27,9 @@ def judge_hello(
         return
     _judge_identity(ours, theirs, expected_member_id)
     judge_certificate(certificate, theirs.cluster_id, theirs.member_id, required=context.settings.member_binding_required)
+    if is_for_non_voting(certificate) and context.receiver.may_vote(theirs.member_id):
+        context.counters.non_voting_handshakes += 1
+        raise HandshakeRefused(f"member {theirs.member_id} may vote, and {FOR_NON_VOTING}")
     theirs = _in_order(theirs, context.met.get(theirs.member_id))
     refusal = context.receiver.admit(theirs)
     if refusal is not None:

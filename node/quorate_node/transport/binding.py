@@ -1,6 +1,10 @@
 """Which member a certificate speaks for: a URI `quorate://<cluster id>/<member id>` or a DNS name `member-<member id>.<cluster id>`.
 
 Cluster and member ids are decimal. A certificate with names of two members is refused: it would let one impersonate the other.
+
+A URI `quorate://non-voting`, or `quorate://non-voting/<cluster id>/<member id>`, says that whoever holds the certificate never votes,
+whatever it asks for: who signs it decides that, and not the member (`transport.restricted`). A release that does not know the mark reads
+no member in it, and lets nobody in by it.
 """
 
 from __future__ import annotations
@@ -14,8 +18,24 @@ from quorate_node.transport.errors import HandshakeRefused
 Certificate = Mapping[str, Any]
 """As `ssl.SSLSocket.getpeercert()` gives it."""
 
-_URI = re.compile(r"quorate://(\d{1,19})/(\d{1,19})")
+NON_VOTING = "quorate://non-voting"
+_URI = re.compile(rf"(?:quorate://|{NON_VOTING}/)(\d{{1,19}})/(\d{{1,19}})")
 _DNS = re.compile(r"member-(\d{1,19})\.(\d{1,19})")
+
+
+def member_uri(cluster_id: int, member_id: int, *, non_voting: bool = False) -> str:
+    return f"{NON_VOTING if non_voting else 'quorate:/'}/{cluster_id}/{member_id}"
+
+
+def names_member(name: str) -> bool:
+    """Whether this URI says which member a certificate is of."""
+    return _URI.fullmatch(name) is not None
+
+
+def is_for_non_voting(certificate: Certificate | None) -> bool:
+    """Whether who holds it never votes. Beside other names too: of two things that a certificate says the lesser counts."""
+    names = certificate.get("subjectAltName", ()) if certificate else ()
+    return any(kind == "URI" and (name == NON_VOTING or name.startswith(f"{NON_VOTING}/")) for kind, name in names)
 
 
 def bound_members(certificate: Certificate) -> set[tuple[int, int]]:

@@ -6,6 +6,7 @@ import asyncio
 
 import aiohttp
 
+from quorate_node.transport.binding import is_for_non_voting
 from quorate_node.transport.context import TransportContext
 from quorate_node.transport.dial import DialFailed, dial
 from quorate_node.transport.errors import HandshakeRefused, NotReady, OversizeFrame, PeerFault
@@ -13,6 +14,7 @@ from quorate_node.transport.frames import FrameKind, Request, decode_response
 from quorate_node.transport.handshake import CLOSE_NORMAL, ConnectionClass
 from quorate_node.transport.interface import PeerFailure, PeerRefused, RequestKind
 from quorate_node.transport.peer_socket import PeerSocket, SocketEnd
+from quorate_node.transport.restricted import FOR_NON_VOTING
 
 
 async def call_url(
@@ -25,6 +27,10 @@ async def call_url(
             frame = context.codec.request(Request(1, kind, payload))
             dialled = await dial(context, session, url, ConnectionClass.CALL)
             try:
+                if kind == RequestKind.JOIN and is_for_non_voting(dialled.socket.get_extra_info("peercert")):
+                    # Nobody becomes a member by the word of one that decides nothing.
+                    context.counters.non_voting_handshakes += 1
+                    raise HandshakeRefused(f"{url} is not asked to let us in: {FOR_NON_VOTING}")
                 sent = True
                 # failpoint: transport.call.before_send, awaited
                 dialled.socket.write(frame)

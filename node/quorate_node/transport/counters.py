@@ -37,6 +37,10 @@ class TransportCounters:
     requests_served: int = 0
     requests_over_limit: int = 0
     requests_timed_out: int = 0
+    non_voting_handshakes: int = 0
+    """With the two below: refused to holders of certificates for members that never vote."""
+    non_voting_messages: int = 0
+    non_voting_requests: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,10 @@ class Receiver(Protocol):
         """Whether that member, which `admit` has refused, is none any more: it is told so, and does not come again."""
         ...
 
+    def may_vote(self, member_id: int) -> bool:
+        """Whether this is a member that votes, or could be made one: none of those that were let in as non-voting."""
+        ...
+
     def on_removed(self, text: str) -> None:
         """A peer says that this member was removed from the cluster."""
         ...
@@ -103,8 +107,9 @@ class Receiver(Protocol):
         """A message to it was dropped."""
         ...
 
-    async def on_request(self, member_id: int, kind: int, payload: bytes) -> bytes:
-        """Answer a request. Raise `PeerRefused` to answer with an error."""
+    async def on_request(self, member_id: int, kind: int, payload: bytes, *, non_voting: bool = False) -> bytes:
+        """Answer a request. `non_voting`: who asks has a certificate for members that never vote, and what such a one may not ask at
+        all was refused already (`transport.restricted`). Raise `PeerRefused` to answer with an error."""
         ...
 
 

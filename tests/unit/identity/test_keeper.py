@@ -196,3 +196,25 @@ async def test_a_host_name_that_is_new_is_asked_for(make_keeper: MakeKeeper, aut
     await keeper.ready()
     write_files(files.certificate.parent, authority.issue(names=(x509.DNSName("orders.shop.svc"),)), authority)
     assert keeper.due(UNKNOWN) == "it lacks orders-0.orders-members.shop.svc"
+
+
+NON_VOTING, MARKED = "quorate://non-voting", "quorate://non-voting/7/9"
+
+
+def uris_of(request: x509.CertificateSigningRequest) -> list[str]:
+    return request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(x509.UniformResourceIdentifier)
+
+
+async def test_one_that_never_votes_says_so_in_every_certificate(make_keeper: MakeKeeper, requests: Requests) -> None:
+    keeper = make_keeper(non_voting=True, common_name="0f0e3c0a")
+    await keeper.ready()
+    assert keeper.due(UNKNOWN) == ""
+    assert keeper.due(KNOWN) == f"it lacks {MARKED}"
+    running = asyncio.create_task(keeper.run(lambda: KNOWN))
+    await until(lambda: keeper.due(KNOWN) == "")
+    running.cancel()
+    assert [uris_of(request) for request in requests.parsed] == [[NON_VOTING], [MARKED]]
+    assert {attribute.value for request in requests.parsed for attribute in request.subject} == {"0f0e3c0a"}
+    assert all(item["metadata"]["name"].startswith("0f0e3c0a-") for item in requests.created)
+    assert keeper.due(UNKNOWN) == "", "one that starts again goes on with what it has"
+    assert make_keeper().due(KNOWN) == "it lacks quorate://7/9", "it is no certificate of a member that votes"

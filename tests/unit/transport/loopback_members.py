@@ -37,6 +37,8 @@ class Recorder:
         self.admitted: list[Identity] = []
         self.refusal: str | None = None
         self.removed: set[int] = set()
+        self.voters: set[int] = set()
+        self.asked_by_non_voting: list[bool] = []
         self.told_of_removal: list[str] = []
         self.answer: Answer | None = None
         self.changed = asyncio.Event()
@@ -73,7 +75,11 @@ class Recorder:
         self.unreachable.append(member_id)
         self.changed.set()
 
-    async def on_request(self, member_id: int, kind: int, payload: bytes) -> bytes:
+    def may_vote(self, member_id: int) -> bool:
+        return member_id in self.voters
+
+    async def on_request(self, member_id: int, kind: int, payload: bytes, *, non_voting: bool = False) -> bytes:
+        self.asked_by_non_voting.append(non_voting)
         assert self.answer is not None, "nobody said how to answer"
         return await self.answer(member_id, kind, payload)
 
