@@ -14,6 +14,10 @@ from typing import Any
 
 import pytest
 
+from quorate_node.crypto.mls.codec import Reader
+from quorate_node.crypto.mls.ratchet_tree import RatchetTree
+from quorate_node.crypto.mls.suites import Suite
+
 _REPOSITORY = Path(__file__).resolve().parents[3]
 VECTORS = Path(os.environ.get("QUORATE_VECTORS") or _REPOSITORY.parent / "shared" / "vectors") / "mls"
 
@@ -60,3 +64,11 @@ def cases(kind: str) -> list[Any]:
         for file in files
         for number, entry in enumerate(_entries(file))
     ]
+
+
+def read_tree(suite: Suite, text: str) -> RatchetTree:
+    """The ratchet tree that `text`, hex, is, whole."""
+    reader = Reader(bytes.fromhex(text))
+    tree = RatchetTree.read(reader, suite)
+    reader.end()
+    return tree
