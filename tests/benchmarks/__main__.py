@@ -19,7 +19,7 @@ from tests.benchmarks.load.workload import Workload
 from tests.benchmarks.peers.etcd import EtcdCluster
 from tests.benchmarks.peers.etcd_build import VERSION, etcd_binary
 from tests.benchmarks.peers.ours import OurCluster
-from tests.benchmarks.report import Verdict, at_most, of_row, table, write
+from tests.benchmarks.report import Verdict, at_most, interpreter, of_row, table, write
 from tests.benchmarks.rows import ROWS
 from tests.benchmarks.throughput import RowResult, measure
 
@@ -98,9 +98,7 @@ class Bench:
         self.others["footprint"] = asdict(found)
         self.verdicts.append(at_most("footprint", f"memory of a member, {keys} keys", max(found.memory_mb), 600.0, "MB"))
         slowest_s = max(found.restart_s, found.restart_after_kill_s)
-        self.verdicts.append(
-            at_most("footprint", f"restart to ready, {keys} keys", slowest_s * 1000, 5_000.0, "ms", f"{slowest_s:.2f} s")
-        )
+        self.verdicts.append(at_most("footprint", f"restart to ready, {keys} keys", slowest_s * 1000, 5_000.0, "ms", f"{slowest_s:.2f} s"))
 
     def elections(self) -> None:
         minutes = 0.25 if self.given.quick else self.given.minutes
@@ -156,6 +154,7 @@ def main() -> int:
     BUILD.mkdir(exist_ok=True)
     directory = Path(tempfile.mkdtemp(prefix="bench-", dir=BUILD))
     bench = Bench(given, directory)
+    say(f"Python {interpreter()}")
     try:
         bench.throughput(set(given.only))
         for name, part in PARTS.items():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import platform
+import sys
+import sysconfig
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -65,7 +67,13 @@ def table(verdicts: Sequence[Verdict]) -> str:
 
 def machine() -> dict[str, Any]:
     model = next((line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), "?")
-    return {"cpu": model, "cores": os.cpu_count(), "kernel": platform.release(), "python": platform.python_version()}
+    return {"cpu": model, "cores": os.cpu_count(), "kernel": platform.release(), "python": interpreter()}
+
+
+def interpreter() -> str:
+    """Its version, and whether profile-guided optimisation made it 10 to 15 % faster, as in the image; distributions' are built with it."""
+    optimised = sys.base_prefix == "/usr" or "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
+    return f"{platform.python_version()}, {'with' if optimised else 'without'} profile-guided optimisation"
 
 
 def write(directory: Path, verdicts: Sequence[Verdict], results: Sequence[RowResult], others: dict[str, Any]) -> None:
