@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -75,18 +76,32 @@ def settings() -> kopf.OperatorSettings:
 
 
 async def watch(wake: Wake, namespaces: Sequence[str], stop: asyncio.Event) -> None:
-    """Until `stop`; ends with an exception when watching is not possible, and the process then ends with it.
+    """Until cancelled, or until `stop`, which it sets at SIGTERM and SIGINT; ends with an exception when watching is not possible.
 
-    kopf takes SIGTERM and SIGINT for itself: when it has ended by them, `stop` is set for everybody else.
+    kopf takes both signals for itself, and when it has ended by one it waits for every task of the process, cancels what is left, and ends
+    with the exception of any that had one: a request in flight that found nothing made an orderly end a failure. So the signals
+    are taken back as soon as it runs, and who calls cancels this last.
     """
-    await kopf.operator(
-        registry=registry(wake, of_all_namespaces=not namespaces),
-        settings=settings(),
-        clusterwide=not namespaces,
-        namespaces=tuple(namespaces),
-        standalone=True,
-        # Only for peering, which is off; by itself kopf asks who the user is, and a container's has no name.
-        identity=cast(Any, "quorate-operator"),
-        stop_flag=stop,
-    )
+    ready = asyncio.Event()
+    taking = asyncio.create_task(_take_signals(ready, stop), name="signals")
+    try:
+        await kopf.operator(
+            registry=registry(wake, of_all_namespaces=not namespaces),
+            settings=settings(),
+            clusterwide=not namespaces,
+            namespaces=tuple(namespaces),
+            standalone=True,
+            # Only for peering, which is off; by itself kopf asks who the user is, and a container's has no name.
+            identity=cast(Any, "quorate-operator"),
+            ready_flag=ready,
+        )
+    finally:
+        taking.cancel()
+    # It ends without an exception by a signal alone: one that came before it was ready.
     stop.set()
+
+
+async def _take_signals(ready: asyncio.Event, stop: asyncio.Event) -> None:
+    await ready.wait()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -58,21 +58,23 @@ async def _run(settings: Settings, kubernetes: KubernetesApi, members: MemberApi
     runner, port = await health.start(settings.port)
     where = ", ".join(settings.watch_namespaces) or "the whole cluster"
     log.info("quorate-operator watches %s as %s; health and metrics on port %d", where, settings.pod_name, port)
+    watches = asyncio.create_task(watch(loop.wake, settings.watch_namespaces, stop), name="the watches")
     tasks = [
         asyncio.create_task(lease.run(), name="the lease"),
         asyncio.create_task(loop.run(), name="the loop"),
-        asyncio.create_task(watch(loop.wake, settings.watch_namespaces, stop), name="the watches"),
     ]
     if settings.webhook_port:
         webhook = Webhook(kubernetes, defaults, settings.watch_namespaces, metrics.injected, loop.wake)
         serving = serving_of(settings, kubernetes, webhook, lambda: lease.held)
         tasks.append(asyncio.create_task(serving.run(), name="the webhook"))
     try:
-        await _until_stopped(tasks, stop)
+        await _until_stopped([watches, *tasks], stop)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        # The watches last: kopf cancels every task of the process when it ends, and the lease is given back by one.
+        for ending in (tasks, [watches]):
+            for task in ending:
+                task.cancel()
+            await asyncio.gather(*ending, return_exceptions=True)
         await runner.cleanup()
 
 

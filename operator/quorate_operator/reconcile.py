@@ -122,9 +122,7 @@ class Reconciler:
         if may_act():
             await self.issuer.collect(item["metadata"]["uid"] for item in listed.resources.values())
 
-    async def _act(
-        self, world: World, tls: SSLContext | None, may_act: Callable[[], bool]
-    ) -> tuple[World, Decision, bool, Failure | None]:
+    async def _act(self, world: World, tls: SSLContext | None, may_act: Callable[[], bool]) -> tuple[World, Decision, bool, Failure | None]:
         """Does what is due; after a child or a request, what is due then. Anything else changes what must be looked at."""
         acted = False
         for _ in range(ACTIONS_PER_TURN_MAX):

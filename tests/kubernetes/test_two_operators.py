@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from tests.kubernetes.consensus_cluster import ConsensusCluster
@@ -33,6 +34,18 @@ def test_the_second_takes_over_at_once_when_the_first_leaves_in_order(
         cluster.wait_until_settled(180)
     finally:
         second.kill()
+
+
+def test_it_ends_in_order_whatever_it_is_doing(target: Target, namespace: str, operator: OperatorProcess) -> None:
+    """Requests of every turn are in flight when the signal comes, some of them about to find nothing."""
+    cluster = ConsensusCluster(target, namespace)
+    cluster.apply({"storage": {"retention": "Delete"}})
+    for delay_s in (0.0, 0.1, 0.2, 0.3, 0.5, 0.8, 1.3, 2.1):
+        operator.start()
+        eventually("it holds the lease", lambda: "" if holder(target, namespace) == "first" else "nobody does", 20)
+        time.sleep(delay_s)
+        assert operator.stop() == 0, operator.tail()
+        assert holder(target, namespace) == "", "the lease was not given back"
 
 
 def test_one_that_slept_through_its_lease_undoes_nothing(target: Target, namespace: str, operator: OperatorProcess, tmp_path: Path) -> None:

@@ -37,9 +37,7 @@ class Events:
         about = {"apiVersion": "v1", "kind": "Pod", "name": pod, "namespace": identity.namespace, "uid": uid}
         await self._post(identity, "Warning", reason, message, "of a pod", about)
 
-    async def _post(
-        self, identity: Identity, kind: str, reason: str, message: str, detail: str = "", about: Object | None = None
-    ) -> None:
+    async def _post(self, identity: Identity, kind: str, reason: str, message: str, detail: str = "", about: Object | None = None) -> None:
         """An Event that cannot be written is logged and nothing else: it is for people, and nothing may wait for it."""
         left_out = self.allowance.ask((identity.uid, kind, reason, detail))
         if left_out is None:

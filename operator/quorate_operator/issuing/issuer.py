@@ -172,9 +172,7 @@ class Issuer:
         request = parsed(item)
         message = f"{request.username!r} is the ServiceAccount of no ConsensusCluster that has its certificates from the operator"
         log.info("%s is denied: %s", request.name, message)
-        await self.deny(
-            actions.Deny(request.name, request.uid, request.resource_version, "ForeignAccount", message, request.approved)
-        )
+        await self.deny(actions.Deny(request.name, request.uid, request.resource_version, "ForeignAccount", message, request.approved))
 
     async def _as_judged(self, name: str, uid: str, resource_version: str) -> Object:
         item = await self.kubernetes.get(CSR, "", name)

@@ -133,7 +133,4 @@ def _names(extensions: x509.Extensions) -> tuple[tuple[str, ...], tuple[str, ...
 
 def _attributes(request: x509.CertificateSigningRequest) -> list[str]:
     """Attributes beside the one that carries the extensions."""
-    return [
-        f"attribute {attribute.oid.dotted_string}" for attribute in request.attributes if attribute.oid != _EXTENSION_REQUEST
-    ]
-
+    return [f"attribute {attribute.oid.dotted_string}" for attribute in request.attributes if attribute.oid != _EXTENSION_REQUEST]

@@ -21,7 +21,7 @@ TOKEN_LIFE_S = 3_600
 
 def pod_template(spec: ConsensusClusterSpec, identity: Identity) -> Object:
     """`spec.template` of the StatefulSet."""
-    theirs = (spec.sidecar.template if spec.sidecar is not None else spec.pod_template)
+    theirs = spec.sidecar.template if spec.sidecar is not None else spec.pod_template
     annotations = {**spec.gpu.annotations, **theirs.metadata.annotations}
     if spec.restarted_at:
         annotations[RESTARTED_AT_ANNOTATION] = spec.restarted_at

@@ -19,9 +19,7 @@ class UnknownTemplateVersion(ValueError):
     """The StatefulSet was made by a newer operator."""
 
 
-def stateful_set(
-    spec: ConsensusClusterSpec, identity: Identity, *, replicas: int, template_version: int = TEMPLATE_VERSION
-) -> Object:
+def stateful_set(spec: ConsensusClusterSpec, identity: Identity, *, replicas: int, template_version: int = TEMPLATE_VERSION) -> Object:
     """`replicas` is what the plan has got to, not `spec.replicas`. Raises `UnknownTemplateVersion`.
 
     `Parallel`: a sick low ordinal never holds up the others. `OnDelete`: no pod is replaced behind the restart gate's back.

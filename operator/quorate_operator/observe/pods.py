@@ -88,9 +88,7 @@ def zones_of(nodes: Sequence[Object]) -> dict[str, str]:
     return {node["metadata"]["name"]: node["metadata"].get("labels", {}).get(ZONE_LABEL, "") for node in nodes}
 
 
-def volumes(
-    identity: Identity, items: Sequence[Object], gone: frozenset[str], fixed: frozenset[str] = frozenset()
-) -> tuple[Volume, ...]:
+def volumes(identity: Identity, items: Sequence[Object], gone: frozenset[str], fixed: frozenset[str] = frozenset()) -> tuple[Volume, ...]:
     """The claims of this cluster's members. `gone`: names of PersistentVolumes whose node's object is gone; `fixed`: StorageClasses whose
     volumes cannot grow."""
     found = []
@@ -128,9 +126,7 @@ def volumes_on_gone_nodes(persistent_volumes: Sequence[Object], nodes: Sequence[
     hosts = {node["metadata"].get("labels", {}).get(HOST_LABEL, node["metadata"]["name"]) for node in nodes}
     if not hosts:
         return frozenset()
-    return frozenset(
-        item["metadata"]["name"] for item in persistent_volumes if (wanted := _hosts_of(item)) and not wanted & hosts
-    )
+    return frozenset(item["metadata"]["name"] for item in persistent_volumes if (wanted := _hosts_of(item)) and not wanted & hosts)
 
 
 def _hosts_of(persistent_volume: Object) -> set[str]:

@@ -171,9 +171,7 @@ def _founding(record: Object | None) -> Founding | None:
 async def _complaint(kubernetes: KubernetesApi, stateful_set: Object) -> str:
     """What the StatefulSet's controller says, when it cannot make a pod: only Events tell it."""
     metadata = stateful_set["metadata"]
-    events = await kubernetes.list(
-        "Event", metadata["namespace"], field=f"involvedObject.uid={metadata['uid']},reason=FailedCreate"
-    )
+    events = await kubernetes.list("Event", metadata["namespace"], field=f"involvedObject.uid={metadata['uid']},reason=FailedCreate")
     fresh = [event for event in events if _age_s(event) < EVENT_AGE_S_MAX]
     newest = max(fresh, key=lambda event: str(event.get("lastTimestamp") or ""), default=None)
     return str(newest.get("message", ""))[:300] if newest is not None else ""

@@ -56,9 +56,7 @@ plan what it waits for. For programs: -o json, and the exit code:
 """
 
 cli = Verbs(
-    Program(
-        "kubectl quorate", "quorate_operator.plugin", "quorate_operator.plugin.failures", VERBS, Settings, options, COMPLETE_VARIABLE
-    ),
+    Program("kubectl quorate", "quorate_operator.plugin", "quorate_operator.plugin.failures", VERBS, Settings, options, COMPLETE_VARIABLE),
     HELP,
 )
 

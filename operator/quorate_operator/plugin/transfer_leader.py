@@ -46,9 +46,7 @@ def command(settings: Settings, name: str, pod: str | None, keep: bool, clear: b
     report(settings, found, changed, f"{heir} leads in term {found.status.term}{kept}" if changed else f"{heir} leads already{kept}")
 
 
-async def _transfer(
-    clusters: Clusters, name: str, pod: str | None, keep: bool, timeout_s: float, tell: Teller
-) -> tuple[Seen, str, bool]:
+async def _transfer(clusters: Clusters, name: str, pod: str | None, keep: bool, timeout_s: float, tell: Teller) -> tuple[Seen, str, bool]:
     """The resource at the end, who leads, and whether that is another one than before."""
     found = await clusters.get(name)
     heir = chosen_heir(found, pod)

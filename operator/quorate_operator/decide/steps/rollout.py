@@ -16,9 +16,7 @@ from quorate_operator.objects.statefulset import stateful_set
 def wanted_set(world: World) -> Object:
     """The StatefulSet as it should be now, with as many pods as it has."""
     assert world.workload is not None
-    return stateful_set(
-        world.spec, world.pinned, replicas=world.workload.replicas, template_version=world.workload.template_version
-    )
+    return stateful_set(world.spec, world.pinned, replicas=world.workload.replicas, template_version=world.workload.template_version)
 
 
 def template(world: World) -> Outcome:
