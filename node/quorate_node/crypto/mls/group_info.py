@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from quorate_node.crypto.mls.codec import Reader, Writer
-from quorate_node.crypto.mls.extension import Extension
+from quorate_node.crypto.mls.extension import Extension, find_extension
 from quorate_node.crypto.mls.group_context import GroupContext
 from quorate_node.crypto.mls.labels import sign_with_label, verify_with_label
 from quorate_node.crypto.mls.secret import Octets
@@ -36,7 +36,7 @@ class GroupInfo:
 
     def extension(self, extension_type: int) -> bytes | None:
         """Content of the extension, None when it is not there."""
-        return next((found.data for found in self.extensions if found.extension_type == extension_type), None)
+        return find_extension(self.extensions, extension_type)
 
     def signed(self, suite: Suite, key: Octets | Signer) -> GroupInfo:
         """The same with the signature of the member at leaf `signer`."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from quorate_node.crypto.mls.capabilities import DEFAULT_EXTENSIONS, RequiredCapabilities
 from quorate_node.crypto.mls.codec import decode
-from quorate_node.crypto.mls.extension import Extension, ExtensionType
+from quorate_node.crypto.mls.extension import Extension, ExtensionType, check_distinct, find_extension
 from quorate_node.crypto.mls.leaf_node import FromKeyPackage, LeafNode
 from quorate_node.crypto.mls.suites import Suite
 
@@ -27,10 +27,8 @@ class LeafRules:
     def of_group(cls, suite: Suite, extensions: Iterable[Extension]) -> LeafRules:
         """The rules that the extensions of a GroupContext make. Raises `CodecError` for a malformed required_capabilities."""
         found = tuple(extensions)
-        required = RequiredCapabilities()
-        for extension in found:
-            if extension.extension_type == ExtensionType.REQUIRED_CAPABILITIES:
-                required = decode(RequiredCapabilities, extension.data)
+        data = find_extension(found, ExtensionType.REQUIRED_CAPABILITIES)
+        required = RequiredCapabilities() if data is None else decode(RequiredCapabilities, data)
         types = tuple(extension.extension_type for extension in found if extension.extension_type not in DEFAULT_EXTENSIONS)
         return cls(suite, required, types)
 
@@ -44,6 +42,7 @@ class LeafRules:
         self.suite.check_signature_public(leaf.signature_key)
         capabilities = leaf.capabilities
         capabilities.check_credential(leaf.credential.credential_type)
+        check_distinct(leaf.extensions)
         for extension in leaf.extensions:
             capabilities.check_extension(extension.extension_type)
         for extension_type in self.extension_types:

@@ -52,11 +52,9 @@ def _is_vouched_for(tree: RatchetTree, parent: ParentNode, child: int, sibling: 
     below = tree_math.leaves_below(child)
     unmerged = [2 * leaf for leaf in parent.unmerged_leaves if leaf in below]
     resolution = tree.resolution(child)
-    if len(resolution) != len(unmerged) + 1:
-        return False
-    # All but one are unmerged leaves of `parent`: the one that is left is who was there when the path was made.
+    # All but one must be unmerged leaves of `parent`: the one that is left was there when the path was made.
     candidates = [node for node in resolution if node not in unmerged]
-    if len(candidates) != 1:
+    if len(candidates) != 1 or len(resolution) != len(unmerged) + 1:
         return False
     carried = _carried_hash(tree, candidates[0])
     if carried is None:
