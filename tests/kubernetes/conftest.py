@@ -18,6 +18,7 @@ from tests.kubernetes.binaries.build import programs
 from tests.kubernetes.consensus_cluster import ConsensusCluster
 from tests.kubernetes.installation import NAMESPACE, RELEASE, ChartOperator, Installation
 from tests.kubernetes.kubectl import Kubectl, condition, eventually
+from tests.kubernetes.liar import CSR, LIARS, Liar
 from tests.kubernetes.operator_process import OperatorProcess, cluster_wide_objects
 from tests.kubernetes.prepare import BUILD
 from tests.kubernetes.second_chance import note_failed
@@ -142,6 +143,14 @@ def audit(target: Target) -> Audit | None:
 def cluster(target: Target, installation: Installation, namespace: str) -> ConsensusCluster:
     """Not yet applied."""
     return ConsensusCluster(target, namespace)
+
+
+@pytest.fixture
+def liar(target: Target, tmp_path: Path) -> Iterator[Liar]:
+    yield Liar(target, tmp_path)
+    for item in target.kubectl.list(CSR):
+        if item["metadata"]["name"].startswith(LIARS):
+            target.kubectl("delete", CSR, item["metadata"]["name"])
 
 
 @pytest.fixture(autouse=True)

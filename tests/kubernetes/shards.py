@@ -24,6 +24,7 @@ MEASURED_S = {
     "test_failover.py": 110,
     "test_members.py": 100,
     "test_leader_service.py": 100,
+    "test_injection.py": 150,
     "test_expansion.py": 90,
     "test_bed.py": 90,
 }

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
 import json
 import shlex
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
 
 from tests.kubernetes.consensus_cluster import CLIENT, KIND, ConsensusCluster
 from tests.kubernetes.installation import Installation
-from tests.kubernetes.kubectl import Document, Kubectl, eventually
-from tests.kubernetes.target import Target
+from tests.kubernetes.kubectl import Document, eventually
+from tests.kubernetes.liar import CSR, LIARS, USAGES, Liar, hosts, request
 
-CSR = "certificatesigningrequests"
 SPEC: dict[str, Any] = {"replicas": 3, "tls": {"mode": "Operator"}, "storage": {"size": "1Gi"}}
-USAGES = ["digital signature", "server auth", "client auth"]
 ASK = """
 import json, ssl, sys, urllib.request, urllib.error
 url, method, authority, *pair = sys.argv[1:]
@@ -184,74 +176,6 @@ def test_the_ca_goes_with_its_cluster(cluster: ConsensusCluster, installation: I
     eventually("the CA's key is gone", there, 90)
 
 
-@dataclass(frozen=True)
-class Liar:
-    """Makes requests with the token of a pod."""
-
-    target: Target
-    folder: Path
-
-    def kubectl(self, namespace: str, account: str, pod: Document) -> Kubectl:
-        """As that pod's ServiceAccount, with a token that is bound to the pod; without the tests' own certificate."""
-        uid, name = pod["metadata"]["uid"], pod["metadata"]["name"]
-        bound = ("--bound-object-kind=Pod", f"--bound-object-name={name}", f"--bound-object-uid={uid}")
-        token = self.target.kubectl("create", "token", account, "-n", namespace, *bound).strip()
-        config = json.loads(self.target.kubectl("config", "view", "--raw", "-o", "json"))
-        config["users"] = [{"name": user["name"], "user": {"token": token}} for user in config["users"]]
-        path = self.folder / f"{name}.kubeconfig"
-        path.write_text(json.dumps(config))
-        return Kubectl("kubectl", path)
-
-    def outcome(self, kubectl: Kubectl, names: list[str], common_name: str, uris: tuple[str, ...] = (), **spec: Any) -> tuple[str, str]:
-        """(condition's type, reason) of what came of the request."""
-        made = json.loads(kubectl("create", "-o", "json", "-f", "-", text=json.dumps(request(names, common_name, uris, **spec))))
-        name, found = made["metadata"]["name"], ("", "")
-
-        def missing() -> str:
-            nonlocal found
-            item = self.target.kubectl.get(CSR, name)
-            status = item.get("status", {})
-            ended = [(each["type"], each["reason"]) for each in status.get("conditions", []) if each["type"] in ("Denied", "Failed")]
-            found = ended[0] if ended else ("Issued", "") if status.get("certificate") else found
-            return "" if found[0] else f"{name} has no answer: {status}"
-
-        eventually(f"{name} is answered", missing, 60)
-        return found
-
-
-def request(names: list[str], common_name: str, uris: tuple[str, ...] = (), **spec: Any) -> Document:
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-    every: list[x509.GeneralName] = [*map(x509.DNSName, names), *map(x509.UniformResourceIdentifier, uris)]
-    builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
-    builder = builder.add_extension(x509.SubjectAlternativeName(every), critical=False)
-    signed = builder.sign(ec.generate_private_key(ec.SECP256R1()), SHA256())
-    return {
-        "apiVersion": "certificates.k8s.io/v1",
-        "kind": "CertificateSigningRequest",
-        "metadata": {"generateName": "liar-", "labels": {"quorate.io/cluster": "any"}},
-        "spec": {
-            "request": base64.b64encode(signed.public_bytes(Encoding.PEM)).decode(),
-            "signerName": "quorate.io/member",
-            "usages": USAGES,
-            **spec,
-        },
-    }
-
-
-@pytest.fixture
-def liar(target: Target, tmp_path: Path) -> Iterator[Liar]:
-    yield Liar(target, tmp_path)
-    for item in target.kubectl.list(CSR):
-        if item["metadata"]["name"].startswith("liar-"):
-            target.kubectl("delete", CSR, item["metadata"]["name"])
-
-
-def hosts(cluster: ConsensusCluster, pod: str) -> list[str]:
-    bases = [f"{pod}.{cluster.name}-members.{cluster.namespace}", f"{cluster.name}.{cluster.namespace}"]
-    bases.append(f"{cluster.name}-leader.{cluster.namespace}")
-    return [f"{base}.svc{domain}" for base in bases for domain in ("", ".cluster.local")]
-
-
 def test_a_request_that_lies_is_denied(issued: ConsensusCluster, liar: Liar) -> None:
     """One cluster for all of them: each is refused for its own reason, and the honest one among them is not."""
     one, two = issued.pods()[:2]
@@ -312,7 +236,7 @@ def test_a_flood_of_requests_that_lie_is_denied_and_told_now_and_then(lone: Cons
         kubectl("create", "-f", "-", text=json.dumps(lie))
 
     def missing() -> str:
-        asked = [item for item in lone.kubectl.list(CSR) if item["metadata"]["name"].startswith("liar-")]
+        asked = [item for item in lone.kubectl.list(CSR) if item["metadata"]["name"].startswith(LIARS)]
         denied = [item for item in asked if any(each["type"] == "Denied" for each in item.get("status", {}).get("conditions", []))]
         return "" if len(denied) == len(lies) else f"{len(denied)} of {len(asked)} are denied"
 

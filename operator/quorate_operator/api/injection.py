@@ -14,8 +14,9 @@ REMOVE_AFTER_S_MIN = 30
 
 
 class Injection(Model):
-    """Pods of this namespace with the label `quorate.io/inject: <this name>` get the node as a sidecar, as a member that never votes. It
-    needs `tls.mode` Disabled: no other mode has a sound way to vouch for a pod that is not this cluster's own."""
+    """Pods of this namespace with the label `quorate.io/inject: <this name>` get the node as a sidecar, as a member that never votes.
+    With `tls.mode` Operator their certificates say so, and the members hold them to it; with CertManager or Secret, where all members share
+    one certificate, such pods start without."""
 
     enabled: bool = True
     """Whether such pods get it; without, they start as they are, and say so."""

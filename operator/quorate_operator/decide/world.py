@@ -104,6 +104,13 @@ class InjectedPod:
     has_sidecar: bool
     refused: str = ""
     """Why the webhook left it as it was; empty when no webhook has seen it, or when it has its sidecar."""
+    account: str = ""
+    """Its ServiceAccount."""
+
+    @property
+    def member(self) -> str:
+        """Name of the member in it, and of no other one ever."""
+        return f"{self.name}.{self.uid}"
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import logging
 import ssl
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Container, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -27,9 +27,10 @@ from quorate_operator.issuing.certificates import (
     utc_now,
 )
 from quorate_operator.issuing.keyring import Keyring, keyring_of, secret, secret_name
-from quorate_operator.issuing.parsing import account_of, parsed, user_of
+from quorate_operator.issuing.parsing import account_of, parsed, pod_name_of, pod_uids_of, user_of
 from quorate_operator.objects.access import members_user_of
 from quorate_operator.objects.identity import CLUSTER_ANNOTATION, UID_LABEL, Identity, Object
+from quorate_operator.objects.injection import INJECT_LABEL
 
 CSR = "CertificateSigningRequest"
 APPROVED = "certificates.Sign.approved"
@@ -146,7 +147,7 @@ class Issuer:
             raise Overtaken("the CA")
         item = await self._as_judged(action.request, action.uid, action.resource_version)
         if not _has(item, "Approved"):
-            words = f"pod {action.grant.common_name} belongs to this cluster, and asks for exactly what its member may have"
+            words = f"pod {action.grant.common_name} has a member of this cluster, and asks for exactly what that may have"
             item = await self.kubernetes.replace(_with(item, "Approved", "LiveMember", words, self.now()), "approval")
             crash_points([APPROVED])
         certificate = base64.b64encode(sign_member(keyring.signing, action.grant, self.now()).encode()).decode("ascii")
@@ -166,13 +167,22 @@ class Issuer:
     async def deny_stranger(self, item: Object) -> None:
         """One whose user is no cluster's: its namespace is looked at once more, since a list may be from before a resource was made."""
         namespace, _ = account_of(item)
-        there = await self.kubernetes.list(RESOURCE, namespace) if namespace else []
-        if any(members_user_of(each) == user_of(item) for each in there if is_issued(each)):
+        there = list(filter(is_issued, await self.kubernetes.list(RESOURCE, namespace) if namespace else []))
+        if any(members_user_of(each) == user_of(item) for each in there):
+            return
+        if there and await self._is_injected(namespace, item, {each["metadata"]["name"] for each in there}):
             return
         request = parsed(item)
         message = f"{request.username!r} is the ServiceAccount of no ConsensusCluster that has its certificates from the operator"
         log.info("%s is denied: %s", request.name, message)
         await self.deny(actions.Deny(request.name, request.uid, request.resource_version, "ForeignAccount", message, request.approved))
+
+    async def _is_injected(self, namespace: str, item: Object, clusters: Container[str]) -> bool:
+        """Whether it is of a pod that wants a member of one of these: that one judges it on its next look."""
+        name = pod_name_of(item)
+        found = await self.kubernetes.list("Pod", namespace, label=INJECT_LABEL, field=f"metadata.name={name}") if name else []
+        asking = [pod["metadata"]["labels"][INJECT_LABEL] for pod in found if (pod["metadata"]["uid"],) == pod_uids_of(item)]
+        return any(cluster in clusters for cluster in asking)
 
     async def _as_judged(self, name: str, uid: str, resource_version: str) -> Object:
         item = await self.kubernetes.get(CSR, "", name)

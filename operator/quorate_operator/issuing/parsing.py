@@ -18,6 +18,7 @@ from quorate_operator.objects.identity import Object
 
 SIGNER = "quorate.io/member"
 POD_UID = "authentication.kubernetes.io/pod-uid"
+POD_NAME = "authentication.kubernetes.io/pod-name"
 REQUEST_BYTES_MAX = 16 << 10
 """A request with six names has less than one kilobyte."""
 _EXTENSION_REQUEST = x509.ObjectIdentifier("1.2.840.113549.1.9.14")
@@ -36,8 +37,18 @@ def user_of(item: Object) -> str:
 
 def pod_uids_of(item: Object) -> tuple[str, ...]:
     """The pod that the asker's token is bound to, as the API server vouches for it; none, or several, for what is no pod's."""
+    return _extra(item, POD_UID)
+
+
+def pod_name_of(item: Object) -> str:
+    """Of that pod; empty where there is not exactly one."""
+    found = _extra(item, POD_NAME)
+    return found[0] if len(found) == 1 else ""
+
+
+def _extra(item: Object, name: str) -> tuple[str, ...]:
     extra: Mapping[str, Any] = item.get("spec", {}).get("extra") or {}
-    return tuple(map(str, extra.get(POD_UID) or ()))
+    return tuple(map(str, extra.get(name) or ()))
 
 
 def account_of(item: Object) -> tuple[str, str]:

@@ -25,6 +25,12 @@ def host_names(identity: Identity, member: str = "*") -> list[str]:
     return [f"{base}.svc{domain}" for base in bases for domain in ("", ".cluster.local")]
 
 
+NON_VOTING = "quorate://non-voting"
+"""The mark of a certificate whose holder never votes: with it the cluster's members refuse it as anything else (docs/pods.md)."""
+INJECTED_HOSTS = ("localhost",)
+"""Under which the containers beside it reach an injected member; other members know one another by their ids."""
+
+
 def certificate(spec: ConsensusClusterSpec, identity: Identity) -> Object | None:
     """A Certificate of cert-manager (cert-manager.io/v1); None when TLS comes from elsewhere."""
     issuer = spec.tls.issuer

@@ -7,9 +7,20 @@ from typing import Any
 
 from quorate_operator.api.model import GROUP
 from quorate_operator.api.spec import ConsensusClusterSpec
-from quorate_operator.objects.container import CONTAINER, TEMPORARY_VOLUME, TOKEN_FOLDER, amounts, image, security_context
+from quorate_operator.objects.certificate import INJECTED_HOSTS
+from quorate_operator.objects.container import (
+    CONTAINER,
+    TEMPORARY_VOLUME,
+    TLS_VOLUME,
+    TOKEN_FOLDER,
+    TOKEN_VOLUME,
+    amounts,
+    image,
+    security_context,
+)
 from quorate_operator.objects.identity import API_PORT, CLUSTER_LABEL, PEER_PORT, Identity, Object
-from quorate_operator.objects.node_settings import DATA_FOLDER, SETTINGS, environment_of
+from quorate_operator.objects.node_settings import DATA_FOLDER, SETTINGS, TLS_FOLDER, environment_of
+from quorate_operator.objects.pod import api_access, trusted_authorities
 
 INJECT_LABEL = f"{GROUP}/inject"
 """On a pod: the name of the ConsensusCluster of its own namespace whose member it wants beside it."""
@@ -46,10 +57,10 @@ def refusal(pod: Object, spec: ConsensusClusterSpec, identity: Identity) -> str:
     """Why this pod cannot have the sidecar, with the remedy; empty when it can."""
     if not spec.injection.enabled:
         return f"spec.injection.enabled of ConsensusCluster {identity.name} is false"
-    if spec.tls.mode != "Disabled":
+    if spec.tls.mode not in ("Disabled", "Operator"):
         return (
-            f"spec.tls.mode of ConsensusCluster {identity.name} is {spec.tls.mode}: certificates are for the cluster's own pods alone, and"
-            " nothing vouches for this one; use the client library instead of a member beside you, or a cluster with tls.mode Disabled"
+            f"spec.tls.mode of ConsensusCluster {identity.name} is {spec.tls.mode}: its members share one certificate, with which this pod"
+            " could vote; use the client library instead of a member beside you, or a cluster with tls.mode Operator"
         )
     metadata, inner = pod.get("metadata", {}), pod.get("spec", {})
     if CLUSTER_LABEL in (metadata.get("labels") or {}):
@@ -58,10 +69,10 @@ def refusal(pod: Object, spec: ConsensusClusterSpec, identity: Identity) -> str:
         return f"its name has more than {POD_NAME_CHARACTERS_MAX} characters, and a member is named after its pod: shorten it"
     if inner.get("hostNetwork"):
         return "it uses the node's network, where the member's ports would be taken for every pod of that node: set hostNetwork to false"
-    return _collision(inner)
+    return _collision(inner, spec)
 
 
-def _collision(inner: Object) -> str:
+def _collision(inner: Object, spec: ConsensusClusterSpec) -> str:
     containers = [*(inner.get("initContainers") or []), *(inner.get("containers") or [])]
     if any(each.get("name") == CONTAINER for each in containers):
         return f"it has a container {CONTAINER!r} of its own: give that another name"
@@ -69,8 +80,9 @@ def _collision(inner: Object) -> str:
     if taken:
         return f"its own containers use port {taken[0]}, which is the member's: move them to another one"
     volumes = {each.get("name"): each for each in inner.get("volumes") or []}
-    if TEMPORARY_VOLUME in volumes:
-        return f"it has a volume {TEMPORARY_VOLUME!r} of its own: give that another name"
+    for name in (TEMPORARY_VOLUME, *((TLS_VOLUME, TOKEN_VOLUME) if _is_issued(spec) else ())):
+        if name in volumes:
+            return f"it has a volume {name!r} of its own: give that another name"
     data = volumes.get(INJECTED_VOLUME)
     if data is not None and "emptyDir" not in data and "ephemeral" not in data:
         return f"its volume {INJECTED_VOLUME!r} outlives the pod, and every pod is another member: use emptyDir or ephemeral"
@@ -87,6 +99,7 @@ def injection(pod: Object, spec: ConsensusClusterSpec, identity: Identity) -> li
     volumes: list[Object] = [
         {"name": INJECTED_VOLUME, "emptyDir": {"sizeLimit": spec.storage.size}},
         {"name": TEMPORARY_VOLUME, "emptyDir": {"sizeLimit": "64Mi"}},
+        *(_of_certificates(identity) if _is_issued(spec) else ()),
     ]
     return [
         *_added("/spec/volumes", inner.get("volumes"), [each for each in volumes if each["name"] not in present], at="-"),
@@ -110,6 +123,17 @@ def _added(path: str, there: Any, items: list[Object], *, at: str) -> list[Objec
     return [{"op": "add", "path": f"{path}/{at}", "value": item} for item in items]
 
 
+def _is_issued(spec: ConsensusClusterSpec) -> bool:
+    return spec.tls.mode == "Operator"
+
+
+def _of_certificates(identity: Identity) -> list[Object]:
+    """Whom to trust, and who is asked: the token of the pod's own ServiceAccount, for the sidecar alone. Without the ConfigMap, as when the
+    cluster is deleted meanwhile, the pod starts all the same."""
+    bundle = trusted_authorities(identity)
+    return [{**bundle, "configMap": {**bundle["configMap"], "optional": True}}, api_access()]
+
+
 def sidecar(spec: ConsensusClusterSpec, identity: Identity) -> Object:
     """No readiness and no startup probe: the user's container neither waits for a cluster nor leaves its Services because of one. Its
     settings are in its environment: a ConfigMap that is replaced would keep a pod from starting that names the old one."""
@@ -117,8 +141,9 @@ def sidecar(spec: ConsensusClusterSpec, identity: Identity) -> Object:
     def field(name: str, path: str) -> Object:
         return {"name": name, "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}}
 
-    live = {"path": "/health/live", "port": API_PORT, "scheme": "HTTP"}
-    settings = {**environment_of(_settings(spec, identity)), **_own}
+    issued = _is_issued(spec)
+    live = {"path": "/health/live", "port": API_PORT, "scheme": "HTTPS" if issued else "HTTP"}
+    settings = {**environment_of(_settings(spec, identity)), **_own, **(_own_issued if issued else {})}
     return {
         "name": CONTAINER,
         "image": image(spec, identity),
@@ -140,11 +165,27 @@ def sidecar(spec: ConsensusClusterSpec, identity: Identity) -> Object:
         "volumeMounts": [
             {"name": INJECTED_VOLUME, "mountPath": DATA_FOLDER},
             {"name": TEMPORARY_VOLUME, "mountPath": "/tmp"},  # noqa: S108
-            # Where Kubernetes would mount the token of the user's ServiceAccount, which is none of the member's business.
-            {"name": TEMPORARY_VOLUME, "mountPath": TOKEN_FOLDER, "subPath": "no-token", "readOnly": True},
+            *(_issued_mounts if issued else _plain_mounts),
         ],
-        "livenessProbe": {"httpGet": live, "periodSeconds": 10, "failureThreshold": 6, "timeoutSeconds": 5, "successThreshold": 1},
+        # Until it has its first certificate it answers nobody, and each restart of a sidecar takes the whole pod's readiness for a moment.
+        "livenessProbe": {
+            "httpGet": live,
+            "periodSeconds": 10,
+            "failureThreshold": 360 if issued else 6,
+            "timeoutSeconds": 5,
+            "successThreshold": 1,
+        },
     }
+
+
+_plain_mounts: list[Object] = [
+    # Where Kubernetes would mount the token of the user's ServiceAccount, which is none of the member's business.
+    {"name": TEMPORARY_VOLUME, "mountPath": TOKEN_FOLDER, "subPath": "no-token", "readOnly": True},
+]
+_issued_mounts: list[Object] = [
+    {"name": TOKEN_VOLUME, "mountPath": TOKEN_FOLDER, "readOnly": True},
+    {"name": TLS_VOLUME, "mountPath": TLS_FOLDER, "readOnly": True},
+]
 
 
 _own = {
@@ -153,6 +194,12 @@ _own = {
     # A pod whose network is made anew keeps its files and gets another address: it is another member then, at that address.
     "QUORATE_MEMBER__DATA_DIR": f"{DATA_FOLDER}/$(POD_IP)",
     "QUORATE_LISTEN__ADVERTISE_HOST": "$(POD_IP)",
+}
+
+_own_issued = {
+    # Which the API server vouches for, and which has the right length for a subject: a pod's name may not have.
+    "QUORATE_IDENTITY__COMMON_NAME": "$(POD_UID)",
+    "QUORATE_IDENTITY__HOST_NAMES": ",".join(INJECTED_HOSTS),
 }
 
 

@@ -73,18 +73,22 @@ def _volumes(spec: ConsensusClusterSpec, identity: Identity) -> list[Object]:
     found: list[Object] = [
         {"name": CONFIG_VOLUME, "configMap": {"name": settings, "defaultMode": 0o444}},
         {"name": TEMPORARY_VOLUME, "emptyDir": {"sizeLimit": "64Mi"}},
-        _api_access(),
+        api_access(),
     ]
     secret = tls_secret(spec, identity)
     if secret:
         found.append({"name": TLS_VOLUME, "secret": {"secretName": secret, "defaultMode": 0o440}})
     elif spec.tls.mode == "Operator":
-        # Public: the CA's certificates. The key and the certificate are on the data volume, where the next pod finds them.
-        found.append({"name": TLS_VOLUME, "configMap": {"name": identity.trust_bundle, "defaultMode": 0o444}})
+        found.append(trusted_authorities(identity))
     return found
 
 
-def _api_access() -> Object:
+def trusted_authorities(identity: Identity) -> Object:
+    """Public: the CA's certificates. The key and the certificate are on the data volume, where the next pod finds them."""
+    return {"name": TLS_VOLUME, "configMap": {"name": identity.trust_bundle, "defaultMode": 0o444}}
+
+
+def api_access() -> Object:
     """What Kubernetes would mount by itself, for the node's container alone: a user's container beside it gets no token. An hour long, and
     renewed by the kubelet before it is over; the group of the volume (`fsGroup`) may read it."""
     sources: list[Object] = [

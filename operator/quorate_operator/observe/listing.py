@@ -14,7 +14,7 @@ from quorate_operator.clients.errors import ApiFailure
 from quorate_operator.clients.kinds import CHILDREN, KINDS, MAY_BE_MISSING, RESOURCE
 from quorate_operator.clients.kubernetes_api import METADATA_ONLY, KubernetesApi
 from quorate_operator.issuing.issuer import is_issued
-from quorate_operator.issuing.parsing import SIGNER
+from quorate_operator.issuing.parsing import SIGNER, is_open, pod_uids_of
 from quorate_operator.objects.identity import CLUSTER_LABEL, ClusterKey, Object
 from quorate_operator.objects.injection import INJECT_LABEL
 from quorate_operator.observe.requests import Judged, by_judge
@@ -67,15 +67,19 @@ class Listing:
         lists = await asyncio.gather(*(self._of_kind(kind) for kind in kinds), self._nodes(), self._of_kind("Pod", INJECT_LABEL))
         found = dict(zip([*kinds, "Node", INJECT_LABEL], lists, strict=True))
         found[REQUESTS] = await self._requests(found[RESOURCE] or ())
+        if _is_of_unseen_pod(found[REQUESTS] or (), [*(found["Pod"] or ()), *(found[INJECT_LABEL] or ())]):
+            # Listed after the pods, it may be of one that was made in between: denied, a pod would have done nothing wrong but to be new.
+            found["Pod"], found[INJECT_LABEL] = await asyncio.gather(self._of_kind("Pod"), self._of_kind("Pod", INJECT_LABEL))
         resources = {_key(item): item for item in found[RESOURCE] or ()}
+        injected = _by_wish(found[INJECT_LABEL] or ())
         by_cluster = _by_cluster({kind: found[kind] or () for kind in CHILDREN})
         return Listed(
             resources,
             by_cluster,
             found["Node"] or (),
             frozenset(kind for kind, items in found.items() if items is None),
-            by_judge(resources, {key: kinds.get("Pod", ()) for key, kinds in by_cluster.items()}, found[REQUESTS] or ()),
-            _by_wish(found[INJECT_LABEL] or ()),
+            by_judge(resources, [{key: kinds.get("Pod", ()) for key, kinds in by_cluster.items()}, injected], found[REQUESTS] or ()),
+            injected,
         )
 
     async def _requests(self, resources: Sequence[Object]) -> Sequence[Object] | None:
@@ -112,6 +116,11 @@ class Listing:
 
 def _key(item: Object) -> ClusterKey:
     return item["metadata"]["namespace"], item["metadata"]["name"]
+
+
+def _is_of_unseen_pod(requests: Iterable[Object], pods: Iterable[Object]) -> bool:
+    seen = {pod["metadata"]["uid"] for pod in pods}
+    return any(uid not in seen for request in requests if is_open(request) for uid in pod_uids_of(request))
 
 
 def _by_wish(pods: Iterable[Object]) -> dict[ClusterKey, list[Object]]:

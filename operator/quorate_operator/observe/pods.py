@@ -55,7 +55,13 @@ def pods(identity: Identity, items: Sequence[Object], zones: Mapping[str, str], 
 def injected(items: Sequence[Object]) -> tuple[InjectedPod, ...]:
     """Pods of others that live and want a member beside them. One that has ended is gone: what was in it ended too."""
     found = [
-        InjectedPod(item["metadata"]["name"], item["metadata"]["uid"], has_sidecar(item), refused_because(item))
+        InjectedPod(
+            item["metadata"]["name"],
+            item["metadata"]["uid"],
+            has_sidecar(item),
+            refused_because(item),
+            str(item.get("spec", {}).get("serviceAccountName", "")),
+        )
         for item in items
         if item.get("status", {}).get("phase") not in ("Succeeded", "Failed")
     ]

@@ -13,13 +13,20 @@ Judged = Mapping[ClusterKey | None, Sequence[Object]]
 """Open requests by the cluster that judges them; None: those of nobody's user."""
 
 
-def by_judge(resources: Mapping[ClusterKey, Object], pods: Mapping[ClusterKey, Sequence[Object]], requests: Iterable[Object]) -> Judged:
-    """The cluster of the pod that asked, else of the user who did; of clusters that share a user, the first.
+def by_judge(
+    resources: Mapping[ClusterKey, Object], pods: Iterable[Mapping[ClusterKey, Sequence[Object]]], requests: Iterable[Object]
+) -> Judged:
+    """The cluster of the pod that asked, else of the user who did; of clusters that share a user, the first. `pods`: the clusters' own,
+    then those of others that have a member beside their containers.
 
     That finds a judge and proves nothing: a pod's label only says which cluster looks at its owners.
     """
     issued = sorted(key for key, resource in resources.items() if is_issued(resource))
-    by_pod = {pod["metadata"]["uid"]: key for key in issued for pod in pods.get(key, ())}
+    by_pod: dict[str, ClusterKey] = {}
+    for kind in pods:
+        for key in issued:
+            for pod in kind.get(key, ()):
+                by_pod.setdefault(pod["metadata"]["uid"], key)
     by_user: dict[str, ClusterKey] = {}
     for key in issued:
         by_user.setdefault(members_user_of(resources[key]), key)

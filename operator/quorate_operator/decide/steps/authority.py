@@ -9,6 +9,7 @@ from quorate_operator.decide.outcome import COMPLETE, Do, Outcome, Wait
 from quorate_operator.decide.signing import Denial, judge
 from quorate_operator.decide.world import AuthorityCertificate, Certificate, World
 from quorate_operator.objects.certificate import AUTHORITY_KEY
+from quorate_operator.objects.injection import pod_uid_of
 
 END = "-----END CERTIFICATE-----"
 REQUESTS = "CertificateSigningRequest"
@@ -105,8 +106,12 @@ def _issuing(world: World) -> bool:
 
 
 def _first_without(world: World, new: AuthorityCertificate, has: Callable[[Certificate, AuthorityCertificate], bool]) -> str:
-    """The first pod or member of which it is not known that it is as it must be. One that is away counts: it would be shut out."""
-    members = [member.name for member in world.members] if world.membership is not None else ["the leader, which is not known,"]
+    """The first pod or member of which it is not known that it is as it must be. One that is away counts: it would be shut out.
+
+    Members in pods of others are not asked, and not waited for: nothing is lost with one that is shut out until its kubelet brings it the
+    new CA, with which it gets a new certificate."""
+    voting = [member.name for member in world.members if not (member.non_voting and pod_uid_of(member.name))]
+    members = voting if world.membership is not None else ["the leader, which is not known,"]
     for name in [*(pod.name for pod in world.pods), *members]:
         pod = world.pod(name)
         certificate = pod.answer.certificate if pod is not None and pod.answer is not None else None

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from quorate_node.config.load import load
+from quorate_operator.api.spec import ConsensusClusterSpec
 from quorate_operator.objects.injection import (
     INJECTED_VOLUME,
     INJECTION_ANNOTATION,
@@ -23,6 +24,7 @@ from tests.unit.cluster_operator.resources import identity_of, spec_of
 
 IDENTITY = identity_of()
 UID = "0f0e3c0a-1111-4222-8333-123456789012"
+ISSUED = {"tls": {"mode": "Operator"}}
 APP = {"name": "app", "image": "app:1", "ports": [{"containerPort": 8080}]}
 
 
@@ -93,12 +95,8 @@ def test_it_has_the_resources_that_the_cluster_says() -> None:
     assert sidecar(spec, IDENTITY)["resources"] == {"limits": {"memory": "512Mi"}}
 
 
-@pytest.mark.parametrize("address", ["10.0.0.9", "fd00::9"])
-@pytest.mark.parametrize(
-    "fields", [{}, {"services": {"leader": {"enabled": True}}}, {"limits": {"watchesMax": 7}, "timing": {"heartbeatMs": 60}}]
-)
-def test_the_node_takes_its_environment_and_is_as_its_cluster_but_never_votes(fields: dict[str, Any], address: str) -> None:
-    spec = spec_of(**fields)
+def environment_in(spec: ConsensusClusterSpec, address: str) -> dict[str, str]:
+    """What the container is given, with the kubelet's part in it."""
     values = {"POD_NAME": "web-7d9f-x2", "POD_UID": UID, "POD_IP": address}
     environment = dict(values)
     for each in sidecar(spec, IDENTITY)["env"]:
@@ -106,7 +104,26 @@ def test_the_node_takes_its_environment_and_is_as_its_cluster_but_never_votes(fi
         for name, value in values.items():
             text = text.replace(f"$({name})", value)
         environment.setdefault(each["name"], text)
-    config = load([], environment).config
+    return environment
+
+
+def test_with_certificates_it_asks_for_one_that_never_votes_and_lets_nobody_in_without_its_own() -> None:
+    config = load([], environment_in(spec_of(**ISSUED), "10.0.0.9")).config
+    assert config.member.non_voting and config.identity.source == "kubernetes" and config.transport.member_binding_required
+    assert (config.identity.common_name, config.identity.host_names) == (UID, ("localhost",))
+    assert config.identity.request_labels == ("quorate.io/cluster=orders",)
+    assert (config.peer_url, config.client_url) == ("https://10.0.0.9:7302", "https://10.0.0.9:7301")
+    assert str(config.tls.peer_ca_file) == "/etc/quorate-tls/ca.crt" and str(config.tls.key_file) == "/var/lib/quorate/tls/tls.key"
+    assert config.tls.administrators == ("quorate://operator",)
+
+
+@pytest.mark.parametrize("address", ["10.0.0.9", "fd00::9"])
+@pytest.mark.parametrize(
+    "fields", [{}, {"services": {"leader": {"enabled": True}}}, {"limits": {"watchesMax": 7}, "timing": {"heartbeatMs": 60}}]
+)
+def test_the_node_takes_its_environment_and_is_as_its_cluster_but_never_votes(fields: dict[str, Any], address: str) -> None:
+    spec = spec_of(**fields)
+    config = load([], environment_in(spec, address)).config
     host = f"[{address}]" if ":" in address else address
     assert config.replica.non_voting and config.member.name == f"web-7d9f-x2.{UID}"
     assert (config.peer_url, config.client_url) == (f"http://{host}:7302", f"http://{host}:7301")
@@ -122,8 +139,10 @@ def test_the_node_takes_its_environment_and_is_as_its_cluster_but_never_votes(fi
     ("given", "fields", "said"),
     [
         (pod(), {"injection": {"enabled": False}}, "spec.injection.enabled of ConsensusCluster orders is false"),
-        (pod(), {"tls": {"mode": "Operator"}}, "nothing vouches for this one"),
         (pod(), {"tls": {"mode": "Secret", "secretName": "s"}}, "spec.tls.mode of ConsensusCluster orders is Secret"),
+        (pod(), {"tls": {"mode": "CertManager", "issuer": {"name": "i"}}}, "with which this pod could vote"),
+        (pod(volumes=[{"name": "quorate-tls"}]), {"tls": {"mode": "Operator"}}, "a volume 'quorate-tls' of its own"),
+        (pod(volumes=[{"name": "quorate-api-access"}]), {"tls": {"mode": "Operator"}}, "a volume 'quorate-api-access' of its own"),
         (pod({"labels": {"quorate.io/cluster": "orders"}}), {}, "it is a cluster's own pod"),
         (pod({"name": "a" * 217}), {}, "more than 216 characters"),
         (pod(hostNetwork=True), {}, "set hostNetwork to false"),
@@ -139,8 +158,24 @@ def test_what_cannot_have_it_is_told_why(given: dict[str, Any], fields: dict[str
 
 def test_all_others_can() -> None:
     ephemeral = {"name": INJECTED_VOLUME, "ephemeral": {"volumeClaimTemplate": {}}}
-    for given in (pod(), pod({"name": "a" * 216}), pod(volumes=[ephemeral]), {"spec": {}}):
+    for given in (pod(), pod({"name": "a" * 216}), pod(volumes=[ephemeral]), pod(volumes=[{"name": "quorate-tls"}]), {"spec": {}}):
         assert refusal(given, spec_of(), IDENTITY) == ""
+    assert refusal(pod(), spec_of(**ISSUED), IDENTITY) == ""
+
+
+def test_with_certificates_it_gets_a_token_for_itself_alone_and_whom_to_trust() -> None:
+    found = patched(pod(), injection(pod(), spec_of(**ISSUED), IDENTITY))
+    volumes = {volume["name"]: volume for volume in found["spec"]["volumes"]}
+    assert volumes["quorate-tls"]["configMap"] == {"name": "orders-ca", "defaultMode": 0o444, "optional": True}
+    assert [next(iter(source)) for source in volumes["quorate-api-access"]["projected"]["sources"]] == [
+        "serviceAccountToken", "configMap", "downwardAPI",
+    ]  # fmt: skip
+    first = found["spec"]["initContainers"][0]
+    mounted = {mount["mountPath"]: (mount["name"], mount.get("readOnly")) for mount in first["volumeMounts"]}
+    assert mounted["/var/run/secrets/kubernetes.io/serviceaccount"] == ("quorate-api-access", True)
+    assert mounted["/etc/quorate-tls"] == ("quorate-tls", True)
+    assert "volumeMounts" not in found["spec"]["containers"][0]
+    assert first["livenessProbe"]["httpGet"]["scheme"] == "HTTPS"
 
 
 def test_a_sidecar_is_seen_by_what_it_is() -> None:

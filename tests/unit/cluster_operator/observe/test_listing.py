@@ -8,9 +8,10 @@ from typing import Any, cast
 import pytest
 
 from quorate_operator.clients.errors import ApiFailure
-from quorate_operator.clients.kinds import CHILDREN
+from quorate_operator.clients.kinds import CHILDREN, RESOURCE
 from quorate_operator.clients.kubernetes_api import KubernetesApi
-from quorate_operator.observe.listing import Listing
+from quorate_operator.issuing.parsing import SIGNER
+from quorate_operator.observe.listing import REQUESTS, Listing
 
 
 class Lists:
@@ -82,6 +83,37 @@ async def test_a_kind_that_must_be_there_fails_the_look_and_the_next_look_is_ane
             await listing.look()
     assert lists.counts["StatefulSet"] == 2
     assert set(CHILDREN) <= set(lists.counts)
+
+
+class Arriving:
+    """A pod is made and asks for its certificate while the lists are under way: its request is in them, and it is not."""
+
+    def __init__(self, label: str) -> None:
+        self.pod = {"metadata": {"name": "new", "namespace": "shop", "uid": "p1", "labels": {label: "kv"}}}
+        self.label = label
+        self.pods_listed = 0
+
+    async def list(self, kind: str, namespace: str = "", *, label: str = "", **_: Any) -> list[dict[str, Any]]:
+        if kind == RESOURCE:
+            return [{"metadata": {"name": "kv", "namespace": "shop"}, "spec": {"tls": {"mode": "Operator"}}}]
+        if kind == REQUESTS:
+            extra = {"authentication.kubernetes.io/pod-uid": ["p1"]}
+            spec = {"signerName": SIGNER, "username": "system:serviceaccount:shop:any", "extra": extra}
+            return [{"metadata": {"name": "r"}, "spec": spec}]
+        if kind == "Pod" and label == self.label:
+            self.pods_listed += 1
+            return [self.pod] if self.pods_listed > 1 else []
+        return []
+
+
+@pytest.mark.parametrize("label", ["quorate.io/cluster", "quorate.io/inject"])
+async def test_a_request_is_never_seen_without_the_pod_that_made_it(label: str) -> None:
+    """Else a pod that has done nothing wrong would be denied for being new."""
+    lists = Arriving(label)
+    listed = await Listing(cast(KubernetesApi, lists)).look()
+    assert [item["metadata"]["name"] for item in listed.requests[("shop", "kv")]] == ["r"]
+    seen = listed.children(("shop", "kv"), "Pod") if label == "quorate.io/cluster" else listed.injected[("shop", "kv")]
+    assert [pod["metadata"]["uid"] for pod in seen] == ["p1"] and lists.pods_listed == 2
 
 
 async def test_each_namespace_is_listed_on_its_own() -> None:

@@ -11,6 +11,8 @@ from quorate_operator.observe.requests import by_judge
 from tests.unit.cluster_operator.resources import identity_of, spec_of
 
 Object = dict[str, Any]
+Pods = dict[str, list[str]]
+"""Uids by the cluster."""
 
 
 def resource(name: str, **spec: Any) -> Object:
@@ -27,11 +29,13 @@ def request(account: str, *pod_uids: str, **status: Any) -> Object:
     return {"metadata": {"name": "x"}, "spec": spec, "status": status}
 
 
-def judge(item: Object, *resources: Object, pods: dict[str, list[str]] | None = None) -> object:
+def judge(item: Object, *resources: Object, pods: Pods | None = None, injected: Pods | None = None) -> object:
     """Name of the judging cluster, None for nobody, and "" for a request that needs no judgement any more."""
     found = {("shop", each["metadata"]["name"]): each for each in resources}
-    running = {("shop", name): [{"metadata": {"uid": uid}} for uid in uids] for name, uids in (pods or {}).items()}
-    judged = by_judge(found, running, [item])
+    kinds = [
+        {("shop", name): [{"metadata": {"uid": uid}} for uid in uids] for name, uids in (kind or {}).items()} for kind in (pods, injected)
+    ]
+    judged = by_judge(found, kinds, [item])
     assert sum(map(len, judged.values())) <= 1
     return next((key[1] if key is not None else None for key in judged), "")
 
@@ -61,6 +65,14 @@ def test_a_pod_that_still_runs_as_the_former_account_is_judged_by_its_cluster() 
 def test_a_cluster_with_certificates_from_elsewhere_judges_nothing() -> None:
     elsewhere = resource("orders", tls={"mode": "CertManager"})
     assert judge(request("orders", "o0"), elsewhere, pods={"orders": ["o0"]}) is None
+
+
+def test_a_pod_of_others_is_judged_by_the_cluster_that_it_wants_a_member_of() -> None:
+    both = resource("a"), resource("b")
+    assert judge(request("payments", "web"), *both, injected={"b": ["web"]}) == "b"
+    assert judge(request("payments", "web"), *both) is None
+    assert judge(request("payments", "web"), resource("a"), resource("b", tls={}), injected={"b": ["web"]}) is None
+    assert judge(request("a", "a0"), *both, pods={"a": ["a0"]}, injected={"b": ["a0"]}) == "a", "a member of its own is no pod of others"
 
 
 def test_what_is_answered_needs_no_judge() -> None:
