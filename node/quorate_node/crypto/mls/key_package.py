@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from quorate_node.crypto.mls.codec import Reader, Writer, encode
-from quorate_node.crypto.mls.errors import UnsupportedError, ValidationError
+from quorate_node.crypto.mls.errors import ValidationError
 from quorate_node.crypto.mls.extension import Extension
 from quorate_node.crypto.mls.group_context import MLS10, read_version
 from quorate_node.crypto.mls.labels import ref_hash, sign_with_label, verify_with_label
@@ -64,8 +64,6 @@ class KeyPackage:
             raise ValidationError(f"the leaf of a key package has leaf_node_source {source.code}, not {FromKeyPackage.code}")
         if self.init_key == self.leaf_node.encryption_key:
             raise ValidationError("init_key and encryption_key of the key package are the same key")
-        if self.cipher_suite not in self.leaf_node.capabilities.cipher_suites:
-            raise UnsupportedError(f"the key package's capabilities do not list its own suite {self.cipher_suite}")
         if now_s is not None:
             source.lifetime.check(now_s)
         suite.check_kem_public(self.init_key)
