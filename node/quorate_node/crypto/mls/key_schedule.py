@@ -11,8 +11,8 @@ from quorate_node.crypto.mls.labels import derive_secret, expand_with_label
 from quorate_node.crypto.mls.secret import Octets, Secret, erase_all
 from quorate_node.crypto.mls.suites import Suite
 
-EXPORT_BYTES_MAX = 2**13
-"""The longest secret that one export gives: below 255 times the shortest hash."""
+EXPORT_BYTES_MAX = 255 * 32
+"""The longest secret that one export gives, in every suite: HKDF expands to 255 times the hash."""
 
 _EXTERNAL_INIT = b"MLS 1.0 external init secret"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Self
 
@@ -93,10 +93,6 @@ class PreSharedKeyId:
         """Raises `ValidationError` for a nonce that is not of the suite's `hash_bytes` (section 12.1.4)."""
         if len(self.psk_nonce) != suite.hash_bytes:
             raise ValidationError(f"psk_nonce has {len(self.psk_nonce)} bytes: {suite.name} wants {suite.hash_bytes}")
-
-    def named_alike(self, other: PreSharedKeyId) -> bool:
-        """True when both name the same key, whatever their nonces."""
-        return replace(self, psk_nonce=b"") == replace(other, psk_nonce=b"")
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,9 +63,8 @@ class SecretTree:
         return ratchets[kind]
 
     def erase(self) -> None:
-        """Overwrite everything."""
+        """Overwrite everything. What was erased stays in its place, so that using it fails as an erased secret."""
         erase_all(self._nodes.values())
-        self._nodes.clear()
         for pair in self._ratchets.values():
             for ratchet in pair:
                 ratchet.erase()

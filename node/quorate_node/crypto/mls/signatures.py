@@ -18,7 +18,7 @@ from nacl.exceptions import CryptoError
 
 from quorate_node.crypto.mls.curves import P256, P384, P521, NistCurve, sized
 from quorate_node.crypto.mls.entropy import Entropy, draw
-from quorate_node.crypto.mls.errors import BadKey, BadSignature
+from quorate_node.crypto.mls.errors import BadSignature
 from quorate_node.crypto.mls.secret import Octets
 
 
@@ -108,10 +108,7 @@ class Ed448:
 
     @staticmethod
     def _public(public: bytes) -> Ed448PublicKey:
-        try:
-            return Ed448PublicKey.from_public_bytes(sized("public key of Ed448", public, 57))
-        except ValueError as error:
-            raise BadKey("a public key is no point of Ed448") from error
+        return Ed448PublicKey.from_public_bytes(sized("public key of Ed448", public, 57))
 
 
 @dataclass(frozen=True, slots=True)

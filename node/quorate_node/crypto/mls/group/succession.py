@@ -83,9 +83,7 @@ def _start(
     now_s: int | None,
     options: CommitOptions,
 ) -> CreatedCommit:
-    founded = create_group(
-        suite, group_id, own.package.leaf_node, own.leaf_private.buffer(), own.signer, entropy, extensions, old.limits
-    )
+    founded = create_group(suite, group_id, own.package.leaf_node, own.leaf_private.buffer(), own.signer, entropy, extensions, old.limits)
     proposals: list[Proposal] = [Add(package) for package in others]
     proposals.append(PreSharedKey(PreSharedKeyId.fresh(suite, name, entropy)))
     try:
