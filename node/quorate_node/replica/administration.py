@@ -104,6 +104,7 @@ class Administration:
             return await handler(call)
         async with self._turn():
             while True:
+                await self._settled()
                 self._require_expected(call.expected_configuration_index)
                 self._decided_on = self._engine.configuration_index
                 try:
@@ -123,6 +124,17 @@ class Administration:
             yield
         finally:
             self._one_at_a_time.release()
+
+    async def _settled(self) -> None:
+        """A joint configuration is left in a moment, and what is decided on it is decided anew then: to wait there for word of a member
+        that is about to leave would make the answer later than whoever asks for it waits. Raises `ServiceError`."""
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + self._settings.request_timeout_ms / 1000
+        while self._engine.machine.configuration.voters_outgoing:
+            if loop.time() > until_s:
+                raise ServiceError("MembershipChangePending", "another membership change is under way; try again when it is done")
+            await asyncio.sleep(self._settings.tick_ms / 1000)
+            self._require_leader()
 
     def _require_expected(self, expected: int | None) -> None:
         if expected is not None and expected != self._engine.configuration_index:

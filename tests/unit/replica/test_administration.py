@@ -104,6 +104,28 @@ async def test_a_place_that_asks_twice_to_be_let_in_is_let_in_once() -> None:
         assert sorted(machine.members) == sorted((*machine.configuration.voters, first))
 
 
+async def test_nobody_waits_for_word_of_a_member_that_is_about_to_leave() -> None:
+    """An emptied witness asks again when its first answer was late: the joint configuration of that one still shows the old member. Whoever
+    waits an election timeout for it answers late again, and the next question meets the next joint configuration."""
+    async with LocalCluster(3) as cluster:
+        await cluster.formed()
+        leader, lost = cluster.leader(), cluster.followers()[0]
+        assert leader.replica.member is not None
+        administration, machine = leader.replica.member.administration, leader.service.machine
+        record = machine.members[lost.replica.member_id]
+        await lost.crash()
+        is_active = administration._is_active
+        await cluster.until(lambda: not is_active(record.member_id))
+        EmptyPlace(cluster.network, record.peer_url)
+        asked = AdministrationCall("join", peer_url=record.peer_url, name=record.name, client_url=record.client_url, witness=True)
+        first = await administration.carry_out(asked)
+        assert machine.configuration.voters_outgoing
+        waited_for = []
+        administration._is_active = lambda member_id: waited_for.append(member_id) or is_active(member_id)  # type: ignore[func-returns-value]
+        assert await administration.carry_out(asked) != first
+        assert record.member_id not in waited_for
+
+
 async def test_an_emptied_voter_that_only_earlier_leaders_met_gets_another_id() -> None:
     """Under its old one it would have forgotten what it promised them, and what it acknowledged to them would count as stored."""
     async with LocalCluster(3) as cluster:
