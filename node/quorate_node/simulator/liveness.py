@@ -13,9 +13,11 @@ from quorate.wire.commands import Put
 from quorate.wire.results import PutResult
 from quorate_node.machine.application.status import ApplicationState
 from quorate_node.simulator.host import Host
+from quorate_node.simulator.ledger_host import LedgerHost
+from quorate_node.simulator.patience import Patience
 from quorate_node.simulator.releases import NEXT
 from quorate_node.simulator.requests import key_of
-from quorate_node.simulator.sight import belonging, durable_log, newest_cluster_version, newest_machine, voters_seen
+from quorate_node.simulator.sight import belonging, durable_log, holds_majority, newest_cluster_version, newest_machine, voters_seen
 
 if TYPE_CHECKING:
     from quorate_node.simulator.world import World
@@ -129,8 +131,26 @@ class Liveness:
                 if world.loop.time() > until_s:
                     text = f"client {client.number} could not write within {PROGRESS_S:g} s of quiet:\n{world.describe()}"
                     world.invariants.violated("progress", text)
+                self._bring_back()
                 await asyncio.sleep(LOOK_S)
         world.trace.event("progress")
+
+    def _bring_back(self) -> None:
+        """Those that stay may commit a change that was under way: where it leaves them without a majority they need the others."""
+        world = self._world
+        newest = newest_machine(self._core)
+        away = [host for host in world.started() if host not in self._core]
+        if not away or newest is None or holds_majority(self._core, newest.configuration):
+            return
+        world.trace.event("brought back", *(host.name for host in away))
+        world.counters["brought back in the quiet"] += 1
+        world.network.heal()
+        self._core = world.started()
+        for host in away:
+            if host.life is None:
+                host.start()
+            else:
+                world.loop.resume(host.life.process)
 
     async def _converge(self) -> None:
         """All members at one index, with one digest: state equality is checked on the way there."""
@@ -157,15 +177,17 @@ class Liveness:
     async def _applications_agree(self) -> None:
         """A client proposes again until it is answered, and every member's machine comes to the end of the list."""
         world = self._world
-        until_s = world.loop.time() + CONVERGENCE_S
+        patience = Patience(world.loop.time(), CONVERGENCE_S)
         client = world.ledger_clients[0]
         client.use_only(self._core)
         told = await client.propose()
         while not told or self._lagging():
-            if world.loop.time() > until_s:
+            now_s = world.loop.time()
+            patience.look(now_s, self._slowest())
+            if patience.is_over(now_s):
                 running = [host.life for host in self._core if host.life is not None and host.life.application is not None]
                 shown = "\n".join(f"{life.host.name}: {life.application.status()}" for life in running if life.application is not None)
-                world.invariants.violated("application progress", f"not within {CONVERGENCE_S:g} s of quiet:\n{shown}")
+                world.invariants.violated("application progress", f"not within {patience.waited_s(now_s):.0f} s of quiet:\n{shown}")
             await asyncio.sleep(LOOK_S)
             told = told or await client.propose()
             for host in self._core:
@@ -175,6 +197,13 @@ class Liveness:
     def _lagging(self) -> bool:
         newest, length = newest_machine(self._core), self._world.invariants.ledger.length
         return newest is None or any(behind(host, length, belonging(newest)) for host in self._core)
+
+    def _slowest(self) -> int:
+        """How far the one has come that has come least far."""
+        newest = newest_machine(self._core)
+        members = belonging(newest) if newest is not None else ()
+        running = [host.life.ledger for host in self._core if host.life is not None and host.life.storage.member_id in members]
+        return min((carried_out(ledger) for ledger in running if ledger is not None), default=-1)
 
     async def _roll_on(self) -> None:
         """Everybody gets the next release, one after the other; then it can be activated, and all go on with one state."""
@@ -218,4 +247,9 @@ def behind(host: Host, length: int, members: Container[int]) -> bool:
     life = host.life
     if life is None or life.ledger is None or life.replica.member is None or life.storage.member_id not in members:
         return False
-    return life.ledger.worker is None or len(life.ledger.worker.ledger.payloads) < length
+    return carried_out(life.ledger) < length
+
+
+def carried_out(ledger: LedgerHost) -> int:
+    """Commands in the list of a member's application; -1 while no process of it runs."""
+    return len(ledger.worker.ledger.payloads) if ledger.worker is not None else -1

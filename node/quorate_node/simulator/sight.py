@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from quorate_node.machine.interface import Machine
+from quorate_node.protocol.membership import Configuration
 from quorate_node.protocol.ready import Role
 from quorate_node.simulator.file_store import durable_entries
 from quorate_node.simulator.host import Host
@@ -26,6 +27,13 @@ def belonging(machine: Machine) -> set[int]:
     """The ids of its configuration. Not those of its records: a witness that came later than others has none of them."""
     known = machine.configuration
     return {*known.voters, *known.learners, *known.voters_outgoing, *known.learners_next}
+
+
+def holds_majority(hosts: Sequence[Host], configuration: Configuration) -> bool:
+    """Whether these machines can commit in it: with a majority of its voters, and of those that leave while it is joint."""
+    present = {host.life.storage.member_id for host in hosts if host.life is not None}
+    halves = [half for half in (configuration.voters, configuration.voters_outgoing) if half]
+    return all(2 * len(present.intersection(half)) > len(half) for half in halves)
 
 
 def newest_cluster_version(hosts: Sequence[Host]) -> int:

@@ -1,4 +1,4 @@
-"""Who has to come to the end of the application's list."""
+"""Who has to come to the end of the application's list, and who is needed for a majority."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from quorate_node.protocol.membership import Configuration
 from quorate_node.simulator.liveness import behind
-from quorate_node.simulator.sight import belonging
+from quorate_node.simulator.sight import belonging, holds_majority
 
 
 def host(member_id: int, carried_out: int | None, own_members: set[int]) -> Any:
@@ -40,3 +40,18 @@ def test_who_belongs_to_the_cluster_is_asked_of_the_configuration_as_a_witness_m
     configuration = Configuration(voters=(1, 2), learners=(3,), voters_outgoing=(1, 4), learners_next=(4,), witnesses=(2,))
     witness: Any = SimpleNamespace(configuration=configuration, members={3: None})
     assert belonging(witness) == {1, 2, 3, 4}
+
+
+@pytest.mark.parametrize(
+    ("configuration", "enough"),
+    [
+        (Configuration(voters=(1, 2, 3, 4, 5)), True),
+        (Configuration(voters=(1, 2, 4, 5)), False),
+        (Configuration(voters=(1, 2, 3), voters_outgoing=(1, 4, 5)), False),
+        (Configuration(voters=(1, 4, 5), voters_outgoing=(1, 2, 3)), False),
+        (Configuration(voters=(1, 2, 3), voters_outgoing=(1, 2, 4), learners=(5,)), True),
+    ],
+)
+def test_those_that_stay_are_asked_in_every_configuration_whether_they_are_a_majority(configuration: Configuration, enough: bool) -> None:
+    """A removal that was under way is committed by those that stay: three of five, of whom two are left in a cluster of four."""
+    assert holds_majority([host(member_id, 0, set()) for member_id in (1, 2, 3)], configuration) is enough
