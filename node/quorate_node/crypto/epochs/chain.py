@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from quorate_node.crypto.epochs.cipher import Cipher
 from quorate_node.crypto.epochs.derivation import connection_key, next_chain_key
-from quorate_node.crypto.epochs.secret import SecretBuffer
+from quorate_node.crypto.mls.secret import Secret
 
 
 class Chain:
@@ -12,7 +12,7 @@ class Chain:
 
     __slots__ = ("_key", "step")
 
-    def __init__(self, key: SecretBuffer, step: int = 0) -> None:
+    def __init__(self, key: Secret, step: int = 0) -> None:
         self._key = key
         self.step = step
 
@@ -31,7 +31,7 @@ class Chain:
             chain.advance()
         return chain
 
-    def connection_key(self, context: bytes) -> SecretBuffer:
+    def connection_key(self, context: bytes) -> Secret:
         return connection_key(self._key, self.step, context)
 
     def cipher(self, context: bytes) -> Cipher:

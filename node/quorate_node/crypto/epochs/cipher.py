@@ -8,7 +8,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from quorate_node.crypto.epochs.errors import AuthenticationFailed
-from quorate_node.crypto.epochs.secret import SecretBuffer
+from quorate_node.crypto.mls.secret import Secret
 
 TAG_BYTES = 16
 _NONCE = Struct(">4xQ")
@@ -20,8 +20,8 @@ class Cipher:
 
     __slots__ = ("_aead",)
 
-    def __init__(self, key: SecretBuffer) -> None:
-        self._aead = AESGCM(key.buffer)
+    def __init__(self, key: Secret) -> None:
+        self._aead = AESGCM(key.buffer())
         key.erase()
 
     def seal(self, counter: int, associated: bytes | memoryview, plaintext: bytes, output: memoryview) -> None:

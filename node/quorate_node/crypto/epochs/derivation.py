@@ -16,10 +16,11 @@ from struct import Struct
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
-from quorate_node.crypto.epochs.secret import SECRET_BYTES, SecretBuffer
+from quorate_node.crypto.mls.secret import Secret
 
 SUITE = 1
 """HKDF-SHA256 and AES-256-GCM with a tag of 16 bytes. Another one gets another number, here and in every label and header."""
+SECRET_BYTES = 32
 RANDOM_BYTES = 32
 _LABEL = b"quorate group keys 1 "
 _CHAIN = _LABEL + b"chain"
@@ -30,26 +31,25 @@ _LINK = Struct(">QQQ")
 _NUMBER = Struct(">I")
 _ENDS = Struct(">QQ")
 _SHA256 = SHA256()
+_ZEROS = bytes(SECRET_BYTES)
 
 
-def expand_into(key: bytearray, info: bytes, output: SecretBuffer) -> None:
-    """OpenSSL writes into the output buffer: no immutable copy of a secret is made."""
-    HKDFExpand(_SHA256, SECRET_BYTES, info).derive_into(key, output.buffer)
+def expand(key: Secret, info: bytes) -> Secret:
+    """32 bytes. OpenSSL writes them into the new secret's own buffer: no copy is made that could not be erased."""
+    output = Secret(_ZEROS)
+    HKDFExpand(_SHA256, SECRET_BYTES, info).derive_into(key.buffer(), output.buffer())
+    return output
 
 
-def first_chain_key(exporter: bytearray, group_id: bytes, epoch: int, sender: int, receiver: int) -> SecretBuffer:
+def first_chain_key(exporter: Secret, group_id: bytes, epoch: int, sender: int, receiver: int) -> Secret:
     """The key at step 0 of the chain from `sender` to `receiver`."""
     info = b"".join((_CHAIN, _GROUP.pack(SUITE, len(group_id)), group_id, _LINK.pack(epoch, sender, receiver)))
-    output = SecretBuffer()
-    expand_into(exporter, info, output)
-    return output
+    return expand(exporter, info)
 
 
-def next_chain_key(chain_key: SecretBuffer, step: int) -> SecretBuffer:
+def next_chain_key(chain_key: Secret, step: int) -> Secret:
     """The key at `step + 1` from that at `step`. The caller erases the old one."""
-    output = SecretBuffer()
-    expand_into(chain_key.buffer, _STEP + _NUMBER.pack(step), output)
-    return output
+    return expand(chain_key, _STEP + _NUMBER.pack(step))
 
 
 def connection_context(dialler: int, acceptor: int, dialler_random: bytes, acceptor_random: bytes) -> bytes:
@@ -57,8 +57,6 @@ def connection_context(dialler: int, acceptor: int, dialler_random: bytes, accep
     return _ENDS.pack(dialler, acceptor) + dialler_random + acceptor_random
 
 
-def connection_key(chain_key: SecretBuffer, step: int, context: bytes) -> SecretBuffer:
+def connection_key(chain_key: Secret, step: int, context: bytes) -> Secret:
     """The AES-256 key of one connection at one step, in the chain's direction."""
-    output = SecretBuffer()
-    expand_into(chain_key.buffer, _CONNECTION + _NUMBER.pack(step) + context, output)
-    return output
+    return expand(chain_key, _CONNECTION + _NUMBER.pack(step) + context)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from quorate_node.crypto.epochs.errors import ValidationError
 from quorate_node.crypto.epochs.settings import EpochSettings
+from quorate_node.crypto.mls.secret import Secret
 
 TAG_BYTES = 8
 EXPORTER_BYTES_MIN = 32
@@ -33,16 +34,13 @@ class EpochId(NamedTuple):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class EpochGrant:
-    """A new epoch, as the MLS group hands it over: `exporter` (MLS-Exporter, 32 bytes or more) is overwritten when it was used.
-
-    It is a `bytearray`, because a `bytes` could not be overwritten.
-    """
+    """A new epoch, as the MLS group hands it over: `exporter` (MLS-Exporter, 32 bytes or more) is erased when it was used, or refused."""
 
     group_id: bytes
     number: int
     members: Sequence[int]
     """Ids of all members, this one among them."""
-    exporter: bytearray
+    exporter: Secret
 
     @property
     def id(self) -> EpochId:
@@ -52,7 +50,7 @@ class EpochGrant:
         return f"EpochGrant({self.id}, {len(self.members)} members)"
 
     def erase(self) -> None:
-        self.exporter[:] = bytes(len(self.exporter))
+        self.exporter.erase()
 
     def check(self, member_id: int, settings: EpochSettings) -> None:
         """Raises `ValidationError`."""
@@ -60,6 +58,8 @@ class EpochGrant:
             raise ValidationError(f"group_id has {len(self.group_id)} bytes; it must have 1 to {settings.group_id_bytes_max}")
         if not 0 <= self.number <= EPOCH_MAX:
             raise ValidationError(f"epoch is {self.number}; it must be 0 to 2^64-1")
+        if self.exporter.erased:
+            raise ValidationError("exporter secret was erased: a grant is used once")
         if len(self.exporter) < EXPORTER_BYTES_MIN:
             raise ValidationError(f"exporter secret has {len(self.exporter)} bytes; it must have at least {EXPORTER_BYTES_MIN}")
         if len(self.members) > settings.members_max:

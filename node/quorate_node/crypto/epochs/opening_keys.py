@@ -6,8 +6,8 @@ from quorate_node.crypto.epochs.chain import Chain
 from quorate_node.crypto.epochs.cipher import Cipher
 from quorate_node.crypto.epochs.header import HEADER_BYTES
 from quorate_node.crypto.epochs.replay_window import ReplayWindow
-from quorate_node.crypto.epochs.secret import SecretBuffer
 from quorate_node.crypto.epochs.settings import EpochSettings
+from quorate_node.crypto.mls.secret import Secret
 
 
 class OpeningKey:
@@ -15,7 +15,7 @@ class OpeningKey:
 
     __slots__ = ("_cipher", "_key", "_window", "left_ms", "used")
 
-    def __init__(self, key: SecretBuffer, replay_window: int) -> None:
+    def __init__(self, key: Secret, replay_window: int) -> None:
         self._key = key
         self._cipher: Cipher | None = None
         self._window = ReplayWindow(replay_window)
@@ -55,7 +55,7 @@ class OpeningKeys:
     def get(self, step: int) -> OpeningKey | None:
         return self._keys.get(step)
 
-    def add(self, step: int, key: SecretBuffer) -> OpeningKey:
+    def add(self, step: int, key: Secret) -> OpeningKey:
         return self.put(step, OpeningKey(key, self._settings.replay_window))
 
     def put(self, step: int, key: OpeningKey) -> OpeningKey:

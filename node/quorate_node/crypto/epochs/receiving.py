@@ -12,12 +12,12 @@ from quorate_node.crypto.epochs.connection import Connection
 from quorate_node.crypto.epochs.errors import StepConsumed, StepTooFar
 from quorate_node.crypto.epochs.header import Header
 from quorate_node.crypto.epochs.opening_keys import OpeningKey, OpeningKeys
-from quorate_node.crypto.epochs.secret import SecretBuffer
 from quorate_node.crypto.epochs.settings import EpochSettings
+from quorate_node.crypto.mls.secret import Secret
 
 
 class ReceivingLink:
-    def __init__(self, key: SecretBuffer, settings: EpochSettings) -> None:
+    def __init__(self, key: Secret, settings: EpochSettings) -> None:
         self._settings = settings
         self._chain = Chain(key)
         self._used_since_ms: int | None = None

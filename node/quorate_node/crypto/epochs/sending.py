@@ -12,8 +12,8 @@ from quorate_node.crypto.epochs.connection import Connection
 from quorate_node.crypto.epochs.errors import KeyExhausted
 from quorate_node.crypto.epochs.header import HEADER_BYTES, Header
 from quorate_node.crypto.epochs.identity import EpochId
-from quorate_node.crypto.epochs.secret import SecretBuffer
 from quorate_node.crypto.epochs.settings import EpochSettings
+from quorate_node.crypto.mls.secret import Secret
 
 
 class SealingKey:
@@ -28,7 +28,7 @@ class SealingKey:
 
 
 class SendingLink:
-    def __init__(self, epoch: EpochId, sender: int, key: SecretBuffer, settings: EpochSettings) -> None:
+    def __init__(self, epoch: EpochId, sender: int, key: Secret, settings: EpochSettings) -> None:
         self._epoch = epoch
         self._sender = sender
         self._settings = settings

@@ -11,14 +11,15 @@ from quorate_node.crypto.epochs.connection import Connection
 from quorate_node.crypto.epochs.identity import EpochGrant
 from quorate_node.crypto.epochs.keyring import Cause, Keyring
 from quorate_node.crypto.epochs.settings import DEFAULT, EpochSettings
+from quorate_node.crypto.mls.secret import Secret
 
 GROUP = b"group of the tests"
 _randoms = count()
 
 
-def exporter(group_id: bytes, number: int) -> bytearray:
+def exporter(group_id: bytes, number: int) -> Secret:
     """What MLS would export: equal on all members, different in each epoch."""
-    return bytearray(sha256(b"exporter" + group_id + number.to_bytes(8, "big")).digest())
+    return Secret(sha256(b"exporter" + group_id + number.to_bytes(8, "big")).digest())
 
 
 def grant(number: int, members: Sequence[int], group_id: bytes = GROUP) -> EpochGrant:

@@ -6,22 +6,23 @@ import pytest
 
 from quorate_node.crypto.epochs.chain import Chain
 from quorate_node.crypto.epochs.derivation import first_chain_key
-from quorate_node.crypto.epochs.errors import LifecycleError
+from quorate_node.crypto.mls.errors import LifecycleError
+from quorate_node.crypto.mls.secret import Secret
 
 CONTEXT = b"context"
 
 
 def chain() -> Chain:
-    return Chain(first_chain_key(bytearray(32), b"group", 1, 1, 2))
+    return Chain(first_chain_key(Secret(bytes(32)), b"group", 1, 1, 2))
 
 
 def key_of(source: Chain) -> bytes:
-    return bytes(source.connection_key(CONTEXT).buffer)
+    return source.connection_key(CONTEXT).bytes()
 
 
 def test_advancing_overwrites_the_key_of_the_step_before() -> None:
-    key = first_chain_key(bytearray(32), b"group", 1, 1, 2)
-    buffer, stepping = key.buffer, Chain(key)
+    key = first_chain_key(Secret(bytes(32)), b"group", 1, 1, 2)
+    buffer, stepping = key.buffer(), Chain(key)
     before = key_of(stepping)
     stepping.advance()
     assert buffer == bytes(32)
@@ -44,5 +45,5 @@ def test_an_erased_chain_makes_no_key() -> None:
     erased = chain()
     erased.erase()
     for use in (erased.advance, lambda: erased.cipher(CONTEXT), lambda: erased.ahead(1)):
-        with pytest.raises(LifecycleError, match="erased"):
+        with pytest.raises(LifecycleError, match="was erased"):
             use()

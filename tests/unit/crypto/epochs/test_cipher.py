@@ -7,14 +7,13 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from quorate_node.crypto.epochs.cipher import TAG_BYTES, Cipher
 from quorate_node.crypto.epochs.errors import AuthenticationFailed
-from quorate_node.crypto.epochs.secret import SecretBuffer
+from quorate_node.crypto.mls.secret import Secret
 
 KEY = bytes(range(32))
 
 
-def cipher() -> tuple[Cipher, SecretBuffer]:
-    key = SecretBuffer()
-    key.buffer[:] = KEY
+def cipher() -> tuple[Cipher, Secret]:
+    key = Secret(KEY)
     return Cipher(key), key
 
 
@@ -30,7 +29,7 @@ def test_the_nonce_is_the_counter_in_96_bits() -> None:
 
 def test_the_keys_buffer_is_erased_before_the_first_use_and_the_cipher_still_has_the_key() -> None:
     made, key = cipher()
-    assert repr(key) == "SecretBuffer(erased)"
+    assert key.erased
     output = bytearray(4)
     made.open(1, memoryview(b"header"), memoryview(sealed(1, b"text")), memoryview(output))
     assert output == b"text"

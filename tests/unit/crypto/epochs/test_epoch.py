@@ -8,22 +8,23 @@ from quorate_node.crypto.epochs.connection import Connection
 from quorate_node.crypto.epochs.epoch import Epoch, EpochPhase
 from quorate_node.crypto.epochs.identity import EpochGrant
 from quorate_node.crypto.epochs.settings import DEFAULT
+from quorate_node.crypto.mls.secret import Secret
 from tests.unit.crypto.epochs.members import grant
 
 
 def test_the_exporter_is_overwritten_when_the_chains_are_made() -> None:
     granted = grant(1, (3, 1, 2))
     epoch = Epoch(granted, 1, DEFAULT)
-    assert granted.exporter == bytes(32)
+    assert granted.exporter.erased
     assert epoch.members == (1, 2, 3)
     assert list(epoch.links) == [2, 3], "for all members, connected or not, in one order everywhere"
 
 
 def test_the_exporter_is_overwritten_when_they_cannot_be_made() -> None:
-    secret = bytearray(b"s" * 32)
+    secret = Secret(b"s" * 32)
     with pytest.raises(TypeError):
         Epoch(EpochGrant("no bytes", 1, (1, 2), secret), 1, DEFAULT)  # type: ignore[arg-type]
-    assert secret == bytes(32)
+    assert secret.erased
 
 
 def test_phases_follow_what_was_announced() -> None:

@@ -9,6 +9,7 @@ import pytest
 from quorate_node.crypto.epochs.errors import ValidationError
 from quorate_node.crypto.epochs.identity import EpochGrant, EpochId, check_member
 from quorate_node.crypto.epochs.settings import DEFAULT
+from quorate_node.crypto.mls.secret import Secret
 from tests.unit.crypto.epochs.members import grant
 
 
@@ -20,11 +21,11 @@ def test_epochs_of_different_groups_differ_although_their_numbers_do_not() -> No
 
 def test_a_grant_is_erased_in_place_and_never_shown() -> None:
     granted = grant(1, (1, 2))
-    secret, shown = granted.exporter, bytes(granted.exporter)
+    buffer, shown = granted.exporter.buffer(), granted.exporter.bytes()
     assert shown.hex() not in repr(granted)
     assert repr(shown)[2:-1] not in repr(granted)
     granted.erase()
-    assert secret == bytes(32)
+    assert buffer == bytes(32)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +35,7 @@ def test_a_grant_is_erased_in_place_and_never_shown() -> None:
         ({"group_id": bytes(257)}, "group_id has 257 bytes; it must have 1 to 256"),
         ({"number": -1}, "epoch is -1; it must be 0 to 2"),
         ({"number": 2**64}, "epoch is 18446744073709551616; it must be 0 to 2"),
-        ({"exporter": bytearray(31)}, "exporter secret has 31 bytes; it must have at least 32"),
+        ({"exporter": Secret(bytes(31))}, "exporter secret has 31 bytes; it must have at least 32"),
         ({"members": range(1, 1_026)}, "members are 1025; epochs.members_max is 1024"),
         ({"members": (1, 2, 0)}, "member id is 0; it must be 1 to 2"),
         ({"members": (1, 2, 2**63)}, "member id is 9223372036854775808; it must be 1 to 2"),
@@ -49,8 +50,15 @@ def test_a_grant_that_makes_no_sense_is_refused(wrong: dict[str, object], text: 
         replace(good, **wrong).check(1, DEFAULT)  # type: ignore[arg-type]
 
 
+def test_a_grant_is_used_once() -> None:
+    used = grant(1, (1, 2))
+    used.erase()
+    with pytest.raises(ValidationError, match="exporter secret was erased: a grant is used once"):
+        used.check(1, DEFAULT)
+
+
 def test_the_longest_exporter_of_any_suite_is_taken() -> None:
-    EpochGrant(b"g", 2**64 - 1, (1,), bytearray(64)).check(1, DEFAULT)
+    EpochGrant(b"g", 2**64 - 1, (1,), Secret(bytes(64))).check(1, DEFAULT)
 
 
 def test_member_ids_are_positive() -> None:

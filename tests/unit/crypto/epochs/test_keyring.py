@@ -13,6 +13,7 @@ from quorate_node.crypto.epochs.keyring import Cause, Keyring
 from quorate_node.crypto.epochs.lifecycle import GroupState
 from quorate_node.crypto.epochs.opened import NoSharedEpoch, RecoveryReason
 from quorate_node.crypto.epochs.settings import DEFAULT
+from quorate_node.crypto.mls.secret import Secret
 from tests.unit.crypto.epochs.members import Pair, announce, connect, fresh_random, grant, install
 
 ALL = (1, 2, 3)
@@ -76,7 +77,7 @@ def test_a_prepared_epoch_neither_opens_nor_is_announced() -> None:
     pair = Pair()
     granted = grant(2, (1, 2))
     epoch = pair.a.prepare(granted)
-    assert granted.exporter == bytes(32)
+    assert granted.exporter.erased
     assert phases(pair.a) == [(1, EpochPhase.SEALING), (2, EpochPhase.PREPARED)]
     assert [known.number for known in pair.a.announcement().epochs] == [1]
     assert pair.a.install_prepared(epoch, index=2, cause=Cause.ROTATION, now_ms=0) == epoch
@@ -107,7 +108,7 @@ def test_one_commit_at_a_time_is_prepared() -> None:
     second = grant(3, (1, 2))
     with pytest.raises(LifecycleError, match=r"epoch 3 of group \w+ cannot be prepared: 2 of group"):
         pair.a.prepare(second)
-    assert second.exporter == bytes(32)
+    assert second.exporter.erased
     with pytest.raises(LifecycleError, match="is not prepared here, 2 of group"):
         pair.a.install_prepared(second.id, index=2, cause=Cause.UPDATE, now_ms=0)
 
@@ -139,7 +140,7 @@ def test_a_refused_grant_is_erased_and_changes_nothing(call: str) -> None:
             keyring.prepare(granted)
         else:
             keyring.install(granted, index=1, cause=Cause.UPDATE, now_ms=0)
-    assert granted.exporter == bytes(32)
+    assert granted.exporter.erased
     assert (keyring.state, keyring.status().epochs, keyring.version) == (GroupState.CREATION, (), 0)
 
 
@@ -223,7 +224,7 @@ def test_a_member_that_was_restarted_announces_that_it_holds_nothing() -> None:
 def test_a_fresh_group_takes_the_place_of_one_that_nobody_has_any_more() -> None:
     pair = Pair()
     for keyring in (pair.a, pair.b):
-        keyring.install(EpochGrant(b"fresh", 0, (1, 2), bytearray(b"f" * 32)), index=9, cause=Cause.UPDATE, now_ms=0)
+        keyring.install(EpochGrant(b"fresh", 0, (1, 2), Secret(b"f" * 32)), index=9, cause=Cause.UPDATE, now_ms=0)
     announce(pair.a, pair.b)
     announce(pair.b, pair.a)
     assert pair.open(pair.seal(b"x")) == [b"x"]
