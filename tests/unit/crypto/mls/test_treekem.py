@@ -51,7 +51,7 @@ def test_every_suite_makes_and_takes_paths(suite: Suite) -> None:
         private.check(group.tree)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.integers(0, 2**32), st.integers(5, 25))
 def test_random_lives_of_groups(seed: int, steps: int) -> None:
     """`Followers.commit` asserts that all agree; here the trees are valid and all keys are right after each step."""
