@@ -18,7 +18,8 @@ from tests.kubernetes.target import Target, resident_bytes
 CLUSTERS = 100
 MEMBERS = 3
 NODES = 10
-SETTLED_S_MAX = 60.0
+SETTLED_S_MAX = float(os.environ.get("QUORATE_KUBERNETES_SETTLED_S", "60"))
+"""On two cores that have nothing else to do. Where something else runs beside it a run may allow more: the figure is printed either way."""
 QUIET_S = float(os.environ.get("QUORATE_KUBERNETES_QUIET_S", "300"))
 """How long nobody may write afterwards."""
 OPERATOR_BYTES_MAX = 200 * 2**20
