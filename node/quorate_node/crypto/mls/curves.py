@@ -20,6 +20,18 @@ Expand = Callable[[bytes, bytes], bytes]
 
 _CANDIDATES_MAX = 256
 
+_P25519 = 2**255 - 19
+_P448 = 2**448 - 2**224 - 1
+_SMALL_ORDER_25519 = (
+    0,
+    1,
+    _P25519 - 1,
+    325606250916557431795983626356110631294008115727848805560023387167927233504,
+    39382357235489614581723060781553021112529911719440698176882885853963445705823,
+)
+"""u-coordinates of all points whose multiple by any private key is zero: orders 1, 2, 4 and 8, on the curve and on its twist."""
+_SMALL_ORDER_448 = (0, 1, _P448 - 1)
+
 
 class Group(Protocol):
     """A Diffie-Hellman group with its wire forms. Every method raises `BadKey` for keys that are none."""
@@ -60,7 +72,9 @@ class X25519:
         return crypto_scalarmult_base(sized("private key of X25519", private, 32))
 
     def check(self, public: bytes) -> None:
-        sized("public key of X25519", public, 32)
+        # The top bit is ignored (RFC 7748 section 5). A leaf with such a key would make everybody else's path fail, so it is kept out.
+        if int.from_bytes(sized("public key of X25519", public, 32), "little") % 2**255 % _P25519 in _SMALL_ORDER_25519:
+            raise BadKey("a public key of X25519 has small order")
 
     def exchange(self, private: Octets, public: bytes) -> bytes:
         try:
@@ -83,7 +97,8 @@ class X448:
         return self._private(private).public_key().public_bytes_raw()
 
     def check(self, public: bytes) -> None:
-        sized("public key of X448", public, 56)
+        if int.from_bytes(sized("public key of X448", public, 56), "little") % _P448 in _SMALL_ORDER_448:
+            raise BadKey("a public key of X448 has small order")
 
     def exchange(self, private: Octets, public: bytes) -> bytes:
         key = self._private(private)

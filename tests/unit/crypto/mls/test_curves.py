@@ -39,11 +39,29 @@ def test_keys_of_another_length_are_refused(group: Group) -> None:
         group.exchange(b"", public)
 
 
-@pytest.mark.parametrize("group", [X25519(), X448()], ids=["x25519", "x448"])
-def test_points_of_small_order_are_refused(group: Group) -> None:
-    for point in (bytes(group.public_bytes), b"\x01" + bytes(group.public_bytes - 1)):
+P25519, P448 = 2**255 - 19, 2**448 - 2**224 - 1
+ORDER_8 = (
+    325606250916557431795983626356110631294008115727848805560023387167927233504,
+    39382357235489614581723060781553021112529911719440698176882885853963445705823,
+)
+
+
+@pytest.mark.parametrize(
+    ("group", "points"),
+    [
+        (X25519(), (0, 1, P25519 - 1, P25519, P25519 + 1, *ORDER_8, 2**255, 2**255 + 1, *(2**255 + point for point in ORDER_8))),
+        (X448(), (0, 1, P448 - 1, P448, P448 + 1)),
+    ],
+    ids=["x25519", "x448"],
+)
+def test_points_of_small_order_are_refused(group: Group, points: tuple[int, ...]) -> None:
+    """Before somebody is sealed to, too: a member with such a key would make the others' paths fail."""
+    for point in points:
+        public = point.to_bytes(group.public_bytes, "little")
         with pytest.raises(BadKey, match="small order"):
-            group.exchange(key(group, 1), point)
+            group.exchange(key(group, 1), public)
+        with pytest.raises(BadKey, match="small order"):
+            group.check(public)
 
 
 @pytest.mark.parametrize("curve", [P256, P384, P521], ids=["p256", "p384", "p521"])

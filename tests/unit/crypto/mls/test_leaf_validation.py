@@ -36,6 +36,7 @@ def test_an_able_leaf_passes() -> None:
     ("leaf", "error", "message"),
     [
         (ALICE.leaf(capabilities=ABLE, encryption_key=bytes(31)), BadKey, "X25519"),
+        (ALICE.leaf(capabilities=ABLE, encryption_key=bytes(32)), BadKey, "small order"),
         (ALICE.leaf(capabilities=ABLE, signature_key=bytes(31)), BadKey, "Ed25519"),
         (ALICE.leaf(capabilities=replace(ABLE, credentials=(2,))), UnsupportedError, "credential 1"),
         (ALICE.leaf(capabilities=ABLE, extensions=(Extension(0xFF09, b""),)), UnsupportedError, "extension 65289"),

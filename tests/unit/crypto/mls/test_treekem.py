@@ -123,6 +123,7 @@ SEALED = HpkeCiphertext(bytes(32), bytes(48))
         (node_changed(encrypted_path_secret=()), TreeError, "node 1 of the path is sealed 0 times where 1 receive it"),
         (node_changed(encrypted_path_secret=(SEALED, SEALED)), TreeError, "sealed 2 times"),
         (node_changed(encryption_key=bytes(31)), BadKey, "32 bytes"),
+        (node_changed(encryption_key=bytes(32)), BadKey, "small order"),
         (node_changed(encryption_key=GROUP.tree.encryption_key(4)), TreeError, "in the tree already"),
         (lambda path: replace(path, nodes=(path.nodes[0], replace(path.nodes[1], encryption_key=path.nodes[0].encryption_key))),
          TreeError, "twice in the path"),
