@@ -46,7 +46,5 @@ def found_in_heap(wanted: dict[str, tuple[int, ...]]) -> set[str]:
     """The names of those masked secrets of which the heap holds the first or the last 16 bytes."""
     everything = heap()
     return {
-        name
-        for name, mask in wanted.items()
-        if any(bytes(byte ^ 0x5A for byte in half) in everything for half in (mask[:16], mask[-16:]))
+        name for name, mask in wanted.items() if any(bytes(byte ^ 0x5A for byte in half) in everything for half in (mask[:16], mask[-16:]))
     }

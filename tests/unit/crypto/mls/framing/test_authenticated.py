@@ -18,9 +18,10 @@ from quorate_node.crypto.mls.suites import SUITES
 SUITE = SUITES[1]
 KEY = bytes(range(32))
 PUBLIC = SUITE.signature_public(KEY)
+REMOVAL = Remove(1)
 
 
-def signed(sender: Sender, body: Body = Remove(1), wire_format: WireFormat = WireFormat.PUBLIC_MESSAGE) -> AuthenticatedContent:
+def signed(sender: Sender, body: Body = REMOVAL, wire_format: WireFormat = WireFormat.PUBLIC_MESSAGE) -> AuthenticatedContent:
     return AuthenticatedContent.sign(SUITE, KEY, wire_format, FramedContent(b"group", 7, sender, body), b"context")
 
 

@@ -14,7 +14,11 @@ from quorate_node.crypto.mls.proposals import Remove
 
 @pytest.mark.parametrize(
     ("body", "content_type"),
-    [(ApplicationData(b"data"), ContentType.APPLICATION), (Remove(3), ContentType.PROPOSAL), (Commit((Remove(1),), None), ContentType.COMMIT)],
+    [
+        (ApplicationData(b"data"), ContentType.APPLICATION),
+        (Remove(3), ContentType.PROPOSAL),
+        (Commit((Remove(1),), None), ContentType.COMMIT),
+    ],
 )
 def test_a_content_is_what_it_was_written_as(body: Body, content_type: ContentType) -> None:
     content = FramedContent(b"group", 7, Sender.member(2), body, b"aad")

@@ -22,6 +22,8 @@ from quorate_node.crypto.mls.suites import SUITES
 SUITE = SUITES[1]
 KEY = bytes(range(32))
 SENDER = 1
+MEMBER = Sender.member(SENDER)
+DATA = ApplicationData(b"data")
 ENTROPY = random.Random(1).randbytes
 
 
@@ -35,7 +37,7 @@ def signature_key_of(leaf: int) -> bytes:
     return SUITE.signature_public(KEY)
 
 
-def signed(body: Body = ApplicationData(b"data"), sender: Sender = Sender.member(SENDER)) -> AuthenticatedContent:
+def signed(body: Body = DATA, sender: Sender = MEMBER) -> AuthenticatedContent:
     content = FramedContent(b"group", 7, sender, body, b"open")
     return AuthenticatedContent.sign(SUITE, KEY, WireFormat.PRIVATE_MESSAGE, content, b"context")
 

@@ -17,9 +17,10 @@ from quorate_node.crypto.mls.suites import SUITES
 
 SUITE = SUITES[1]
 MEMBER = Sender.member(1)
+REMOVAL = Remove(1)
 
 
-def signed(sender: Sender = MEMBER, body: Body = Remove(1), wire_format: WireFormat = WireFormat.PUBLIC_MESSAGE) -> AuthenticatedContent:
+def signed(sender: Sender = MEMBER, body: Body = REMOVAL, wire_format: WireFormat = WireFormat.PUBLIC_MESSAGE) -> AuthenticatedContent:
     return AuthenticatedContent.sign(SUITE, bytes(32), wire_format, FramedContent(b"group", 7, sender, body), b"context")
 
 
