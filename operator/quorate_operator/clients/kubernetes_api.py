@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import aiohttp
@@ -18,6 +18,7 @@ from kubernetes.aio.config.kube_config import load_kube_config
 
 from quorate_operator.clients.errors import ApiFailure, ApiUnreachable, in_words
 from quorate_operator.clients.kinds import KINDS
+from quorate_operator.clients.packed import Packed, page_of
 from quorate_operator.clients.warnings import texts
 from quorate_operator.objects.identity import MANAGER, Object
 
@@ -75,7 +76,7 @@ class KubernetesApi:
     async def list(self, kind: str, namespace: str = "", *, label: str = "", field: str = "", accept: str = "") -> list[Object]:
         """All of them, page by page. An empty `namespace`: of the whole cluster."""
         found: list[Object] = []
-        query = {"limit": str(PAGE_OBJECTS), "labelSelector": label, "fieldSelector": field}
+        query = _page_query(label, field)
         while True:
             headers = {"Accept": accept} if accept else {}
             page = await self._call("GET", KINDS[kind].path(namespace), query=query, headers=headers)
@@ -85,6 +86,20 @@ class KubernetesApi:
                 item["metadata"].pop("managedFields", None)
             found += items
             query["continue"] = page.get("metadata", {}).get("continue", "")
+            if not query["continue"]:
+                return found
+
+    async def list_packed(self, kind: str, namespace: str = "", *, label: str = "") -> Sequence[Packed]:
+        """The same, for lists of which most is not looked at."""
+        found: list[Packed] = []
+        query, path = _page_query(label), KINDS[kind].path(namespace)
+        while True:
+            data = await self._send("GET", path, query=query)
+            try:
+                page, query["continue"] = page_of(kind, data)
+            except msgspec.MsgspecError as wrong:
+                raise _no_json("GET", path, wrong) from wrong
+            found += page
             if not query["continue"]:
                 return found
 
@@ -147,6 +162,24 @@ class KubernetesApi:
         body: Any = None,
         attempts: int = ATTEMPTS_MAX,
     ) -> Object:
+        data = await self._send(method, path, query=query, headers=headers, body=body, attempts=attempts)
+        try:
+            answer = msgspec.json.decode(data)
+        except msgspec.MsgspecError as wrong:
+            raise _no_json(method, path, wrong) from wrong
+        assert isinstance(answer, dict)
+        return answer
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: Any = None,
+        attempts: int = ATTEMPTS_MAX,
+    ) -> bytes:
         answered = await self._exchange(method, path, query or {}, headers or {}, body)
         for _ in range(attempts - 1):
             status, retry_after_s, _ = answered
@@ -159,12 +192,7 @@ class KubernetesApi:
         status, retry_after_s, data = answered
         if status >= 300:
             raise _failure(status, data, retry_after_s or 0.0, f"{method} {path}")
-        try:
-            answer = msgspec.json.decode(data)
-        except msgspec.MsgspecError as wrong:
-            raise ApiUnreachable(f"{method} {path}: the answer is no JSON ({wrong}): is this an API server?") from wrong
-        assert isinstance(answer, dict)
-        return answer
+        return data
 
     async def _exchange(
         self, method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str], body: Any
@@ -192,6 +220,14 @@ class KubernetesApi:
                 return answer.status, _seconds(answer.headers.get("Retry-After", "")), await answer.read()
         except (TimeoutError, aiohttp.ClientError, OSError, ConfigException) as wrong:
             raise ApiUnreachable(f"{method} {path}: {in_words(wrong)}") from wrong
+
+
+def _page_query(label: str = "", field: str = "") -> dict[str, str]:
+    return {"limit": str(PAGE_OBJECTS), "labelSelector": label, "fieldSelector": field}
+
+
+def _no_json(method: str, path: str, wrong: Exception) -> ApiUnreachable:
+    return ApiUnreachable(f"{method} {path}: the answer is no JSON ({wrong}): is this an API server?")
 
 
 def _seconds(text: str) -> float | None:

@@ -14,10 +14,10 @@ Judged = Mapping[ClusterKey | None, Sequence[Object]]
 
 
 def by_judge(
-    resources: Mapping[ClusterKey, Object], pods: Iterable[Mapping[ClusterKey, Sequence[Object]]], requests: Iterable[Object]
+    resources: Mapping[ClusterKey, Object], pods: Iterable[Mapping[ClusterKey, Sequence[str]]], requests: Iterable[Object]
 ) -> Judged:
-    """The cluster of the pod that asked, else of the user who did; of clusters that share a user, the first. `pods`: the clusters' own,
-    then those of others that have a member beside their containers.
+    """The cluster of the pod that asked, else of the user who did; of clusters that share a user, the first. `pods`: uids of the clusters'
+    own, then of those of others that have a member beside their containers.
 
     That finds a judge and proves nothing: a pod's label only says which cluster looks at its owners.
     """
@@ -25,8 +25,8 @@ def by_judge(
     by_pod: dict[str, ClusterKey] = {}
     for kind in pods:
         for key in issued:
-            for pod in kind.get(key, ()):
-                by_pod.setdefault(pod["metadata"]["uid"], key)
+            for uid in kind.get(key, ()):
+                by_pod.setdefault(uid, key)
     by_user: dict[str, ClusterKey] = {}
     for key in issued:
         by_user.setdefault(members_user_of(resources[key]), key)

@@ -89,7 +89,7 @@ async def observe(
         children.get(("ConfigMap", identity.cluster_record), {}).get("data", {}).get("clusterId", ""),
         authority,
         tuple(open_requests(listed.requests.get(key, ()))) if spec.tls.mode == "Operator" else (),
-        injected(listed.injected.get(key, ())),
+        injected(listed.injected(key)),
     )
 
 
@@ -151,12 +151,12 @@ def _is_of(pod: Object, stateful_set: Object | None) -> bool:
 
 
 def _children(identity: Identity, listed: Listed) -> dict[Key, Object]:
-    kinds = listed.by_cluster.get((identity.namespace, identity.name), {})
+    key = identity.namespace, identity.name
     return {
         (kind, item["metadata"]["name"]): item
-        for kind, items in kinds.items()
+        for kind in listed.kinds(key)
         if kind not in _OTHERS
-        for item in _ours(identity, items)
+        for item in _ours(identity, listed.children(key, kind))
         if "deletionTimestamp" not in item["metadata"]
     }
 

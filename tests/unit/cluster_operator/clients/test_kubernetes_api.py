@@ -166,3 +166,24 @@ async def test_many_that_were_refused_together_do_not_come_back_together(api: Ku
     server.answers = [*[busy("1")] * 20, well]
     await asyncio.gather(*(ask(api) for _ in range(20)), return_exceptions=True)
     assert len(set(server.waits)) == len(server.waits) >= 20
+
+
+async def paged(request: web.Request) -> web.Response:
+    page = int(request.query.get("continue") or 0)
+    following = {"continue": str(page + 1)} if page < 2 else {}
+    return web.json_response({"metadata": following, "items": [{"metadata": {"name": f"pod-{page}", "namespace": "shop"}}]})
+
+
+async def test_a_packed_list_has_all_pages(api: KubernetesApi, server: Server) -> None:
+    server.answers = [paged]
+    assert [each.name for each in await api.list_packed("Pod", label="quorate.io/cluster")] == ["pod-0", "pod-1", "pod-2"]
+
+
+async def not_json(_: web.Request) -> web.Response:
+    return web.Response(text="<html>somebody in between</html>")
+
+
+async def test_a_packed_list_that_is_none_says_so(api: KubernetesApi, server: Server) -> None:
+    server.answers = [not_json]
+    with pytest.raises(ApiUnreachable, match="GET /api/v1/pods: the answer is no JSON"):
+        await api.list_packed("Pod")

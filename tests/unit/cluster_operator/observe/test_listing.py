@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from quorate_operator.clients.errors import ApiFailure
 from quorate_operator.clients.kinds import CHILDREN, RESOURCE
 from quorate_operator.clients.kubernetes_api import KubernetesApi
+from quorate_operator.clients.packed import Packed, page_of
 from quorate_operator.issuing.parsing import SIGNER
 from quorate_operator.observe.listing import REQUESTS, Listing
 
@@ -33,6 +37,14 @@ class Lists:
                 {"metadata": {"name": f"m{number}", "namespace": "shop", "labels": {"quorate.io/cluster": "kv"}}} for number in range(seen)
             ]
         return []
+
+
+    async def list_packed(self, kind: str, namespace: str = "", *, label: str = "") -> list[Packed]:
+        return packed(kind, await self.list(kind, namespace, label=label))
+
+
+def packed(kind: str, items: list[dict[str, Any]]) -> list[Packed]:
+    return page_of(kind, msgspec.json.encode({"items": items}))[0]
 
 
 async def test_all_who_ask_at_the_same_time_share_one_list_of_each_kind() -> None:
@@ -61,6 +73,14 @@ async def test_one_who_gives_up_takes_nothing_from_the_others() -> None:
     await asyncio.sleep(0)
     gives_up.cancel()
     assert (await stays).resources == {}
+
+
+async def test_nothing_is_kept_when_everybody_has_got_it() -> None:
+    listing = Listing(cast(KubernetesApi, Lists()))
+    listed = weakref.ref(await listing.look())
+    await asyncio.sleep(0)
+    gc.collect()
+    assert listed() is None
 
 
 async def test_items_say_their_kind_as_a_single_object_does() -> None:
@@ -100,10 +120,13 @@ class Arriving:
             extra = {"authentication.kubernetes.io/pod-uid": ["p1"]}
             spec = {"signerName": SIGNER, "username": "system:serviceaccount:shop:any", "extra": extra}
             return [{"metadata": {"name": "r"}, "spec": spec}]
-        if kind == "Pod" and label == self.label:
-            self.pods_listed += 1
-            return [self.pod] if self.pods_listed > 1 else []
         return []
+
+    async def list_packed(self, kind: str, namespace: str = "", *, label: str = "") -> list[Packed]:
+        if kind != "Pod" or label != self.label:
+            return []
+        self.pods_listed += 1
+        return packed(kind, [self.pod] if self.pods_listed > 1 else [])
 
 
 @pytest.mark.parametrize("label", ["quorate.io/cluster", "quorate.io/inject"])
@@ -112,7 +135,7 @@ async def test_a_request_is_never_seen_without_the_pod_that_made_it(label: str) 
     lists = Arriving(label)
     listed = await Listing(cast(KubernetesApi, lists)).look()
     assert [item["metadata"]["name"] for item in listed.requests[("shop", "kv")]] == ["r"]
-    seen = listed.children(("shop", "kv"), "Pod") if label == "quorate.io/cluster" else listed.injected[("shop", "kv")]
+    seen = listed.children(("shop", "kv"), "Pod") if label == "quorate.io/cluster" else listed.injected(("shop", "kv"))
     assert [pod["metadata"]["uid"] for pod in seen] == ["p1"] and lists.pods_listed == 2
 
 

@@ -32,9 +32,7 @@ def request(account: str, *pod_uids: str, **status: Any) -> Object:
 def judge(item: Object, *resources: Object, pods: Pods | None = None, injected: Pods | None = None) -> object:
     """Name of the judging cluster, None for nobody, and "" for a request that needs no judgement any more."""
     found = {("shop", each["metadata"]["name"]): each for each in resources}
-    kinds = [
-        {("shop", name): [{"metadata": {"uid": uid}} for uid in uids] for name, uids in (kind or {}).items()} for kind in (pods, injected)
-    ]
+    kinds = [{("shop", name): uids for name, uids in (kind or {}).items()} for kind in (pods, injected)]
     judged = by_judge(found, kinds, [item])
     assert sum(map(len, judged.values())) <= 1
     return next((key[1] if key is not None else None for key in judged), "")
