@@ -44,13 +44,14 @@ def package_of(name: str, suite: Suite = SUITE, **fields: Any) -> OwnKeyPackage:
 class Life:
     """A group and its members' views by name. Every step is applied by all who are in it, and all must agree afterwards.
 
-    `removed`: the last views of those who were.
+    `removed`: the last views of those who were. `tag`: groups with another one have other keys, though all are drawn from names.
     """
 
-    def __init__(self, suite: Suite = SUITE, extensions: tuple[Extension, ...] = ()) -> None:
-        own = package_of("founder", suite)
+    def __init__(self, suite: Suite = SUITE, extensions: tuple[Extension, ...] = (), tag: str = "") -> None:
+        own = package_of(f"{tag}founder", suite)
         self.suite = suite
-        self.entropy: Entropy = entropy_of("life")
+        self.tag = tag
+        self.entropy: Entropy = entropy_of(f"{tag}life")
         self.psks = PskStore(past_epochs_max=4)
         leaf_node, private = own.package.leaf_node, own.leaf_private.buffer()
         self.removed: dict[str, Group] = {}
@@ -79,7 +80,7 @@ class Life:
 
     def add(self, name: str, *comers: str, options: CommitOptions | None = None) -> CreatedCommit:
         """`comers` are added by `name` and join by its Welcome."""
-        packages = {comer: package_of(comer, self.suite) for comer in comers}
+        packages = {comer: package_of(f"{self.tag}{comer}", self.suite) for comer in comers}
         options = options or CommitOptions()
         created = self.commit(name, *(Add(own.package) for own in packages.values()), options=options)
         assert created.welcome is not None
@@ -98,7 +99,7 @@ class Life:
 
     def come(self, name: str, options: ExternalJoinOptions | None = None, **fields: Any) -> ExternalJoin:
         """`name` comes, or comes back, by an external commit on the founder's GroupInfo."""
-        own = package_of(name, self.suite)
+        own = package_of(f"{self.tag}{name}", self.suite)
         info = sent(self.founder.group_info(with_tree=True, with_external_pub=True))
         leaf_node = own.package.leaf_node.changed(**fields)
         joined = join_externally(info, leaf_node, own.signer, self.entropy, None, self.psks.find, options or ExternalJoinOptions())

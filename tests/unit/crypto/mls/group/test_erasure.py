@@ -15,6 +15,8 @@ from tests.unit.crypto.epochs.heap import found_in_heap, masked
 from tests.unit.crypto.mls.group.lives import Life, package_of, sent
 
 Masks = dict[str, tuple[int, ...]]
+TAG = "erased-"
+"""No other test's groups have the same secrets: what those still hold would be found here."""
 
 
 def secrets_of(group: Group, name: str) -> Masks:
@@ -33,7 +35,7 @@ def keys_of(group: Group, name: str) -> Masks:
 
 
 def test_a_receiver_forgets_the_old_epoch() -> None:
-    life = Life.of(4)
+    life = Life.of(4, tag=TAG)
     receiver, before = life.views["member-1"], life.founder
     created = create_commit(before, (), life.entropy)
     wanted = secrets_of(receiver, "old") | {
@@ -52,7 +54,7 @@ def test_a_receiver_forgets_the_old_epoch() -> None:
 
 
 def test_a_committer_forgets_the_old_epoch_and_its_path() -> None:
-    life = Life.of(4)
+    life = Life.of(4, tag=TAG)
     before = life.founder
     wanted = secrets_of(before, "old") | keys_of(before, "old")
 
@@ -62,7 +64,7 @@ def test_a_committer_forgets_the_old_epoch_and_its_path() -> None:
         wanted[f"draw {len(wanted)}"] = masked(drawn)
         return drawn
 
-    created = create_commit(before, (Add(package_of("late").package),), entropy)
+    created = create_commit(before, (Add(package_of(f"{TAG}late").package),), entropy)
     assert sum(name.startswith("draw") for name in wanted) >= 4
     for view in life.views.values():
         view.erase()
@@ -72,7 +74,7 @@ def test_a_committer_forgets_the_old_epoch_and_its_path() -> None:
 
 
 def test_a_joiner_forgets_what_opened_its_welcome() -> None:
-    life, own = Life.of(2), package_of("late")
+    life, own = Life.of(2, tag=TAG), package_of(f"{TAG}late")
     created = create_commit(life.founder, (Add(own.package),), life.entropy)
     assert created.welcome is not None
     wanted = {"init key": masked(own.init_private.buffer())}
@@ -85,7 +87,7 @@ def test_a_joiner_forgets_what_opened_its_welcome() -> None:
 
 def test_a_message_key_is_forgotten_when_it_was_used() -> None:
     """The epoch goes on: its other keys stay."""
-    life = Life.of(2)
+    life = Life.of(2, tag=TAG)
     receiver = life.views["member-1"]
     look = receiver.secret_tree.look(life.founder.own_leaf, RatchetKind.APPLICATION, 0)
     wanted = {"message key": masked(look.message_key.key.buffer())}
