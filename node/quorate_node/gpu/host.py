@@ -10,15 +10,13 @@ from quorate_node.crypto.verdict import curve
 from quorate_node.crypto.verdict.rule import Verdict
 from quorate_node.crypto.verdict.validators import ValidatorSet
 from quorate_node.gpu.exact import ExactVerifier
-from quorate_node.gpu.jobs import Job
+from quorate_node.gpu.jobs import WIDTHS, Job
 from quorate_node.gpu.library import NoLibrary, load
 from quorate_node.gpu.outcome import PENDING, Outcome, Verifier, VerifierFault, checked
 from quorate_node.gpu.records import TALLY, SignatureBatch, VoteBatch
 
 TABLE_BYTES_MAX: Final = 1 << 30
 """Of one set's tables on the host; a set whose tables are larger is verified without them (as unknown keys)."""
-WIDTHS: Final = (8, 12, 16)
-"""Bits of a table's windows that there is code for."""
 SETS_KEPT: Final = 2
 _ALIGNMENT: Final = 64
 _NO_SUCH_WIDTH: Final = 2**64 - 1

@@ -54,6 +54,20 @@ class ChunkJob(ctypes.Structure):
 
 NO_PREFIX = 2**64 - 1
 
+WIDTHS = (8, 12, 16)
+"""Bits of a table's windows that there is code for."""
+KERNELS = (
+    *(f"{kernel}_{bits}" for bits in WIDTHS for kernel in ("vote_prepare", "vote_sum", "vote_together", "table_bases", "table_entries")),
+    "generic_prepare",
+    "generic_sum",
+    "finish_all",
+    "slow_all",
+    "count_votes",
+    "decide_ballots",
+    "sha256_chunks",
+)
+"""Entry points of kernels/kernels.cu."""
+
 
 def windows(bits: int) -> int:
     """Windows of a scalar: `Windows<bits>::count`."""

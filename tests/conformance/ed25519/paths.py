@@ -8,7 +8,8 @@ from functools import cache
 import pytest
 
 from quorate_node.crypto.verdict.validators import ValidatorSet
-from quorate_node.gpu.host import WIDTHS, HostVerifier
+from quorate_node.gpu.host import HostVerifier
+from quorate_node.gpu.jobs import WIDTHS
 from quorate_node.gpu.library import NoLibrary, load
 from quorate_node.gpu.outcome import Outcome
 from quorate_node.gpu.records import SignatureBatch, VoteBatch

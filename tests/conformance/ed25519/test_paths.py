@@ -12,7 +12,7 @@ from quorate_node.crypto.verdict.registration import KeyRefused
 from quorate_node.crypto.verdict.rule import Verdict, verify
 from quorate_node.crypto.verdict.validators import ValidatorSet
 from quorate_node.gpu.exact import ExactVerifier
-from quorate_node.gpu.host import WIDTHS
+from quorate_node.gpu.jobs import WIDTHS
 from quorate_node.gpu.records import MESSAGE_BYTES_MAX, VoteBatch
 from tests.conformance.ed25519 import cases, forging, fuzz, paths, rfc8032
 from tests.conformance.ed25519.cases import Case
