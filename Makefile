@@ -9,7 +9,7 @@ WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -p no:cacheprovider
 ARGS ?=
 
-.PHONY: help venv run test lint format types imports tidy coverage test-conformance test-simulation simulate tla test-cluster test-kubernetes mutants campaign bench bench-with soak soak-cluster config-docs crds operator-docs lock clean
+.PHONY: help venv run test lint format types imports tidy coverage test-conformance test-simulation simulate tla test-cluster test-kubernetes mutants campaign bench bench-with soak soak-cluster soak-verdicts test-gpu bench-gpu test-gpu-code config-docs crds operator-docs lock clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -109,6 +109,28 @@ soak: $(STAMP) ## A night of simulator seeds, 20,000 on all cores (JOBS at a tim
 
 soak-cluster: $(STAMP) ## Real processes under faults and load for SOAK_MINUTES (default 60), histories checked throughout
 	$(BIN)/python -m tests.cluster.soak --minutes $${SOAK_MINUTES:-60} $(ARGS)
+
+# Goes on where it was ended: STATE names the file that remembers. 1,000 cases a second and core.
+soak-verdicts: $(STAMP) ## CASES (default 10,000,000) drawn signatures through every way to a verdict, on both fields, and a part through the rule itself
+	@mkdir -p build
+	$(BIN)/python -m tests.conformance.ed25519.fuzz --cases $(or $(CASES),10000000) --state $(or $(STATE),build/verdicts.json) $(ARGS)
+
+# Exit status 3: there is no device here, and the reason is said. CuPy comes with: .venv/bin/pip install -e .[gpu]
+test-gpu: $(STAMP) ## On a GPU: every vector, forgery and mutated batch has the host's verdicts
+	$(BIN)/python -m tests.gpu test $(ARGS)
+
+bench-gpu: $(STAMP) ## On a GPU: rates, fractions of the ceiling, latency (build/gpu/bench.json); ARGS=--processor-only for the processor's figures
+	$(BIN)/python -m tests.gpu bench $(ARGS)
+
+# NVRTC of CUDA 13.0, and what lists a cubin's instructions: 100 MB beside the environment, not in it.
+GPU_CODE := build/gpu-code
+$(GPU_CODE)/.installed: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target $(GPU_CODE) \
+	  nvidia-cuda-nvrtc==13.0.88 nvidia-cuda-cuobjdump==13.5.37 nvidia-cuda-nvdisasm==13.5.37
+	@touch $@
+
+test-gpu-code: $(GPU_CODE)/.installed ## Without a GPU: kernels compiled for sm_80, sm_90, sm_100: no spills, registers and multiplications within budget
+	PATH="$(CURDIR)/$(GPU_CODE)/nvidia/cu13/bin:$$PATH" PYTHONPATH="$(CURDIR)/$(GPU_CODE)" $(BIN)/python -m tests.gpu code $(ARGS)
 
 config-docs: $(STAMP) ## Write docs/configuration.md anew from the settings' model
 	$(BIN)/python -m quorate_node.config.document > docs/configuration.md

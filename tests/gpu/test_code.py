@@ -13,6 +13,8 @@ import pytest
 from quorate_node.gpu import nvrtc
 from tests.gpu.budgets import BUDGETS
 
+pytestmark = pytest.mark.timeout(1800)  # Compiling takes a minute of a core for each architecture.
+
 
 @pytest.fixture(scope="module", params=nvrtc.ARCHITECTURES)
 def compiled(request: pytest.FixtureRequest) -> nvrtc.Compiled:

@@ -38,7 +38,7 @@ def layout(sizes: Mapping[str, int]) -> tuple[dict[str, int], int]:
 
 
 class Arena:
-    """Device memory cut into parts; `generation` grows when it moves, and with it everything that remembered an address."""
+    """Device memory cut into parts; `generation` grows when it moves, and with it the first part, whose address graphs remember."""
 
     __slots__ = ("_address", "_budget", "_driver", "_offsets", "_size", "generation")
 
@@ -61,9 +61,7 @@ class Arena:
                 self._driver.free(self._address)
             self._address, self._size = grown, end
             self.generation += 1
-        if offsets != self._offsets:
-            self._offsets = offsets
-            self.generation += 1
+        self._offsets = offsets
 
     def __getitem__(self, part: str) -> int:
         return self._address + self._offsets[part]

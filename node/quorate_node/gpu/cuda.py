@@ -53,6 +53,7 @@ class Running:
 
     lane: _Lane
     event: Any
+    graph: Any
     count: int
     ballots: int
     malformed: tuple[int, ...] = ()
@@ -104,31 +105,24 @@ class CudaDevice:
         admitted = self._tables.admit(members, self._idle)
         base_table = self._tables.base(self._bits)
         size, words = bucket(batch.count), (len(members) + 31) // 32
-        inputs = {"votes": VOTE.size * size, "ballots": BALLOT.size * batch.ballots, "thresholds": 8 * batch.ballots}
-        outputs = {"verdicts": size, "tallies": TALLY.size * batch.ballots}
-        scratch = {"voted": 4 * words * batch.ballots, **_scratch(size)}
-        if batch.pinned_address:
-            pinned_inputs = {name: bytes_ for name, bytes_ in inputs.items() if name != "votes"}
-        else:
-            pinned_inputs = inputs
-        lane = self._lane(inputs | outputs | scratch, pinned_inputs | outputs)
+        inputs = {"ballots": BALLOT.size * batch.ballots, "thresholds": 8 * batch.ballots}
+        votes, outputs = {"votes": VOTE.size * size}, {"tallies": TALLY.size * batch.ballots}
+        zeroed = {"voted": 4 * words * batch.ballots} | outputs
+        lane = self._lane(inputs | votes, zeroed, size, inputs | ({} if batch.pinned_address else votes) | outputs)
         memory, pinned, stream = lane.memory, lane.pinned, lane.stream
         job = self._job(lane, batch.count)
         job.votes, job.ballots, job.ballot_count = memory["votes"], memory["ballots"], batch.ballots
         job.thresholds, job.voted, job.tallies = memory["thresholds"], memory["voted"], memory["tallies"]
         job.validator_count, job.validator_keys = len(members), admitted["keys"]
         job.tables, job.weights, job.base_table = admitted["table"], admitted["weights"], base_table
-        if not batch.pinned_address:
-            pinned.put("votes", batch.vote_bytes)
-        self._driver.copy_in(stream, memory["votes"], batch.pinned_address or pinned.address("votes"), VOTE.size * batch.count)
-        for name, data in (("ballots", batch.ballot_bytes), ("thresholds", memoryview(batch.thresholds))):
-            self._driver.copy_in(stream, memory[name], pinned.address(name), pinned.put(name, data))
-        for name in ("voted", "tallies"):
-            if batch.ballots:
-                self._driver.fill(stream, memory[name], 0, (scratch | outputs)[name])
+        pinned.put("ballots", batch.ballot_bytes)
+        end = memory["thresholds"] + pinned.put("thresholds", memoryview(batch.thresholds))
+        if batch.pinned_address:
+            self._driver.copy_in(stream, memory["votes"], batch.pinned_address, VOTE.size * batch.count)
+        else:
+            end = memory["votes"] + pinned.put("votes", batch.vote_bytes)
         kind = "together" if batch.count <= TOGETHER_MAX else "votes"
-        self._run(lane, kind, size, batch.ballots, job)
-        return self._finish(lane, batch.count, batch.ballots, outputs)
+        return self._run(lane, kind, size, job, end, memory["voted"])
 
     def start_signatures(self, batch: SignatureBatch) -> Running:
         size, base_table = bucket(batch.count), self._tables.base(GENERIC_BASE_BITS)
@@ -139,15 +133,13 @@ class CudaDevice:
             "text": batch.text,
         }
         room = {name: memoryview(data).nbytes for name, data in inputs.items()}
-        outputs = {"verdicts": size}
-        lane = self._lane(room | outputs | {"multiples": _MULTIPLES_BYTES * size} | _scratch(size), room | outputs)
-        job = self._job(lane, batch.count)
+        lane = self._lane(room, {"multiples": _MULTIPLES_BYTES * size}, size, room)
+        job, end = self._job(lane, batch.count), 0
         job.multiples, job.base_table = lane.memory["multiples"], base_table
         for name, data in inputs.items():
             setattr(job, name, lane.memory[name])
-            self._driver.copy_in(lane.stream, lane.memory[name], lane.pinned.address(name), lane.pinned.put(name, data))
-        self._run(lane, "generic", size, 0, job)
-        return self._finish(lane, batch.count, 0, outputs, tuple(batch.malformed))
+            end = lane.memory[name] + lane.pinned.put(name, data)
+        return self._run(lane, "generic", size, job, end, lane.memory["slow"], tuple(batch.malformed))
 
     def done(self, running: Running) -> bool:
         return self._driver.done(running.event)
@@ -172,17 +164,17 @@ class CudaDevice:
     def again(self, running: Running) -> Callable[[], None]:
         """What computes a batch once more on its lane, without any copies: for benchmarks, of batches whose signatures are all right (the
         list of slow ones is not emptied)."""
-        lane = running.lane
-        graph = next(reversed(lane.graphs.values()))
-        return lambda: self._driver.replay(lane.stream, graph)
+        return lambda: self._driver.replay(running.lane.stream, running.graph)
 
-    def _lane(self, device_parts: Mapping[str, int], pinned_parts: Mapping[str, int]) -> _Lane:
+    def _lane(self, inputs: Mapping[str, int], zeroed: Mapping[str, int], size: int, pinned: Mapping[str, int]) -> _Lane:
+        """A free lane with room. Inputs come first, and in the same order on both sides, so that one copy takes them all; `slow`, whose
+        first word is its length, follows what must be zero, so that one fill does."""
         lane = next((lane for lane in self._lanes if not lane.busy), None)
         if lane is None:
             raise MemoryLimit(f"batches: {LANES} are on the device already: wait for one")
-        job_bytes = {"job": ctypes.sizeof(Job)}
-        lane.memory.fit(job_bytes | dict(device_parts))
-        lane.pinned.fit(job_bytes | dict(pinned_parts))
+        first = {"job": ctypes.sizeof(Job)}
+        lane.memory.fit(first | dict(inputs) | dict(zeroed) | _scratch(size))
+        lane.pinned.fit(first | dict(pinned) | {"verdicts": size})
         if lane.generation != lane.memory.generation:
             lane.graphs.clear()
             lane.generation = lane.memory.generation
@@ -196,18 +188,26 @@ class CudaDevice:
             setattr(job, name, memory[name])
         return job
 
-    def _run(self, lane: _Lane, kind: str, size: int, ballots: int, job: Job) -> None:
-        stream, memory, pinned = lane.stream, lane.memory, lane.pinned
+    def _run(
+        self, lane: _Lane, kind: str, size: int, job: Job, inputs_end: int, zeroed_from: int, malformed: tuple[int, ...] = ()
+    ) -> Running:
+        driver, stream, memory, pinned = self._driver, lane.stream, lane.memory, lane.pinned
+        pinned.put("job", bytes(job))
         # A verdict that no kernel writes must be seen for what it is, on both sides.
-        self._driver.fill(stream, memory["verdicts"], PENDING, size)
-        self._driver.fill(stream, memory["slow"], 0, 4)
         pinned.put("verdicts", bytes([PENDING]) * job.count)
-        self._driver.copy_in(stream, memory["job"], pinned.address("job"), pinned.put("job", bytes(job)))
-        decide_blocks = -(-ballots // THREADS)
+        driver.copy_in(stream, memory["job"], pinned.address("job"), inputs_end - memory["job"])
+        driver.fill(stream, zeroed_from, 0, memory["slow"] + 4 - zeroed_from)
+        driver.fill(stream, memory["verdicts"], PENDING, job.count)
+        # Blocks that decide ballots, rounded up: a graph for each power of two, not for each number of ballots.
+        decide_blocks = 1 << (-(-job.ballot_count // THREADS) - 1).bit_length() if job.ballot_count else 0
         key = (kind, size, decide_blocks)
         if key not in lane.graphs:
-            lane.graphs[key] = self._driver.capture(stream, self._kernels(lane, kind, size, decide_blocks))
-        self._driver.replay(stream, lane.graphs[key])
+            lane.graphs[key] = driver.capture(stream, self._kernels(lane, kind, size, decide_blocks))
+        driver.replay(stream, lane.graphs[key])
+        driver.copy_out(stream, pinned.address("verdicts"), memory["verdicts"], job.count)
+        if job.ballot_count:
+            driver.copy_out(stream, pinned.address("tallies"), memory["tallies"], TALLY.size * job.ballot_count)
+        return Running(lane, driver.record(stream), lane.graphs[key], job.count, job.ballot_count, malformed)
 
     def _kernels(self, lane: _Lane, kind: str, size: int, decide_blocks: int) -> Callable[[], None]:
         blocks = -(-size // THREADS)
@@ -227,12 +227,6 @@ class CudaDevice:
 
         return work
 
-    def _finish(self, lane: _Lane, count: int, ballots: int, outputs: Mapping[str, int], malformed: tuple[int, ...] = ()) -> Running:
-        for name, size in (("verdicts", count), ("tallies", TALLY.size * ballots)):
-            if name in outputs and size:
-                self._driver.copy_out(lane.stream, lane.pinned.address(name), lane.memory[name], size)
-        return Running(lane, self._driver.record(lane.stream), count, ballots, malformed)
-
 
 def _scratch(size: int) -> dict[str, int]:
-    return {"digits": _DIGIT_BYTES * size, "points": _POINT_BYTES * size, "slow": 4 * (size + 1)}
+    return {"slow": 4 * (size + 1), "verdicts": size, "digits": _DIGIT_BYTES * size, "points": _POINT_BYTES * size}

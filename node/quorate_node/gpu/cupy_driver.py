@@ -20,6 +20,8 @@ from quorate_node.gpu.library import source_hash
 
 _HOST_TO_DEVICE: Final = 1
 _DEVICE_TO_HOST: Final = 2
+_SUCCESS: Final = 0
+_NOT_READY: Final = 600
 
 
 class NoDevice(Exception):
@@ -48,7 +50,8 @@ class CupyDriver:
         with self._on_device():
             self._module = self._loaded()
             for name in KERNELS:
-                self.kernel(name)  # A kernel that is loaded while a graph is captured would break the capture.
+                # Its attributes make CuPy load it: one that is loaded while a graph is captured would break the capture.
+                assert self.kernel(name).attributes["local_size_bytes"] == 0, f"{name} has local memory"
 
     @contextmanager
     def _on_device(self) -> Iterator[None]:
@@ -60,6 +63,8 @@ class CupyDriver:
         except cupy.cuda.memory.OutOfMemoryError as error:
             raise MemoryLimit(f"device memory: {error}") from error
         except (cupy.cuda.runtime.CUDARuntimeError, cupy.cuda.driver.CUDADriverError) as error:
+            if "MemoryAllocation" in str(error) or "OUT_OF_MEMORY" in str(error):
+                raise MemoryLimit(f"device memory: {error}") from error
             raise DeviceLost(str(error)) from error
 
     def _loaded(self) -> Any:
@@ -72,12 +77,11 @@ class CupyDriver:
             compiled = nvrtc.compile_kernels(architecture)
         except (nvrtc.NoCompiler, nvrtc.KernelsRefused) as error:
             raise NoDevice(f"the kernels cannot be compiled: {error}") from error
-        with TemporaryDirectory() as folder:
-            path = Path(folder) / "kernels.cubin"
-            path.write_bytes(compiled.cubin)
-            module = self._cupy.RawModule(path=str(path))
-            module.compile()  # It reads the file here, and not at the first kernel.
-            return module
+        # CuPy reads the file when a kernel is first used: it stays as long as this driver.
+        self._folder = TemporaryDirectory(prefix="quorate-")
+        path = Path(self._folder.name) / "kernels.cubin"
+        path.write_bytes(compiled.cubin)
+        return self._cupy.RawModule(path=str(path))
 
     def facts(self) -> DeviceFacts:
         properties, runtime = self._properties, self._runtime
@@ -170,4 +174,8 @@ class CupyDriver:
 
     def done(self, event: Any) -> bool:
         with self._on_device():
-            return bool(event.done)
+            status = self._runtime.eventQuery(event.ptr)
+        if status not in {_SUCCESS, _NOT_READY}:
+            # CuPy returns it and raises nothing: an illegal address, say, would look like a kernel that never ends.
+            raise DeviceLost(f"CUDA error {status} while a batch was computed")
+        return bool(status == _SUCCESS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import re
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -125,3 +126,8 @@ def usage(log: str) -> dict[str, Usage]:
             raise ValueError(f"ptxas says nothing of the registers of {entry[1]}: {said[:200]!r}")
         found[entry[1]] = Usage(int(used[1]), int(stack[1]), int(stack[2]), int(stack[3]), int(used[2] or 0))
     return found
+
+
+if __name__ == "__main__":
+    # python -m quorate_node.gpu.nvrtc sm_90 kernels.cubin: what QUORATE_CUBIN names.
+    Path(sys.argv[2]).write_bytes(compile_kernels(sys.argv[1]).cubin)

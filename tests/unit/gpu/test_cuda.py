@@ -64,13 +64,9 @@ def test_a_graph_is_captured_once_a_bucket_and_anew_when_memory_moves(device: Cu
     def launches() -> int:
         return sum(call.startswith("launch vote_sum") for call in driver.calls)
 
-    for count in (200, 220, 250):
+    for count in (250, 200, 220):
         members, batch, _ = fuzz.votes(Random(count), validators=2, count=count)
-        batch_again = VoteBatch(batch.epoch, 256)
-        for ballot in range(8):
-            batch_again.ballot(b"%d" % ballot, 1)
-        batch_again.votes(batch.vote_bytes)
-        assert votes(device, members, batch_again) == paths.verifier().verify_votes(members, batch_again)
+        assert votes(device, members, batch) == paths.verifier().verify_votes(members, batch)
     before = launches()
     members, batch, _ = fuzz.votes(Random(9), validators=2, count=600)
     assert votes(device, members, batch) == paths.verifier().verify_votes(members, batch)

@@ -16,17 +16,25 @@ QUORATE_FN void challenge(u32 k[8], const u32 r[8], const u32 key[8], const Ball
     w[i] = big_endian(r[2 * i], r[2 * i + 1]);
     w[4 + i] = big_endian(key[2 * i], key[2 * i + 1]);
   }
+  // The message word by word, 0x80 behind its last byte, zeros behind that: also where the length stands in the record.
   const u32 length = ballot.length;
+  u32 text[12];
 #pragma unroll
-  for (int i = 0; i < 6; ++i) {
-    u64 word = 0;
-#pragma unroll
-    for (int j = 0; j < 8; ++j) {
-      const u32 at = 8 * i + j;
-      word = word << 8 | (at < length ? ballot.message[at < MESSAGE_BYTES_MAX ? at : 0] : at == length ? 0x80u : 0u);
+  for (int i = 0; i < 12; ++i) {
+    const u32 at = 4 * i;
+    u32 word = 0;
+    if (at <= length) {
+#if defined(__CUDA_ARCH__)
+      word = ((const u32*)&ballot)[i];
+#else
+      __builtin_memcpy(&word, (const u8*)&ballot + at, 4);
+#endif
+      if (length - at < 4) word = (word & ((1u << 8 * (length - at)) - 1u)) | 0x80u << 8 * (length - at);
     }
-    w[8 + i] = word;
+    text[i] = word;
   }
+#pragma unroll
+  for (int i = 0; i < 6; ++i) w[8 + i] = big_endian(text[2 * i], text[2 * i + 1]);
   w[14] = 0;
   w[15] = (64 + length) * 8;
   Sha512 hash;

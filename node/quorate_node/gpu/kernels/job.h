@@ -19,7 +19,7 @@ static_assert(sizeof(Vote) == 72, "records.py packs 72 bytes");
 constexpr u32 MESSAGE_BYTES_MAX = 47;
 
 // With R and A one block of SHA-512.
-struct Ballot {
+struct alignas(4) Ballot {
   u8 message[MESSAGE_BYTES_MAX];
   u8 length;
 };

@@ -56,7 +56,7 @@ QUORATE_FN void keep_point(const Job<F>& job, u64 item, const Extended<F>& q) {
 }
 
 template <class F, int bits>
-QUORATE_FN void sum_vote(const Job<F>& job, u64 item) {
+QUORATE_FLAT void sum_vote(const Job<F>& job, u64 item) {
   if (job.verdicts[item] != PENDING) return;
   typedef Table<bits> table;
   const Precomputed<F>* of_key = job.tables + (u64)job.votes[item].validator * table::entries;
@@ -83,7 +83,7 @@ constexpr u32 GENERIC_MULTIPLES = 1u << (GENERIC_KEY_BITS - 1);
 
 // A signature with a key that nobody has seen: the key is decoded and its small multiples are made.
 template <class F>
-QUORATE_FN u8 prepare_generic(const Job<F>& job, u64 item, u32* digits) {
+QUORATE_FLAT u8 prepare_generic(const Job<F>& job, u64 item, u32* digits) {
   const u8 *signature = job.signatures + 64 * item, *key_bytes = job.keys + 32 * item;
   u32 r[8], s[8], key[8], k[8];
   load_words(s, signature + 32);
@@ -113,7 +113,7 @@ QUORATE_FN u8 prepare_generic(const Job<F>& job, u64 item, u32* digits) {
 }
 
 template <class F>
-QUORATE_FN void sum_generic(const Job<F>& job, u64 item) {
+QUORATE_FLAT void sum_generic(const Job<F>& job, u64 item) {
   if (job.verdicts[item] != PENDING) return;
   typedef Windows<GENERIC_KEY_BITS> windows;
   const Cached<F>* multiples = job.multiples + GENERIC_MULTIPLES * item;
