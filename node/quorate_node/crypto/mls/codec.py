@@ -83,8 +83,20 @@ class Reader:
         """All that is left."""
         return self.opaque(self.remaining())
 
+    def position(self) -> int:
+        """Where the next byte is read, from the front of the data: for `since`."""
+        return self._at
+
+    def since(self, position: int) -> bytes:
+        """All bytes that were read from `position` on: what a structure was encoded as, as there is one form only."""
+        return self._data[position : self._at]
+
     def uint8(self) -> int:
-        return self.opaque(1)[0]
+        at = self._at
+        if at >= self._end:
+            raise CodecError(f"1 bytes are announced at byte {at}, 0 are there")
+        self._at = at + 1
+        return self._data[at]
 
     def uint16(self) -> int:
         return int(_U16.unpack(self.opaque(2))[0])
@@ -112,6 +124,11 @@ class Reader:
 
     def vector(self) -> bytes:
         """`opaque<V>`."""
+        at = self._at
+        if at < self._end and (size := self._data[at]) < _TWO_BYTES_FROM and size <= self._limits.vector_bytes_max:
+            # Most vectors are keys and hashes with a header of one byte: one look instead of four calls.
+            self._at = at + 1
+            return self.opaque(size)
         return self.opaque(self._bounded_length())
 
     def items(self, read: Callable[[Reader], T]) -> tuple[T, ...]:

@@ -18,7 +18,13 @@ class Context:
     suite: Suite
     key: bytes = field(repr=False)
     nonce: bytes = field(repr=False)
-    exporter_secret: bytes = field(repr=False)
+    secret: bytes = field(repr=False)
+    key_schedule_context: bytes = field(repr=False)
+
+    @property
+    def exporter_secret(self) -> bytes:
+        """Derived when asked for: only external commits export."""
+        return self.suite.hpke_labeled.expand(self.secret, b"exp", self.key_schedule_context, self.suite.hash_bytes)
 
     def seal(self, aad: bytes, plaintext: Octets) -> bytes:
         return self.suite.seal(self.key, self.nonce, aad, plaintext)
@@ -35,13 +41,14 @@ class Context:
 def _schedule(suite: Suite, shared_secret: bytes, info: bytes) -> Context:
     """KeySchedule with an empty PSK (RFC 9180 section 5.1)."""
     labeled = suite.hpke_labeled
-    context = _MODE_BASE + labeled.extract(b"", b"psk_id_hash", b"") + labeled.extract(b"", b"info_hash", info)
+    context = _MODE_BASE + suite.hpke_psk_id_hash + labeled.extract(b"", b"info_hash", info)
     secret = labeled.extract(shared_secret, b"secret", b"")
     return Context(
         suite,
         labeled.expand(secret, b"key", context, suite.key_bytes),
         labeled.expand(secret, b"base_nonce", context, suite.nonce_bytes),
-        labeled.expand(secret, b"exp", context, suite.hash_bytes),
+        secret,
+        context,
     )
 
 

@@ -66,15 +66,13 @@ class LeafNode:
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
-        return cls(
-            encryption_key=reader.vector(),
-            signature_key=reader.vector(),
-            credential=read_credential(reader),
-            capabilities=Capabilities.read(reader),
-            source=_read_source(reader),
-            extensions=reader.items(Extension.read),
-            signature=reader.vector(),
-        )
+        start = reader.position()
+        fields = (reader.vector(), reader.vector(), read_credential(reader), Capabilities.read(reader), _read_source(reader))
+        extensions = reader.items(Extension.read)
+        content = reader.since(start)
+        leaf = cls(*fields, extensions, reader.vector())
+        object.__setattr__(leaf, "_content", content)
+        return leaf
 
     def content(self) -> bytes:
         """The encoding without its signature."""

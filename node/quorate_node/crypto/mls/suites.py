@@ -65,11 +65,13 @@ class Suite:
     kdf: Hkdf
     signature: SignatureScheme
     hpke_labeled: Labeled = field(init=False, repr=False)
+    hpke_psk_id_hash: bytes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         numbers = (self.kem.hpke_id, self.kdf.hpke_id, self.aead.hpke_id)
         suite_id = b"HPKE" + b"".join(number.to_bytes(2, "big") for number in numbers)
         object.__setattr__(self, "hpke_labeled", Labeled(self.kdf, suite_id))
+        object.__setattr__(self, "hpke_psk_id_hash", self.hpke_labeled.extract(b"", b"psk_id_hash", b""))
 
     @property
     def hash_bytes(self) -> int:

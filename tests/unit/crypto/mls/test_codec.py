@@ -141,3 +141,13 @@ def test_an_item_may_not_reach_beyond_its_vector() -> None:
         Reader(b"\x03\0\x01\0\x02").items(Reader.uint16)
     with pytest.raises(CodecError, match="9 bytes are announced"):
         Reader(b"\x09\0").items(Reader.uint8)
+
+
+def test_what_was_read_can_be_had_as_bytes() -> None:
+    reader = Reader(b"\x01a\x02bcrest")
+    reader.vector()
+    start = reader.position()
+    reader.vector()
+    assert (start, reader.since(start)) == (2, b"\x02bc")
+    with pytest.raises(CodecError, match="announced at byte 0, 0 are there"):
+        Reader(b"").uint8()

@@ -105,5 +105,8 @@ class FramedContent:
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
+        start = reader.position()
         group_id, epoch, sender, authenticated_data = reader.vector(), reader.uint64(), Sender.read(reader), reader.vector()
-        return cls(group_id, epoch, sender, read_body(reader, read_content_type(reader)), authenticated_data)
+        content = cls(group_id, epoch, sender, read_body(reader, read_content_type(reader)), authenticated_data)
+        object.__setattr__(content, "_encoded", reader.since(start))
+        return content
