@@ -9,7 +9,7 @@ WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -p no:cacheprovider
 ARGS ?=
 
-.PHONY: help venv run test lint format types imports tidy coverage test-conformance test-simulation simulate tla test-cluster test-kubernetes mutants campaign bench bench-with soak soak-cluster soak-verdicts test-gpu bench-gpu test-gpu-code config-docs crds operator-docs lock clean
+.PHONY: help venv run test lint format types imports tidy coverage test-conformance test-simulation simulate tla test-cluster test-kubernetes mutants campaign bench bench-with soak soak-cluster soak-mls soak-verdicts test-gpu bench-gpu test-gpu-code config-docs crds operator-docs lock clean
 .DEFAULT_GOAL := help
 
 help: ## Say what there is
@@ -109,6 +109,11 @@ soak: $(STAMP) ## A night of simulator seeds, 20,000 on all cores (JOBS at a tim
 
 soak-cluster: $(STAMP) ## Real processes under faults and load for SOAK_MINUTES (default 60), histories checked throughout
 	$(BIN)/python -m tests.cluster.soak --minutes $${SOAK_MINUTES:-60} $(ARGS)
+
+# SEED=7 is another life and other damage. An assertion that fails is a finding: the seed repeats it.
+soak-mls: $(STAMP) ## A long life of an MLS group of a hundred, and a million damaged messages
+	$(BIN)/python -m tests.unit.crypto.mls.group.random_lives --seed $${SEED:-1}
+	$(BIN)/python -m tests.unit.crypto.mls.group.mutations --seed $${SEED:-1}
 
 # Goes on where it was ended: STATE names the file that remembers. 1,000 cases a second and core.
 soak-verdicts: $(STAMP) ## CASES (default 10,000,000) drawn signatures through every way to a verdict, on both fields, and a part through the rule itself
