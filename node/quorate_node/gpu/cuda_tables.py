@@ -1,4 +1,4 @@
-"""Validators' tables on the device: made there once an epoch, from 32 bytes a key; the newest two sets are kept."""
+"""Validators' tables on the device: made there once an epoch, from 32 bytes a key; the newest sets are kept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from quorate_node.gpu.device import DeviceLost, Driver
 from quorate_node.gpu.jobs import TableJob, entries, windows
 
 ENTRY_BYTES: Final = 96
-SETS_KEPT: Final = 2
+SETS_KEPT: Final = 3
+"""Two epochs that votes come from, and the set of the examination: with the oldest going first, no live one ever does."""
 RUNS_AT_ONCE: Final = 65_536
 """Threads of one launch that make entries: bounds their scratch (4 kB each)."""
 MAKING_TIMEOUT_S: Final = 30.0

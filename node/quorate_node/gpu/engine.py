@@ -15,18 +15,19 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Any, Final
 
 from quorate_node.crypto.verdict.fast import verify_fast
 from quorate_node.crypto.verdict.rule import Verdict
 from quorate_node.crypto.verdict.validators import ValidatorSet
-from quorate_node.gpu.calibration import NEVER
+from quorate_node.gpu.calibration import NEVER, SIZES, Timing, crossover
 from quorate_node.gpu.device import Device, MemoryLimit
 from quorate_node.gpu.exact import vote_verdict
 from quorate_node.gpu.outcome import SLOW_BYTES, Outcome, Verifier, checked
 from quorate_node.gpu.records import BatchRefused, SignatureBatch, VoteBatch
-from quorate_node.gpu.selftest import Examination, examination
+from quorate_node.gpu.selftest import Examination, examination, repeated
 from quorate_node.gpu.workers import Workers
 
 EPOCHS_MAX: Final = 2
@@ -47,7 +48,8 @@ class Settings:
     selftest_interval_s: int = 300
     processor_threads: int = 1
     device_from: int | None = None
-    """Signatures from which on the device is asked; None: what `calibrated` was told, and never before."""
+    """Signatures from which on the device is asked; None: what is measured at start."""
+    calibration_sizes: tuple[int, ...] = SIZES
 
 
 @dataclass(slots=True)
@@ -93,15 +95,27 @@ class Engine:
             self.counts.degraded = "no device"
 
     async def start(self) -> None:
-        """Examine the device, before any batch. Does not raise: a device that fails is not asked again."""
+        """Examine the device, before any batch, and measure when it is worth it. Does not raise: one that fails is not asked again."""
         if self._device is not None:
             self._examination = await self._call(examination)
-            await self.self_test()
+            if await self.self_test() and self.settings.device_from is None:
+                await self.calibrate()
 
-    def calibrated(self, device_from: int) -> None:
-        """The measured size from which on the device is faster; a setting goes before it."""
-        if self.settings.device_from is None:
-            self.counts.device_from = device_from
+    async def calibrate(self) -> None:
+        """Measure from which size on the device is faster, round trip from here, than all the processor's threads: a second or two."""
+        given, device = self._examination, self._device
+        if given is None or device is None:
+            return
+        timings = []
+        for size in self.settings.calibration_sizes:
+            batch = repeated(given.honest, size)
+            processor_s = await self._call(partial(_seconds, partial(self._processor.verify_votes, given.members, batch)))
+            await self._answer(partial(device.start_votes, given.members, batch), size)
+            begun = time.perf_counter()
+            if await self._answer(partial(device.start_votes, given.members, batch), size) is None:
+                break
+            timings.append(Timing(size, processor_s, time.perf_counter() - begun))
+        self.counts.device_from = crossover(timings, self.settings.processor_threads)
 
     async def admit(self, members: ValidatorSet) -> None:
         """Make a set's votes verifiable, on the processor at once and on the device when its tables are there. The newest two are kept."""
@@ -168,7 +182,7 @@ class Engine:
         if device is None or given is None or self.counts.degraded or not await self._admit_on_device(given.members):
             return False
         for batch, expected in zip(given.batches, given.expected, strict=True):
-            outcome = await self._answer(lambda batch=batch: device.start_votes(given.members, batch), batch.count)  # type: ignore[misc]
+            outcome = await self._answer(partial(device.start_votes, given.members, batch), batch.count)
             if outcome is None:
                 return False
             if outcome != expected:
@@ -267,3 +281,10 @@ class Engine:
             self.counts.verdicts[verdict] = self.counts.verdicts.get(verdict, 0) + number
         self.counts.slow_path += sum(outcome.verdicts.count(bytes((code,))) for code in SLOW_BYTES)
         return outcome
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    work()  # Tables are made and caches filled: not a part of what is measured.
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun

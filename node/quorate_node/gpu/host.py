@@ -17,7 +17,8 @@ from quorate_node.gpu.records import TALLY, SignatureBatch, VoteBatch
 
 TABLE_BYTES_MAX: Final = 1 << 30
 """Of one set's tables on the host; a set whose tables are larger is verified without them (as unknown keys)."""
-SETS_KEPT: Final = 2
+SETS_KEPT: Final = 3
+"""Two epochs that votes come from, and the set that calibration measures with."""
 _ALIGNMENT: Final = 64
 _NO_SUCH_WIDTH: Final = 2**64 - 1
 

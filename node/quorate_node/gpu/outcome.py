@@ -72,7 +72,7 @@ class Verifier(Protocol):
         ...
 
     def admit(self, members: ValidatorSet) -> None:
-        """Make what this set's votes need (tables); the newest two sets are kept."""
+        """Make what this set's votes need (tables); the newest sets are kept."""
         ...
 
     def verify_votes(self, members: ValidatorSet, batch: VoteBatch) -> Outcome:

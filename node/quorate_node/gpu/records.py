@@ -22,10 +22,16 @@ TALLY: Final = Struct("<QIIII")
 SIGNATURES_MAX: Final = 4_194_304
 """In one batch. Ten million votes at once are refused; whoever has as many sends several batches."""
 TEXT_BYTES_MAX: Final = 1 << 30
+NOBODY: Final = 2**32 - 1
 
 
 class BatchRefused(Exception):
     """Something that does not fit a batch: field, value, limit and remedy are in the message."""
+
+
+def _word(number: int) -> int:
+    """The number, or one that neither a set nor a batch ever has: never a valid one by being cut."""
+    return number if 0 <= number < NOBODY else NOBODY
 
 
 class VoteBatch:
@@ -65,7 +71,7 @@ class VoteBatch:
         if len(signature) != SIGNATURE_BYTES:
             raise BatchRefused(f"signature: {len(signature)} bytes, not {SIGNATURE_BYTES}")
         self._room(1)
-        VOTE.pack_into(self._votes, self.count * VOTE.size, signature, validator & 0xFFFFFFFF, ballot)
+        VOTE.pack_into(self._votes, self.count * VOTE.size, signature, _word(validator), _word(ballot))
         self.count += 1
 
     def votes(self, records: bytes | memoryview) -> None:

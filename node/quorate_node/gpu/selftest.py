@@ -13,11 +13,13 @@ from quorate_node.crypto.verdict.rule import SMALL_ORDER_Y
 from quorate_node.crypto.verdict.validators import ValidatorSet
 from quorate_node.gpu.exact import ExactVerifier
 from quorate_node.gpu.outcome import Outcome
-from quorate_node.gpu.records import VoteBatch
+from quorate_node.gpu.records import VOTE, VoteBatch
 
 VALIDATORS: Final = 3
 SIZES: Final = (48, 160)
 """Votes of the two batches: one for the small-batch kernel, one for the others."""
+
+HONEST: Final = 24
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,18 @@ class Examination:
     members: ValidatorSet
     batches: tuple[VoteBatch, ...]
     expected: tuple[Outcome, ...]
+    honest: VoteBatch
+    """Right votes alone, none of which takes the slow path: what rates are measured with."""
+
+
+def repeated(batch: VoteBatch, size: int) -> VoteBatch:
+    """A batch of the same ballots, with its votes over and over."""
+    more = VoteBatch(batch.epoch, max(size, batch.ballots))
+    for ballot in range(batch.ballots):
+        more.ballot(batch.message(ballot), batch.thresholds[ballot])
+    while more.count < size:
+        more.votes(batch.vote_bytes[: (size - more.count) * VOTE.size])
+    return more
 
 
 def examination(epoch: int = 2**64 - 1) -> Examination:
@@ -36,7 +50,12 @@ def examination(epoch: int = 2**64 - 1) -> Examination:
     members = ValidatorSet(epoch, [encode(multiply(secret, BASE)) for secret in secrets], [1, 2, 4])
     batches = tuple(_batch(random, members, secrets, size) for size in SIZES)
     exact = ExactVerifier()
-    return Examination(members, batches, tuple(exact.verify_votes(members, batch) for batch in batches))
+    honest = VoteBatch(epoch, HONEST)
+    for number in range(HONEST):
+        message = number.to_bytes(41, "little")
+        signature = _signed(random, secrets[number % VALIDATORS], members.keys[number % VALIDATORS], message, torsion=False)
+        honest.vote(number % VALIDATORS, honest.ballot(message, 1), signature)
+    return Examination(members, batches, tuple(exact.verify_votes(members, batch) for batch in batches), honest)
 
 
 def _batch(random: Random, members: ValidatorSet, secrets: list[int], size: int) -> VoteBatch:

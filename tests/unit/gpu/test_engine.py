@@ -14,6 +14,7 @@ from quorate_node.crypto.verdict.validators import ValidatorSet
 from quorate_node.gpu.calibration import NEVER
 from quorate_node.gpu.cuda import CudaDevice
 from quorate_node.gpu.engine import Engine, Settings
+from quorate_node.gpu.exact import ExactVerifier
 from quorate_node.gpu.outcome import Outcome
 from quorate_node.gpu.records import BatchRefused, SignatureBatch, VoteBatch
 from tests.conformance.ed25519 import forging, fuzz, paths
@@ -65,15 +66,30 @@ async def test_signatures_of_unknown_keys_take_the_same_way(engine: Engine) -> N
     assert engine.counts.device_signatures == batch.count
 
 
-async def test_small_batches_are_the_processors(driver: EmulatedDriver, drawn: Drawn) -> None:
-    engine = Engine(paths.verifier(), CudaDevice(driver), Settings(deadline_ms=20_000))
+async def test_batches_go_to_the_device_from_the_measured_size_on(driver: EmulatedDriver, drawn: Drawn) -> None:
+    engine = Engine(ExactVerifier(), CudaDevice(driver), Settings(deadline_ms=20_000, calibration_sizes=(4, 16, 64)), Random(1))
     await engine.admit(drawn[0])
-    assert engine.counts.device_from == NEVER, "nothing was measured so far"
-    engine.calibrated(201)
     assert await engine.verify_votes(drawn[1]) == right(drawn)
-    engine.calibrated(200)
+    assert (engine.counts.device_from, engine.counts.device_batches) == (NEVER, 0), "nothing was measured so far"
+    await engine.start()
+    engine.counts.device_from = 201
     assert await engine.verify_votes(drawn[1]) == right(drawn)
-    assert (engine.counts.processor_batches, engine.counts.device_batches) == (1, 1)
+    engine.counts.device_from = 200
+    assert await engine.verify_votes(drawn[1]) == right(drawn)
+    assert (engine.counts.processor_batches, engine.counts.device_batches) == (2, 1)
+    engine.close()
+
+
+@pytest.mark.parametrize("slow_s, expected", [(0.0, NEVER), (0.2, 4)])
+async def test_what_is_measured_decides(driver: EmulatedDriver, slow_s: float, expected: int) -> None:
+    class Paced(ExactVerifier):
+        def verify_votes(self, members: ValidatorSet, batch: VoteBatch) -> Outcome:
+            time.sleep(slow_s)
+            return Outcome(b"")
+
+    engine = Engine(Paced(), CudaDevice(driver), Settings(deadline_ms=20_000, calibration_sizes=(4, 16)))
+    await engine.start()
+    assert (engine.counts.device_from, engine.counts.degraded) == (expected, "")
     engine.close()
 
 
@@ -184,3 +200,18 @@ async def test_the_watch_ends_with_the_device(driver: EmulatedDriver) -> None:
     await asyncio.wait_for(watching, 20)
     assert engine.counts.degraded == "DeviceLost: unplugged"
     engine.close()
+
+
+async def test_an_examination_never_costs_a_live_epoch_its_tables(engine: Engine, driver: EmulatedDriver, drawn: Drawn) -> None:
+    await engine.start()
+    members, batch, _ = drawn
+    for epoch in range(members.epoch - 4, members.epoch + 1):
+        await engine.admit(ValidatorSet(epoch, members.keys, members.weights))
+        assert await engine.self_test()
+    made = driver.calls.count("launch table_bases_8")
+    assert await engine.verify_votes(batch) == right(drawn)
+    before = VoteBatch(members.epoch - 1, 1)
+    before.vote(0, before.ballot(b"", 1), bytes(64))
+    await engine.verify_votes(before)
+    assert driver.calls.count("launch table_bases_8") == made, "both live epochs' tables were there"
+    assert engine.counts.device_batches == 2

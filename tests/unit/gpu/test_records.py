@@ -6,7 +6,7 @@ import pytest
 
 from quorate_node.crypto.verdict.rule import Verdict
 from quorate_node.gpu.outcome import BallotTally, Outcome, VerifierFault, checked
-from quorate_node.gpu.records import BALLOT, SIGNATURES_MAX, TALLY, VOTE, BatchRefused, SignatureBatch, VoteBatch
+from quorate_node.gpu.records import BALLOT, NOBODY, SIGNATURES_MAX, TALLY, VOTE, BatchRefused, SignatureBatch, VoteBatch
 
 SIGNATURE = bytes(range(64))
 
@@ -22,6 +22,13 @@ def test_a_vote_is_a_record() -> None:
     assert batch.record(0) == (SIGNATURE, 7, 0)
     assert (batch.count, batch.ballots, batch.message(0), list(batch.thresholds)) == (1, 1, b"message", [9])
     assert bytes(batch.vote_bytes) == SIGNATURE + (7).to_bytes(4, "little") + bytes(4)
+
+
+def test_a_number_that_does_not_fit_is_nobodys_and_never_anothers() -> None:
+    batch = VoteBatch(5, 4)
+    for strange in (2**32 + 1, -1, 2**32, 2**32 - 1):
+        batch.vote(strange, strange, SIGNATURE)
+    assert {batch.record(number)[1:] for number in range(4)} == {(NOBODY, NOBODY)}
 
 
 def test_records_from_the_wire_are_taken_as_they_are() -> None:
