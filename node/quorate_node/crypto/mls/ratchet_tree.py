@@ -16,8 +16,8 @@ from quorate_node.crypto.mls.errors import CodecError, TreeError
 from quorate_node.crypto.mls.leaf_node import LeafNode
 from quorate_node.crypto.mls.suites import Suite
 
-LEAVES_MAX = 65_536
-"""Members of one group that this side follows: a bound on memory, not of the RFC."""
+LEAVES_MAX = 32_768
+"""Members of one group that this side follows: a bound on memory, not of the RFC. The nodes of such a tree fit `Limits.items_max`."""
 
 _LEAF, _PARENT = 1, 2
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from quorate_node.crypto.mls import ratchet_tree
-from quorate_node.crypto.mls.codec import Reader, encode
+from quorate_node.crypto.mls.codec import DEFAULT_LIMITS, Reader, encode
 from quorate_node.crypto.mls.errors import CodecError, TreeError
 from quorate_node.crypto.mls.leaf_node import FromUpdate
 from quorate_node.crypto.mls.ratchet_tree import Node, ParentNode, RatchetTree
@@ -97,6 +97,10 @@ def test_a_tree_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
         FULL.with_added(LEAVES[4])
     with pytest.raises(CodecError, match="7 are the most"):
         read(encode(tree_of(*[LEAVES[number // 2] if number % 2 == 0 else None for number in range(15)])))
+
+
+def test_the_largest_tree_can_be_sent() -> None:
+    assert DEFAULT_LIMITS.items_max >= 2 * ratchet_tree.LEAVES_MAX - 1
 
 
 def test_an_update_blanks_the_path_of_its_leaf() -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from quorate_node.crypto.mls.codec import decode, encode
 from quorate_node.crypto.mls.commit_content import Commit
 from quorate_node.crypto.mls.entropy import Entropy
-from quorate_node.crypto.mls.errors import ValidationError
+from quorate_node.crypto.mls.errors import MlsError, ValidationError
 from quorate_node.crypto.mls.extension import ExtensionType
 from quorate_node.crypto.mls.external_senders import ExternalPub
 from quorate_node.crypto.mls.framing.authenticated import AuthenticatedContent
@@ -95,6 +95,9 @@ def join_externally(
         check_new_leaf(LeafRules.of_group(suite, applied.extensions), draft.leaf_node)
         check_tree(applied, draft.tree, path=True)
         return _finish(public, applied, draft, proposals, signer, (init_secret, psk_secret), entropy, options)
+    except MlsError:
+        draft.private.erase()
+        raise
     finally:
         draft.erase()
         erase_all((init_secret, psk_secret))

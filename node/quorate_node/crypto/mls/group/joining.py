@@ -82,12 +82,13 @@ def _enter(
 ) -> Group:
     suite = public.suite
     leaf = _own_leaf(public.tree, own.package.leaf_node)
+    private = joined_private(public.tree, leaf, own.leaf_private.buffer(), group_info.signer, secrets.path_secret)
     found = epoch_secrets(suite, member.buffer(), public.encoded_context)
     expected = confirmation_tag(suite, found.confirmation_key.buffer(), public.context.confirmed_transcript_hash)
     if not same(expected, group_info.confirmation_tag):
         found.erase()
+        private.erase()
         raise BadMac(f"the GroupInfo of group {public.group_id.hex()} confirms another epoch than the one its Welcome leads us to")
-    private = joined_private(public.tree, leaf, own.leaf_private.buffer(), group_info.signer, secrets.path_secret)
     return Group.assemble(public, private, own.signer, found, group_info.confirmation_tag, limits)
 
 
