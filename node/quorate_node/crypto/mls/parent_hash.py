@@ -50,7 +50,7 @@ def verify_parent_hashes(tree: RatchetTree) -> None:
 def _is_vouched_for(tree: RatchetTree, parent: ParentNode, child: int, sibling: int) -> bool:
     """True when a node of the resolution of `child` has the hash of `parent`, and all others of that resolution came after it."""
     below = tree_math.leaves_below(child)
-    unmerged = [2 * leaf for leaf in parent.unmerged_leaves if leaf in below]
+    unmerged = {2 * leaf for leaf in parent.unmerged_leaves if leaf in below}
     resolution = tree.resolution(child)
     # All but one must be unmerged leaves of `parent`: the one that is left was there when the path was made.
     candidates = [node for node in resolution if node not in unmerged]

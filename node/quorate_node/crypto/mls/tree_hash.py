@@ -44,7 +44,8 @@ def tree_hash_without(tree: RatchetTree, node: int, removed: Sequence[int]) -> b
         return tree.suite.hash(_leaf_input(node >> 1, None))
     found = tree.parent(node)
     if found is not None:
-        unmerged = tuple(leaf for leaf in found.unmerged_leaves if leaf not in removed)
+        gone = frozenset(removed)
+        unmerged = tuple(leaf for leaf in found.unmerged_leaves if leaf not in gone)
         found = ParentNode(found.encryption_key, found.parent_hash, unmerged)
     left = tree_hash_without(tree, tree_math.left(node), removed)
     right = tree_hash_without(tree, tree_math.right(node), removed)

@@ -5,7 +5,7 @@ A joiner must do all of this before it believes a key: a member that made up a t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from quorate_node.crypto.mls import tree_math
 from quorate_node.crypto.mls.errors import TreeError
@@ -21,8 +21,9 @@ def validate_tree(tree: RatchetTree, group_id: bytes, rules: LeafRules) -> None:
     what `LeafRules.check` and `check_credentials` raise.
     """
     check_unique_keys(tree)
+    unmerged = {node: frozenset(parent.unmerged_leaves) for node, parent in tree.parents()}
     for node, parent in tree.parents():
-        _check_unmerged_leaves(tree, node, parent)
+        _check_unmerged_leaves(tree, node, parent, unmerged)
         _check_both_sides(tree, node)
     verify_parent_hashes(tree)
     check_credentials(tree)
@@ -60,8 +61,8 @@ def _encryption_keys(tree: RatchetTree) -> Iterator[tuple[int, bytes]]:
         yield node, parent.encryption_key
 
 
-def _check_unmerged_leaves(tree: RatchetTree, node: int, parent: ParentNode) -> None:
-    """Each is a member below `node`, and unmerged at every parent in between that is not blank; they rise."""
+def _check_unmerged_leaves(tree: RatchetTree, node: int, parent: ParentNode, unmerged: Mapping[int, frozenset[int]]) -> None:
+    """Each is a member below `node`, and unmerged at every parent in between that is not blank; they rise. `unmerged`: by node."""
     below = tree_math.leaves_below(node)
     last = -1
     for leaf in parent.unmerged_leaves:
@@ -72,8 +73,7 @@ def _check_unmerged_leaves(tree: RatchetTree, node: int, parent: ParentNode) -> 
             raise TreeError(f"parent node {node}: unmerged leaf {leaf} is no member below it")
         between = tree_math.parent(2 * leaf)
         while between != node:
-            found = tree.parent(between)
-            if found is not None and leaf not in found.unmerged_leaves:
+            if between in unmerged and leaf not in unmerged[between]:
                 raise TreeError(f"parent node {node}: unmerged leaf {leaf} is not unmerged at node {between} below")
             between = tree_math.parent(between)
 

@@ -196,7 +196,8 @@ def derive_upward(tree: RatchetTree, path: Sequence[tuple[int, int]], path_secre
 
 def _receivers(tree: RatchetTree, child: int, new_leaves: Collection[int]) -> list[int]:
     """Whom a path secret is sealed to, in the order of the ciphertexts."""
-    return [node for node in tree.resolution(child) if node & 1 or node >> 1 not in new_leaves]
+    new = frozenset(new_leaves)
+    return [node for node in tree.resolution(child) if node & 1 or node >> 1 not in new]
 
 
 def _open_own(
