@@ -42,6 +42,8 @@ class EpochCounters:
     """Prepared for a commit that was not applied."""
     epochs_crowded_out: int = 0
     """Erased before their grace was over, because of `epochs.epochs_max`."""
+    links_withdrawn: int = 0
+    """Given up until the next epoch, because the chains of both ends did not fit."""
     announcements: int = 0
     announcements_stale: int = 0
 

@@ -103,7 +103,7 @@ class Epoch:
             link.receiving.detach(connection)
 
     def remove(self, peer: int) -> None:
-        """A later epoch does not have this peer: nothing is sealed for it any more, and nothing of it opened."""
+        """A later epoch does not have this peer, or the link is given up: nothing is sealed for it any more, and nothing of it opened."""
         if (link := self.links.pop(peer, None)) is not None:
             link.erase()
             self._missing.discard(peer)

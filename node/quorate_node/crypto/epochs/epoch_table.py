@@ -104,6 +104,13 @@ class EpochTable:
             epoch.heard(peer, announced=epoch.id in announcement.epochs, now_ms=now_ms)
         return True
 
+    def withdraw(self, peer: int) -> bool:
+        """Erase every link to `peer`. False when there was none."""
+        linked = [epoch for epoch in self._epochs.values() if peer in epoch.links]
+        for epoch in linked:
+            epoch.remove(peer)
+        return bool(linked)
+
     # Dying
 
     def expire(self, now_ms: int) -> bool:

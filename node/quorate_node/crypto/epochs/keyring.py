@@ -141,9 +141,10 @@ class Keyring:
 
     # Announcements
 
-    def announcement(self) -> Announcement:
-        """What this member can open: for every handshake, and for every peer when `version` has changed."""
-        return Announcement(self._boot_counter, self.version, tuple(epoch.id for epoch in reversed(self._table.epochs)))
+    def announcement(self, peer: int) -> Announcement:
+        """What this member can open of `peer`: for every handshake with it, and again whenever `version` has changed."""
+        epochs = tuple(epoch.id for epoch in reversed(self._table.epochs) if peer in epoch.links)
+        return Announcement(self._boot_counter, self.version, epochs)
 
     def heard(self, peer: int, announcement: Announcement, now_ms: int) -> bool:
         """What `peer` can open. False for an announcement that was overtaken by a later one. Raises `ValidationError`, `Destroyed`."""
@@ -155,6 +156,18 @@ class Keyring:
         self._traffic.choose(peer)
         self._changed(now_ms)
         return fresh
+
+    def withdraw(self, peer: int) -> None:
+        """Give up the link to `peer` in every epoch that is held: the chains of both ends do not fit any more, as after a rollback of one.
+
+        For when frames of fresh connections are refused again and again (`StepConsumed`, `StepTooFar`, `AuthenticationFailed`): the link
+        goes on in the recovery class until the next epoch, instead of standing still. Raises `Destroyed`.
+        """
+        self._check_alive()
+        if self._table.withdraw(peer):
+            self.counters.links_withdrawn += 1
+            self.version += 1
+            self._traffic.choose(peer)
 
     # Connections and traffic
 

@@ -12,7 +12,7 @@ from quorate_node.crypto.epochs.errors import EpochsError
 
 class RecoveryReason(StrEnum):
     NO_EPOCH = "this member holds no epoch"
-    NOT_A_MEMBER = "no epoch that this member holds has the peer"
+    NOT_A_MEMBER = "no epoch that this member holds has a link to the peer"
     NOT_ANNOUNCED = "the peer has announced none of the epochs that this member holds"
     STEPS_SPENT = "the epoch's chain has made all its steps: rotate the keys"
 

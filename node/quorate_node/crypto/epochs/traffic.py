@@ -183,7 +183,7 @@ class Traffic:
         epoch = self._table.find(header.epoch)
         link = epoch.links.get(peer)
         if link is None:
-            raise NotAMember(f"member {peer} is not in epoch {epoch.id}, or was removed by a later one: drop the frame")
+            raise NotAMember(f"member {peer} has no link in epoch {epoch.id}: never a member, removed, or withdrawn; drop it")
         link.receiving.open(connection, header, frame, output, now_ms)
         messages = decode_batch(output, self._settings)
         self._counters.opens += 1

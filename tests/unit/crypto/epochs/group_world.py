@@ -130,7 +130,7 @@ class World(RuleBasedStateMachine):
         self.members = {member: Member(Keyring(member, 1, self.settings_of_members)) for member in IDS}
         self.wires: list[Wire] = []
         self.flights: list[Flight] = []
-        self.said: list[tuple[int, Announcement]] = []
+        self.said: list[tuple[int, int, Announcement]] = []
 
     def teardown(self) -> None:
         self._recording.__exit__(None, None, None)
@@ -162,7 +162,7 @@ class World(RuleBasedStateMachine):
         elif action == "announce":
             self.announce(member, other)
         elif action == "announce late":
-            self.announce_late(number, member)
+            self.announce_late(number)
         elif action == "commit":
             self.commit(data.draw(st.sampled_from([IDS, IDS, (1, 2), (2, 3)])), number % 4 == 0)
         elif action == "apply":
@@ -229,14 +229,13 @@ class World(RuleBasedStateMachine):
 
     def announce(self, source: int, listener: int) -> None:
         if source != listener:
-            self.said.append((source, self.members[source].keyring.announcement()))
-            self.tell(listener, *self.said[-1])
+            self.said.append((source, listener, self.members[source].keyring.announcement(listener)))
+            self.tell(listener, source, self.said[-1][2])
 
-    def announce_late(self, pick: int, listener: int) -> None:
+    def announce_late(self, pick: int) -> None:
         """Something that was said before, overtaken by who knows what."""
-        source, announcement = self.said[pick % len(self.said)]
-        if source != listener:
-            self.tell(listener, source, announcement)
+        source, listener, announcement = self.said[pick % len(self.said)]
+        self.tell(listener, source, announcement)
 
     def tell(self, listener: int, source: int, announcement: Announcement) -> None:
         there = self.members[listener]

@@ -36,7 +36,7 @@ def install(keyring: Keyring, number: int, members: Sequence[int], now_ms: int =
 
 
 def announce(source: Keyring, target: Keyring, now_ms: int = 0) -> bool:
-    return target.heard(source.member_id, source.announcement(), now_ms)
+    return target.heard(source.member_id, source.announcement(target.member_id), now_ms)
 
 
 def connect(dialler: Keyring, acceptor: Keyring) -> tuple[Connection, Connection]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from quorate_node.crypto.epochs.epoch import EpochPhase
-from quorate_node.crypto.epochs.errors import Destroyed, LifecycleError, StaleEpoch, TransitionRefused, ValidationError
+from quorate_node.crypto.epochs.errors import Destroyed, LifecycleError, StaleEpoch, StepConsumed, TransitionRefused, ValidationError
 from quorate_node.crypto.epochs.identity import EpochGrant
 from quorate_node.crypto.epochs.keyring import Cause, Keyring
 from quorate_node.crypto.epochs.lifecycle import GroupState
@@ -62,15 +62,15 @@ def test_the_announcement_lists_what_opens_newest_first_and_its_version_says_whe
     versions = [pair.a.version]
     install(pair.a, 2, (1, 2))
     versions.append(pair.a.version)
-    assert [epoch.number for epoch in pair.a.announcement().epochs] == [2, 1]
+    assert [epoch.number for epoch in pair.a.announcement(2).epochs] == [2, 1]
     install(pair.b, 2, (1, 2))
     announce(pair.b, pair.a)
     assert pair.a.version == versions[-1], "what others announce changes nothing of ours"
     pair.pass_ms(DEFAULT.linger_ms)
     versions.append(pair.a.version)
-    assert [epoch.number for epoch in pair.a.announcement().epochs] == [2]
+    assert [epoch.number for epoch in pair.a.announcement(2).epochs] == [2]
     assert versions == sorted(set(versions))
-    assert pair.a.announcement().order == (1, versions[-1])
+    assert pair.a.announcement(2).order == (1, versions[-1])
 
 
 def test_a_prepared_epoch_neither_opens_nor_is_announced() -> None:
@@ -79,7 +79,7 @@ def test_a_prepared_epoch_neither_opens_nor_is_announced() -> None:
     epoch = pair.a.prepare(granted)
     assert granted.exporter.erased
     assert phases(pair.a) == [(1, EpochPhase.SEALING), (2, EpochPhase.PREPARED)]
-    assert [known.number for known in pair.a.announcement().epochs] == [1]
+    assert [known.number for known in pair.a.announcement(2).epochs] == [1]
     assert pair.a.install_prepared(epoch, index=2, cause=Cause.ROTATION, now_ms=0) == epoch
     assert phases(pair.a) == [(1, EpochPhase.RETIRING), (2, EpochPhase.OPEN_ONLY)]
     install(pair.b, 2, (1, 2))
@@ -168,13 +168,14 @@ def test_a_destroyed_context_erases_everything_and_refuses_everything() -> None:
     pair.a.prepare(grant(2, (1, 2)))
     pair.a.destroy()
     assert pair.a.state is GroupState.DESTROYED
-    assert (pair.a.status().epochs, pair.a.status().connections, pair.a.announcement().epochs) == ((), 0, ())
+    assert (pair.a.status().epochs, pair.a.status().connections, pair.a.announcement(2).epochs) == ((), 0, ())
     random = fresh_random()
     calls: list[Callable[[], object]] = [
         lambda: pair.a.prepare(grant(3, (1, 2))),
         lambda: install(pair.a, 3, (1, 2)),
         lambda: pair.a.install_prepared(grant(2, ()).id, index=3, cause=Cause.UPDATE, now_ms=0),
         lambda: pair.a.suspend(0),
+        lambda: pair.a.withdraw(2),
         lambda: announce(pair.b, pair.a),
         lambda: pair.a.connect(2, dialled=True, own_random=random, peer_random=random),
         lambda: pair.a.seal(pair.to_b, [b"x"], 0),
@@ -197,7 +198,7 @@ def test_a_peer_is_another_member(peer: int) -> None:
     with pytest.raises(ValidationError):
         keyring.connect(peer, dialled=True, own_random=fresh_random(), peer_random=fresh_random())
     with pytest.raises(ValidationError):
-        keyring.heard(peer, keyring.announcement(), 0)
+        keyring.heard(peer, keyring.announcement(2), 0)
 
 
 def test_a_member_has_an_id() -> None:
@@ -207,7 +208,7 @@ def test_a_member_has_an_id() -> None:
 
 def test_stale_announcements_are_counted_and_not_believed() -> None:
     pair = Pair()
-    old = pair.b.announcement()
+    old = pair.b.announcement(1)
     install(pair.b, 2, (1, 2))
     assert announce(pair.b, pair.a)
     assert not pair.a.heard(2, old, 0)
@@ -247,4 +248,42 @@ def test_a_removed_member_is_out_of_every_epoch_at_once() -> None:
     assert isinstance(frame, bytearray)
     with members[0].open(to_removed, [frame], 0) as batch:
         assert not batch.messages
-        assert "member 3 is not in epoch 1" in str(batch.refusals[0].error)
+        assert "member 3 has no link in epoch 1" in str(batch.refusals[0].error)
+
+
+def test_a_peer_is_told_only_of_epochs_that_have_it() -> None:
+    keyring = Keyring(1, 1)
+    install(keyring, 1, (1, 2))
+    install(keyring, 2, ALL)
+    assert [epoch.number for epoch in keyring.announcement(2).epochs] == [2, 1]
+    assert [epoch.number for epoch in keyring.announcement(3).epochs] == [2]
+    assert keyring.announcement(9).epochs == ()
+
+
+def test_a_link_whose_ends_do_not_fit_goes_on_in_the_recovery_class_until_the_next_epoch() -> None:
+    """Member 1's machine is rolled back: its chain is where it was a second ago, and member 2 has left that step behind."""
+    pair = Pair()
+    for _ in range(10):
+        pair.open(pair.seal(b"x"))
+        pair.now_ms += 100
+    rolled_back = Keyring(1, 2)
+    install(rolled_back, 1, (1, 2))
+    announce(pair.b, rolled_back)
+    to_b, at_b = connect(rolled_back, pair.b)
+    frame = rolled_back.seal(to_b, [b"x"], pair.now_ms)
+    assert isinstance(frame, bytearray)
+    with pytest.raises(StepConsumed):
+        pair.open(frame, connection=at_b)
+    version = pair.b.version
+    pair.b.withdraw(1)
+    pair.b.withdraw(1)
+    assert (pair.b.counters.links_withdrawn, pair.b.version) == (1, version + 1)
+    assert pair.b.seal(at_b, [b"y"], pair.now_ms) == NoSharedEpoch(1, RecoveryReason.NOT_A_MEMBER)
+    announce(pair.b, rolled_back)
+    assert rolled_back.seal(to_b, [b"x"], pair.now_ms) == NoSharedEpoch(2, RecoveryReason.NOT_ANNOUNCED)
+    for keyring in (rolled_back, pair.b):
+        install(keyring, 2, (1, 2), pair.now_ms)
+    announce(pair.b, rolled_back)
+    frame = rolled_back.seal(to_b, [b"again"], pair.now_ms)
+    assert isinstance(frame, bytearray)
+    assert pair.open(frame, connection=at_b) == [b"again"]

@@ -6,7 +6,7 @@ import pytest
 
 from quorate_node.crypto.epochs.errors import AuthenticationFailed, Replayed, StepConsumed, StepTooFar
 from quorate_node.crypto.epochs.settings import EpochSettings
-from tests.unit.crypto.epochs.members import Pair, connect
+from tests.unit.crypto.epochs.members import Pair, connect, fresh_random
 
 
 def at_steps(pair: Pair, count: int) -> list[bytearray]:
@@ -158,3 +158,26 @@ def test_both_directions_are_apart() -> None:
     assert pair.open(frame) == [b"x"]
     with pair.a.open(pair.to_b, [back], 0) as batch:
         assert [bytes(message) for message in batch.messages] == [b"y"]
+
+
+def test_a_connection_that_is_made_at_a_step_in_use_can_still_open_it() -> None:
+    """The receiver keeps the chain at a step that was used for long enough: the sender may not have stepped yet."""
+    pair = Pair()
+    pair.open(pair.seal(b"x"))
+    pair.pass_ms(99)
+    other, other_end = connect(pair.a, pair.b)
+    assert pair.open(pair.seal(b"y", connection=other), connection=other_end) == [b"y"]
+
+
+def test_why_the_accepting_end_waits_for_the_dialler() -> None:
+    """Member 2 accepts, and seals before member 1 has its answer; meanwhile the link moves on over another connection."""
+    pair = Pair()
+    one, other = fresh_random(), fresh_random()
+    accepted = pair.b.connect(1, dialled=False, own_random=other, peer_random=one)
+    too_early = pair.b.seal(accepted, [b"too early"], 0)
+    beat = pair.b.seal(pair.to_a, [b"beat"], 100)
+    assert isinstance(too_early, bytearray) and isinstance(beat, bytearray)
+    pair.a.open(pair.to_b, [beat], 100).release()
+    dialled = pair.a.connect(2, dialled=True, own_random=one, peer_random=other)
+    with pair.a.open(dialled, [too_early], 100) as batch:
+        assert isinstance(batch.refusals[0].error, StepConsumed)
