@@ -103,6 +103,10 @@ class Failpoints:
 
     def hit(self, name: str) -> bool:
         """True: the place is to be skipped. Raises what an `error` term names."""
+        if name not in self._plans:  # As almost always. One that is set this very moment is set a moment later.
+            with self._lock:
+                self.hits[name] = self.hits.get(name, 0) + 1
+            return False
         due = self._due(name)
         if due is None:
             return False

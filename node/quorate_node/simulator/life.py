@@ -40,10 +40,12 @@ class Life:
 
     def __init__(self, host: Host, process: Process, boot: int) -> None:
         self.host = host
+        self._loop = host.loop
         self.process = process
         self.boot = boot
         self.release = host.release
         self.member_since_ns = NEVER_NS
+        self._boot_clock = host.clocks.boot
         executor = SimulatedExecutor(host.loop, process, stream(host.options.seed, "segments", process.name))
         self.stores = open_stores(host.disk, host.store_settings, host.options.log_segment_bytes, executor)
         self._ends_at_start = (self.stores.log.first_index(), self.stores.log.last_index())
@@ -97,7 +99,7 @@ class Life:
         return database
 
     def _now_ms(self) -> int:
-        return self.host.clocks.boot.local(self.host.loop.now_ns + self.process.ahead_ns) // 1_000_000
+        return self._boot_clock.local(self._loop.now_ns + self.process.ahead_ns) // 1_000_000
 
     def _open_log_sync(self, log: LogStore, synced: SyncedCallback) -> LogSync:
         host = self.host

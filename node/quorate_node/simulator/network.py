@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from math import log
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +65,7 @@ class Network:
         options, random, now_ns = self.options, self._delays.get(pair), self.loop.now_ns
         if random is None:
             random = self._delays[pair] = stream(self._seed, "delay", *pair)
-        delay_us = options.delay_us_min + random.expovariate(self._delay_rate)
+        delay_us = options.delay_us_min - log(1.0 - random.random()) / self._delay_rate  # As `expovariate`, without a call of it.
         if self.faulty and random.random() < options.straggling:
             self.counters["network straggler"] += 1
             delay_us *= STRAGGLE_FACTOR
@@ -107,19 +108,21 @@ class Network:
 
     def carry(self, pair: Pair, process: Process, callback: Callable[..., object], *args: Any) -> None:
         """Call back at the other end, if it gets there."""
-        if not self.lost(pair):
-            self.loop.after(self.delay_ns(pair), process, self._arrive, pair, callback, args)
+        if (self.blocked or self.faulty) and self.lost(pair):
+            return
+        self.loop.after(self.delay_ns(pair), process, self._arrive, pair, callback, args)
 
     def _arrive(self, pair: Pair, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
         if pair in self.blocked:
             self.counters["network partitioned"] += 1
             return
-        until_ns = self._late.get(pair[1], 0)
-        if self.faulty and until_ns > self.loop.now_ns:
-            self.counters["network repeated after sleep"] += 1
-            self.loop.after(until_ns - self.loop.now_ns, current_process.get(), self._arrive, pair, callback, args)
-        else:
-            callback(*args)
+        if self._late and self.faulty:
+            wait_ns = self._late.get(pair[1], 0) - self.loop.now_ns
+            if wait_ns > 0:
+                self.counters["network repeated after sleep"] += 1
+                self.loop.after(wait_ns, current_process.get(), self._arrive, pair, callback, args)
+                return
+        callback(*args)
 
     # -- partitions -----------------------------------------------------------------------------------------------------
 

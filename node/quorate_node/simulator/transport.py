@@ -51,9 +51,11 @@ class SimulatedTransport:
     """One process's; dead with it."""
 
     def __init__(self, network: Network, process: Process, url: str, member_id: Callable[[], int]) -> None:
-        """`member_id()`: of the receiver, as its identity has it. It is asked for with every frame, and an identity takes long to make."""
+        """`member_id()`: of the receiver, as its identity has it; an identity takes long to make."""
         self.url = url
-        self._member_id = member_id
+        self._own_id = 0
+        """Kept from when it is known, as every frame asks for it: within one life it stays."""
+        self._learn_id = member_id
         self.process = process
         self._network = network
         self._loop = network.loop
@@ -199,14 +201,23 @@ class SimulatedTransport:
 
     # -- messages -------------------------------------------------------------------------------------------------------
 
+    def _member_id(self) -> int:
+        own_id = self._own_id = self._own_id or self._learn_id()
+        return own_id
+
     def send(self, messages: Sequence[Message]) -> None:
         if not self.process.alive:
             return  # It died in the middle of this very callback.
+        network = self._network
         batches: dict[int, list[Message]] = {}
         for message in messages:
-            self._network.sent(message)
-            batches.setdefault(message.to, []).append(message)
-        frame_max, queued_max = self._network.options.frame_messages_max, self._network.queued_max
+            network.sent(message)
+            batch = batches.get(message.to)
+            if batch is None:
+                batches[message.to] = [message]
+            else:
+                batch.append(message)
+        frame_max, queued_max = network.options.frame_messages_max, network.queued_max
         for member_id, batch in batches.items():
             link = self._links.get(member_id)
             if link is None:
@@ -214,35 +225,40 @@ class SimulatedTransport:
             if link.up_to is None:
                 self._dropped(link)
                 continue
-            if queued_max and self._network.faulty and not link.has_room(self._loop.now_ns, len(batch), queued_max):
-                self._network.counters["network queue full"] += 1
+            if queued_max and network.faulty and not link.has_room(self._loop.now_ns, len(batch), queued_max):
+                network.counters["network queue full"] += 1
                 self._dropped(link)
+                continue
+            if len(batch) <= frame_max:
+                self._send_frame(link.up_to, link, batch)
                 continue
             for begin in range(0, len(batch), frame_max):
                 self._send_frame(link.up_to, link, batch[begin : begin + frame_max])
 
     def _send_frame(self, target: SimulatedTransport, link: _Link, batch: list[Message]) -> None:
         frame = _codec.messages(batch)
-        sender = self._member_id()
+        sender = self._own_id or self._member_id()
         # failpoint: transport.send, or return
-        pair = self.url, link.url
-        if self._network.narrow and any(message.entries for message in batch) and self._network.too_narrow(pair):
+        network, pair = self._network, (self.url, link.url)
+        if network.narrow and any(message.entries for message in batch) and network.too_narrow(pair):
             return
-        recording = self._network.trace.recording
+        recording = network.trace.recording
         flight = recording.sent(self._loop.now_ns, self.url, link.url, batch) if recording is not None else 0
-        self._network.carry(pair, target.process, target._on_frame, sender, frame, flight)
-        if self._network.doubled(pair):
-            self._network.carry(pair, target.process, target._on_frame, sender, frame, flight)
+        network.carry(pair, target.process, target._on_frame, sender, frame, flight)
+        if network.faulty and network.doubled(pair):
+            network.carry(pair, target.process, target._on_frame, sender, frame, flight)
 
     def _on_frame(self, sender: int, frame: bytes, flight: int) -> None:
         if self._closed:
             return
         # failpoint: transport.receive, or return
-        if self._network.trace.recording is not None:
-            self._network.trace.recording.received(self._loop.now_ns, flight)
-        messages = decode_messages(_codec.open(frame)[1], sender, self._member_id())
-        self._network.trace.message(self.url, sender, frame, messages)
-        self.receiver.on_messages(messages)
+        trace, receiver = self._network.trace, self._receiver
+        assert receiver is not None, "the transport was started"
+        if trace.recording is not None:
+            trace.recording.received(self._loop.now_ns, flight)
+        messages = decode_messages(_codec.open(frame)[1], sender, self._own_id or self._member_id())
+        trace.message(self.url, sender, frame, messages)
+        receiver.on_messages(messages)
 
     def _dropped(self, link: _Link) -> None:
         if not link.unreachable_due:

@@ -31,7 +31,8 @@ def has_ready(core: Core) -> bool:
         or committed != previous.commit
         or core.term != previous.term
         or core.vote != previous.vote
-        or _soft_state_changed(core)
+        or core.leader != core.previous_soft_state.leader
+        or core.role is not core.previous_soft_state.role
     )
 
 
