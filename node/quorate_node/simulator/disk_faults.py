@@ -88,7 +88,7 @@ class DiskFaults:
         """Whose copy is whole again may be followed by the next."""
         for host in self.scene.hosts:
             if host.impaired == "wiped":
-                if is_voter(host) and caught_up(host, self.scene.hosts):
+                if (host.non_voting or is_voter(host)) and caught_up(host, self.scene.hosts):
                     host.impaired = ""
             elif host.impaired.startswith("entry") and host.disk.files is not None:
                 if self._damaged_files.are_mended(host, host.disk.files):

@@ -28,6 +28,7 @@ SWITCHES = {
     "eager-commits": "commit_eagerly",
     "log-in-files": "log_in_files",
     "clocks-set-by-reboots": "reboots_set_clocks",
+    "non-voting": "non_voting",
 }
 """Beside the rates of faults and of the network: name -> the option that is zero or false when it is off."""
 WITHIN = {f"limit-{field.name.replace('_', '-')}": ("limits", field.name) for field in msgspec.structs.fields(LimitOptions)}

@@ -87,7 +87,7 @@ class Host:
         if options.faults.release:
             self.release = stream(options.seed, "release", number).choice((PREVIOUS, NEXT))
         self.priority = random.choice((0, 0, 1, 2)) if options.priorities else 0
-        self.become(witness=False)
+        self.become()
 
     def _new_disk(self, staging: Path) -> SimulatedDisk:
         if not self.options.log_in_files:
@@ -97,10 +97,12 @@ class Host:
         disk.files.die = self._lost_power_in_a_call
         return disk
 
-    def become(self, *, witness: bool) -> None:
+    def become(self, *, witness: bool = False, non_voting: bool = False) -> None:
         """What its next process is configured to be."""
-        self.witness = witness
-        self.settings = replica_settings(self.options, self.name, self.url, witness=witness, priority=self.priority)
+        self.witness, self.non_voting = witness, non_voting
+        self.settings = replica_settings(
+            self.options, self.name, self.url, witness=witness, non_voting=non_voting, priority=self.priority
+        )
 
     def raft_config(self, member_id: int) -> RaftConfig:
         return raft_config(self.options, self.settings, member_id)

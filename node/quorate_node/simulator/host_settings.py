@@ -10,12 +10,13 @@ from quorate_node.replica.settings import ReplicaSettings
 from quorate_node.simulator.options import Options
 
 
-def replica_settings(options: Options, name: str, url: str, *, witness: bool, priority: int) -> ReplicaSettings:
+def replica_settings(options: Options, name: str, url: str, *, witness: bool, non_voting: bool, priority: int) -> ReplicaSettings:
     settings = ReplicaSettings(
         name=name,
         peer_url=url,
         client_url=url,
         witness=witness,
+        non_voting=non_voting,
         priority=priority,
         tick_ms=options.tick_ms,
         heartbeat_ms=options.heartbeat_ms,

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from quorate.wire.results import Result
 from quorate_node.machine.records import key_value
 from quorate_node.machine.rules import Release
 from quorate_node.machine.stage import Change as MachineChange
 from quorate_node.protocol.entry import Entry, leaf_hash
+from quorate_node.protocol.membership import Configuration, MemberRecord
 from quorate_node.protocol.message import Message, MessageType
 from quorate_node.protocol.ready import Persist
 from quorate_node.simulator.history import Applied, Change, CommittedEntry, History, Led, Promised, Stored
@@ -176,6 +177,12 @@ class Invariants:
             self.violated("state equality", f"{member} and {by} have different states after entry {index}")
         self.history.applied.append(Applied(self._now_ns(), member, boot, index, digest))
         self._trace.event("applied", member, index, digest.hex()[:16])
+
+    def votes(self, member: str, configuration: Configuration, records: Mapping[int, MemberRecord]) -> None:
+        """Who joined to have no vote never has one, in no configuration that anybody applies."""
+        for voter in (*configuration.voters, *configuration.voters_outgoing):
+            if voter in records and records[voter].non_voting:
+                self.violated("no vote is given", f"{member} applies {configuration}, in which {records[voter]} votes")
 
     def at_version(self, cluster_version: int) -> None:
         """Of whatever member's state."""

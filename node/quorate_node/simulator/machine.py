@@ -75,6 +75,7 @@ class ObservedMachine(KeyValueMachine):
         invariants = self.invariants
         invariants.applies(self.member, [entry], self.applied_index)
         super().apply_membership(entry, configuration, put, removed)
+        invariants.votes(self.member, configuration, self.members)
         invariants.applied(self.member, [entry], [[]])
         invariants.state(self.member, self.boot, self.applied_index, self.state.digest)
 

@@ -97,6 +97,8 @@ class Options(msgspec.Struct, frozen=True):
     """A second: somebody asks for the next release's cluster version."""
     reboots_set_clocks: bool = False
     """A machine that comes back from a loss of power has a clock that begins anywhere, before or after where it was."""
+    non_voting: int = 0
+    """More machines, which join under load as members without a vote, and never get one."""
 
     def text(self) -> str:
         """For people: a line a group, rates that are zero left out."""
@@ -204,6 +206,7 @@ def _with_later_faults(options: Options, random: Random) -> Options:
         bursts=_sometimes(crowded, 0.8 if tight else 0.05, 2.0),
         activations=Random(f"activations {options.seed}").choice((0.05, 0.3, 1.0)) if faults.release else 0.0,
         reboots_set_clocks=Random(f"reboots {options.seed}").random() < 0.5,
+        non_voting=Random(f"non-voting {options.seed}").choice((0, 0, 0, 0, 0, 0, 0, 1, 1, 2)),
         log_in_files=random.random() < 0.3,
         log_segment_bytes=random.choice((8_192, 65_536, 262_144)),
     )
@@ -221,6 +224,7 @@ def without_later_faults(options: Options) -> Options:
         activations=0.0,
         log_in_files=False,
         reboots_set_clocks=False,
+        non_voting=0,
     )
 
 

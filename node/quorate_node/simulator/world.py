@@ -43,6 +43,7 @@ FORMING_S = 60.0
 CHAOS_S_MAX = 60.0
 STEPS_MAX = 20_000_000
 LOOK_S = 0.1
+JOINS_NS_MAX = 2_000_000_000
 WHOLE = Reductions()
 
 
@@ -92,10 +93,14 @@ class World:
         self.recorder = Recorder(self.loop, self.history, self.trace, self.counters)
         self.caller = Caller(self.loop, options.network, options.seed)
         self._files = run_files.choose()
-        self.hosts = [self._host(number) for number in range(1, options.members + options.spares + 1)]
+        voting = options.members + options.spares
+        self.hosts = [self._host(number) for number in range(1, voting + options.non_voting + 1)]
         if options.witness and options.members >= 3:
             self.hosts[1].become(witness=True)
-        self.spares = self.hosts[options.members :]
+        self.spares = self.hosts[options.members : voting]
+        self.non_voting = self.hosts[voting:]
+        for host in self.non_voting:
+            host.become(non_voting=True)
         self.faults = Faults(self.loop, self.network, self.hosts, options, reductions, self.trace, self.counters)
         for host in self.hosts:
             host.ended = self.faults.ended
@@ -197,6 +202,9 @@ class World:
 
     async def _chaos(self) -> None:
         self.network.faulty = self.caller.faulty = True
+        for host in self.non_voting:
+            joins_ns = stream(self.options.seed, "joins", host.name).randrange(JOINS_NS_MAX)
+            self.loop.after(joins_ns, self.loop.world, self._join, host)
         clients = [self._own(client.run(self._more)) for client in self.clients]
         tasks = list(clients)
         tasks += [self._own(client.run()) for client in self.ledger_clients]
@@ -216,6 +224,12 @@ class World:
         self._watching = others[3:]
         self.chaos_end_ns = self.loop.now_ns
         self.trace.event("faults end")
+
+    def _join(self, host: Host) -> None:
+        """It asks to be let in by itself."""
+        if not self.chaos_end_ns:
+            self.counters["member without a vote added"] += 1
+            host.start()
 
     def _more(self) -> bool:
         return self.recorder.begun + self.recorder.skipped < self.options.commands
