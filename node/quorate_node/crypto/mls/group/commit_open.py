@@ -16,7 +16,7 @@ from quorate_node.crypto.mls.key_schedule import (
     member_secret,
 )
 from quorate_node.crypto.mls.private_tree import PrivateTree
-from quorate_node.crypto.mls.secret import Octets, Secret, same
+from quorate_node.crypto.mls.secret import Octets, Secret, erase_all, same
 from quorate_node.crypto.mls.signatures import Signer
 from quorate_node.crypto.mls.treekem import open_path
 
@@ -41,19 +41,20 @@ def open_commit(group: Group, checked: CheckedCommit, psks: PskSource = no_psks)
         raise RemovedFromGroup(f"the commit of epoch {group.epoch} removes leaf {group.own_leaf}, which is ours")
     if checked.sender.leaf == group.own_leaf:
         raise LifecycleError(f"the commit of epoch {group.epoch} is our own: its next epoch came with it when it was made")
-    psk_secret = psk_secret_of(group.suite, applied.psks, group.psk_source(psks))
-    init_secret = _init_secret(group, checked)
-    standing, signer = _standing(group, checked)
-    private, commit_secret = _private_after(group, checked, standing)
+    held = [psk_secret_of(group.suite, applied.psks, group.psk_source(psks))]
     try:
-        secrets = next_secrets(checked, init_secret.buffer(), commit_secret.buffer(), psk_secret.buffer())
-        expected = confirmation_tag(group.suite, secrets.confirmation_key.buffer(), checked.after.context.confirmed_transcript_hash)
-        if not same(expected, checked.confirmation_tag):
-            secrets.erase()
-            raise BadMac(f"the commit of epoch {group.epoch} by {checked.sender} confirms another epoch than the one it leads us to")
+        held.append(_init_secret(group, checked))
+        standing, signer = _standing(group, checked)
+        private, commit_secret = _private_after(group, checked, standing)
+        held.append(commit_secret)
+        secrets = next_secrets(checked, held[1].buffer(), commit_secret.buffer(), held[0].buffer())
     finally:
-        for secret in (psk_secret, init_secret, commit_secret):
-            secret.erase()
+        erase_all(held)
+    expected = confirmation_tag(group.suite, secrets.confirmation_key.buffer(), checked.after.context.confirmed_transcript_hash)
+    if not same(expected, checked.confirmation_tag):
+        secrets.erase()
+        private.erase()
+        raise BadMac(f"the commit of epoch {group.epoch} by {checked.sender} confirms another epoch than the one it leads us to")
     return Group.assemble(checked.after, private, signer, secrets, checked.confirmation_tag, group.limits)
 
 

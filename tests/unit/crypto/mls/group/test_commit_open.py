@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from quorate_node.crypto.mls import key_schedule, private_tree, secret, treekem
 from quorate_node.crypto.mls.errors import BadMac, DecryptionFailed, LifecycleError, MissingPsk, NotForUs, RemovedFromGroup
 from quorate_node.crypto.mls.framing.public_message import PublicMessage
+from quorate_node.crypto.mls.group import commit_open, psk_store
 from quorate_node.crypto.mls.group.commit_check import check_commit
 from quorate_node.crypto.mls.group.commit_create import CommitOptions, create_commit
 from quorate_node.crypto.mls.group.commit_open import open_commit, process_commit
@@ -16,6 +18,7 @@ from quorate_node.crypto.mls.group.psk_store import PskStore, no_psks
 from quorate_node.crypto.mls.private_tree import PrivateTree
 from quorate_node.crypto.mls.proposals import Add, PreSharedKey, Remove
 from quorate_node.crypto.mls.psk import ExternalPsk, PreSharedKeyId, ResumptionPsk, ResumptionUsage
+from quorate_node.crypto.mls.secret import Octets, Secret
 from quorate_node.crypto.mls.suites import SUITES, Suite
 from tests.unit.crypto.mls.group.lives import Life, package_of
 
@@ -106,3 +109,29 @@ def test_a_commit_that_adds_leaves_those_who_are_there_their_keys() -> None:
     life = Life.of(3)
     life.commit("founder", Add(package_of("late").package), options=CommitOptions(force_path=False))
     life.commit("member-1")
+
+
+@pytest.mark.parametrize("damage", ["tag", "path"])
+def test_what_was_found_before_an_error_is_erased(monkeypatch: pytest.MonkeyPatch, damage: str) -> None:
+    life = Life.of(2)
+    created = create_commit(life.founder, [], life.entropy)
+    view = life.views["member-1"]
+    opened = open_message(view, created.message)
+    found: list[Secret] = []
+
+    class Recorded(Secret):
+        def __init__(self, data: Octets) -> None:
+            super().__init__(data)
+            found.append(self)
+
+    for module in (psk_store, commit_open, key_schedule, private_tree, treekem, secret):
+        monkeypatch.setattr(module, "Secret", Recorded)
+    if damage == "tag":
+        with pytest.raises(BadMac):
+            process_commit(view, opened.confirmed(bytes(32)))
+    else:
+        damaged = replace(view, private=PrivateTree.of_keys(1, {2: bytes(32)}))
+        with pytest.raises(DecryptionFailed):
+            process_commit(damaged, opened)
+        damaged.private.erase()
+    assert len(found) > 2 and [kept for kept in found if not kept.erased] == []
