@@ -26,7 +26,7 @@ from quorate_node.crypto.mls.suites import SUITES
 from quorate_node.crypto.mls.welcome_content import GroupSecrets, Welcome
 from tests.conformance.mls.vectors import cases
 
-CHANGES_PER_FIELD = 12
+CHANGES_PER_FIELD = 4
 
 MESSAGES: dict[str, tuple[type, ContentType | None]] = {
     "mls_welcome": (Welcome, None),
