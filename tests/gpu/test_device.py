@@ -116,6 +116,6 @@ async def test_the_engine_examines_it_and_uses_it(driver: CupyDriver, host: Host
     engine.close()
 
 
-def test_its_health_is_told() -> None:
+def test_its_health_is_told(driver: CupyDriver) -> None:
     health = Nvml().health()
     assert health.name and health.memory_total_bytes
