@@ -9,14 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from quorate_node.gpu import nvrtc
 from quorate_node.gpu.device import DeviceFacts, DeviceLost, MemoryLimit
 from quorate_node.gpu.jobs import KERNELS
-from quorate_node.gpu.library import source_hash
+from quorate_node.gpu.library import NoLibrary, source_hash
 
 _HOST_TO_DEVICE: Final = 1
 _DEVICE_TO_HOST: Final = 2
@@ -68,20 +66,15 @@ class CupyDriver:
             raise DeviceLost(str(error)) from error
 
     def _loaded(self) -> Any:
-        """The kernels: QUORATE_CUBIN names a file that was built ahead, else NVRTC makes one."""
+        """The kernels: QUORATE_CUBIN names a file that was built ahead, else NVRTC makes one, which is kept (a minute, once)."""
         ahead = os.environ.get("QUORATE_CUBIN")
         if ahead:
             return self._cupy.RawModule(path=ahead)
         architecture = f"sm_{self._properties['major']}{self._properties['minor']}"
         try:
-            compiled = nvrtc.compile_kernels(architecture)
-        except (nvrtc.NoCompiler, nvrtc.KernelsRefused) as error:
+            return self._cupy.RawModule(path=str(nvrtc.cached(architecture, os.environ)))
+        except (nvrtc.NoCompiler, nvrtc.KernelsRefused, NoLibrary) as error:
             raise NoDevice(f"the kernels cannot be compiled: {error}") from error
-        # CuPy reads the file when a kernel is first used: it stays as long as this driver.
-        self._folder = TemporaryDirectory(prefix="quorate-")
-        path = Path(self._folder.name) / "kernels.cubin"
-        path.write_bytes(compiled.cubin)
-        return self._cupy.RawModule(path=str(path))
 
     def facts(self) -> DeviceFacts:
         properties, runtime = self._properties, self._runtime

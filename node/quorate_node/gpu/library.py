@@ -93,19 +93,23 @@ def compiled(environment: Mapping[str, str], *, device_field: bool = False) -> P
     if not compiler:
         raise NoLibrary("no C++ compiler (g++, clang++): install one, or name a built library with QUORATE_VERDICT_LIBRARY")
     options = (*_OPTIONS, "-DQUORATE_DEVICE_FIELD") if device_field else _OPTIONS
-    folder = _folder(environment)
+    folder = cache_folder(environment)
     target = folder / f"verdict-{_identity(compiler, options)}.so"
     if not target.is_file():
         _compile(compiler, options, target)
-    owner = target.stat()
+    return trusted(target)
+
+
+def trusted(path: Path) -> Path:
+    """The file, when nobody else could have written it: it is loaded into this process. Raises `NoLibrary`."""
+    owner = path.stat()
     if owner.st_uid != os.getuid() or owner.st_mode & 0o022:
-        raise NoLibrary(
-            f"{target} belongs to another user or may be written by others: remove it, or name another folder with QUORATE_CACHE"
-        )
-    return target
+        raise NoLibrary(f"{path} belongs to another user or may be written by others: remove it, or name another folder with QUORATE_CACHE")
+    return path
 
 
-def _folder(environment: Mapping[str, str]) -> Path:
+def cache_folder(environment: Mapping[str, str]) -> Path:
+    """Where what is compiled here lies. Raises `NoLibrary`."""
     base = environment.get("QUORATE_CACHE") or environment.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     folder = Path(base) / "quorate" / "verdict"
     try:

@@ -10,13 +10,14 @@ import ctypes
 import importlib.util
 import re
 import sys
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final
 
-from quorate_node.gpu.library import KERNELS
+from quorate_node.gpu.library import KERNELS, cache_folder, source_hash, trusted
 
 ARCHITECTURES: Final = ("sm_80", "sm_90", "sm_100")
 """A100; H100 and H200; B200. What CI compiles for."""
@@ -102,6 +103,21 @@ def compile_kernels(architecture: str, options: Iterable[str] = OPTIONS) -> Comp
         nvrtc.nvrtcDestroyProgram(ctypes.byref(program))
 
 
+def cached(architecture: str, environment: Mapping[str, str]) -> Path:
+    """A file with the kernels' cubin: what was compiled here before from these sources by this compiler, or a new one. Raises `NoCompiler`,
+    `KernelsRefused`, and `NoLibrary` where no file can be kept."""
+    folder = cache_folder(environment)
+    target = folder / f"kernels-{source_hash()[:32]}-{architecture}-{'.'.join(map(str, version()))}.cubin"
+    if not target.is_file():
+        cubin = compile_kernels(architecture).cubin
+        with tempfile.TemporaryDirectory(dir=folder, prefix="building-") as building:
+            built = Path(building) / target.name
+            built.write_bytes(cubin)
+            built.chmod(0o600)
+            built.replace(target)
+    return trusted(target)
+
+
 def _text(nvrtc: ctypes.CDLL, program: ctypes.c_void_p, what: str) -> bytes:
     size = ctypes.c_size_t()
     getattr(nvrtc, f"nvrtcGet{what}Size")(program, ctypes.byref(size))
@@ -119,8 +135,8 @@ def usage(log: str) -> dict[str, Usage]:
     """What ptxas says about each kernel in a log. A kernel that it says too little about raises `ValueError`."""
     found = {}
     entries = list(_ENTRY.finditer(log))
-    for entry, following in zip(entries, [*entries[1:], None], strict=True):
-        said = log[entry.end() : following.start() if following else len(log)]
+    for number, entry in enumerate(entries):
+        said = log[entry.end() : entries[number + 1].start() if number + 1 < len(entries) else len(log)]
         stack, used = _STACK.search(said), _USED.search(said)
         if stack is None or used is None:
             raise ValueError(f"ptxas says nothing of the registers of {entry[1]}: {said[:200]!r}")
