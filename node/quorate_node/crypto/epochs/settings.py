@@ -24,8 +24,9 @@ class EpochSettings:
     stepped by then; at least twice the step interval of every member."""
     late_ms: int = 10_000
     """So long a key that was used and left behind still opens frames that come late on an idle connection."""
-    late_steps_max: int = 8
-    """A frame may come so many steps after a newer one of its connection. On an ordered transport none does."""
+    late_steps_max: int = 1
+    """A frame may come so many steps after a newer one of its connection; the keys of those steps stay in memory. On an ordered transport
+    none does, a transport that reorders needs its longest delay in steps."""
     skipped_steps_max: int = 256
     """How far one frame may move a chain, and how many unused keys a connection holds for frames that others have overtaken."""
     replay_window: int = 1_024

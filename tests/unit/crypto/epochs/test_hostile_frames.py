@@ -16,6 +16,7 @@ from quorate_node.crypto.epochs.errors import (
     UnknownEpoch,
 )
 from quorate_node.crypto.epochs.header import HEADER_BYTES
+from quorate_node.crypto.epochs.settings import EpochSettings
 from tests.unit.crypto.epochs.members import Pair
 
 GENUINE = b"the genuine message"
@@ -86,7 +87,7 @@ def test_a_right_header_with_anything_behind_it_is_refused(body: bytes, step: in
 
 @given(st.permutations(range(8)), st.integers(1, 150))
 def test_reordered_frames_each_open_once(order: list[int], elapsed_ms: int) -> None:
-    pair = Pair()
+    pair = Pair(EpochSettings(late_steps_max=10))
     frames = []
     for number in range(8):
         frames.append(pair.seal(b"%d" % number))
