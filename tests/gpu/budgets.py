@@ -31,7 +31,7 @@ BUDGETS: dict[str, Budget] = {
     "slow_all": Budget(128),
     "count_votes": Budget(40),
     "decide_ballots": Budget(40),
-    "sha256_chunks": Budget(96),
+    "sha256_chunks": Budget(128),
 }
 for _bits in (8, 12, 16):
     BUDGETS[f"vote_prepare_{_bits}"] = Budget(128)
