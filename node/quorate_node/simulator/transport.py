@@ -182,16 +182,25 @@ class SimulatedTransport:
                 restarted = other.url in self._network.listening
                 reason = LostReason.CLOSED if not died else LostReason.DIED if seen and not restarted else LostReason.TIMEOUT
                 self._network.counters[f"connection {reason.name.lower()}"] += 1
-                # failpoint: transport.death.before_report
-                self._lost(link, reason)
-                self._retry(link, link.attempt)
+                try:
+                    # failpoint: transport.death.before_report
+                    self._lost(link, reason)
+                finally:
+                    self._dial_again(link)
 
     def fell_silent(self, url: str) -> None:
         for link in list(self._links.values()):
             if link.url == url and link.up_to is not None:
                 self._network.counters["connection timeout"] += 1
-                self._lost(link, LostReason.TIMEOUT)
-                self._retry(link, link.attempt)
+                try:
+                    self._lost(link, LostReason.TIMEOUT)
+                finally:
+                    self._dial_again(link)
+
+    def _dial_again(self, link: _Link) -> None:
+        """Whatever became of the report: who dials hears nothing of what its receiver does, as in production."""
+        link.up_to = None
+        self._retry(link, link.attempt)
 
     def _lost(self, link: _Link, reason: LostReason) -> None:
         was_up, link.up_to = link.up_to is not None, None
