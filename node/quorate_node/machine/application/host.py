@@ -159,7 +159,8 @@ class ApplicationHost:
     def snapshot(self, index: int) -> asyncio.Future[ApplicationSnapshot | None]:
         """The state after entry `index`, for a member that is behind: ask in the turn in which the state at `index` is pinned.
 
-        The future gives None when no machine is registered or it does not run here; it raises `Refused` when it cannot be written.
+        The future gives None when no machine is registered, when it does not run here, or when it is ahead by a snapshot of its own (the
+        state here lost its newest in a power loss); it raises `Refused` when it cannot be written.
         Open what it gives with `ApplicationSnapshotSource` at once: only the newest two are kept.
         """
         future: asyncio.Future[ApplicationSnapshot | None] = asyncio.get_running_loop().create_future()
@@ -168,6 +169,8 @@ class ApplicationHost:
             future.set_result(None)
         elif kept is not None:
             future.set_result(kept)
+        elif self._applied[0] > index:
+            future.set_result(None)
         else:
             self._wanted.setdefault(index, []).append(future)
             self._feed.nudge()
@@ -252,6 +255,12 @@ class ApplicationHost:
     def _on_restored(self, index: int) -> None:
         self._applied = max(self._applied, (index, POSITION_MAX))
         self._replies.fail_waiting(_forgotten(index), until=(index, POSITION_MAX))
+        # What lies behind it is never taken any more: whoever waits for that asks another member.
+        for passed in [wanted for wanted in self._wanted if wanted <= index]:
+            kept = next((kept for kept in self._shelf.snapshots if kept.header.index == passed), None)
+            for future in self._wanted.pop(passed):
+                if not future.done():
+                    future.set_result(kept)
 
     def _on_failed(self, message: str) -> None:
         self._snapshot_over.set()

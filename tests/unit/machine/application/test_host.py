@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from quorate.wire.results import ApplicationResult, Failure
+from quorate_node.machine.application.host import ApplicationHost
 from quorate_node.machine.application.items import ApplicationCommand, ApplicationRegistration
 from quorate_node.machine.application.snapshot_source import ApplicationSnapshotSource
 from quorate_node.machine.application.status import ApplicationState
@@ -378,3 +379,20 @@ async def test_code_that_fails_outside_of_apply_is_named_too(tmp_path: Path, mac
     await until_state(member, ApplicationState.FAILED)
     assert member.host.status().message == message
     await member.host.stop()
+
+
+async def test_a_state_that_the_machine_is_ahead_of_has_no_snapshot_of_it(member: Member) -> None:
+    """A power loss took the newest of the state here, not the machine's own snapshot: who wants the two together asks another member."""
+    member.register()
+    for payload in (b"1", b"2", b"3"):
+        await member.call(payload)
+    await member.host.snapshot(member.applied)
+    await member.host.stop()
+    member.host = ApplicationHost(member.settings, member.directory, member.read)
+    await member.host.start(2, member.registered)
+    early = member.host.snapshot(2)
+    await until_state(member, ApplicationState.RUNNING)
+    assert await asyncio.wait_for(early, 20) is None
+    assert await asyncio.wait_for(member.host.snapshot(2), 20) is None
+    kept = await asyncio.wait_for(member.host.snapshot(4), 20)
+    assert kept is not None and kept.header.index == 4
