@@ -302,12 +302,14 @@ class Member:
         return not self._storage.witness and message.snapshot is not None and message.snapshot.index > self.engine.raft.commit_index
 
     def on_lost(self, member_id: int, reason: LostReason) -> None:
-        raft = self.engine.raft
-        if reason == LostReason.DIED and member_id == self.engine.soft_state.leader != raft.id:
-            # failpoint: leader.died.before_suspicion
-            raft.suspect_leader(self._turn_to_campaign() * SUSPICION_STEP_TICKS + self._environment.random.randint(0, 1))
-            self.engine.wake()
-        self.on_unreachable(member_id)
+        try:
+            if reason == LostReason.DIED and member_id == self.engine.soft_state.leader != self.engine.raft.id:
+                # failpoint: leader.died.before_suspicion
+                self.engine.raft.suspect_leader(self._turn_to_campaign() * SUSPICION_STEP_TICKS + self._environment.random.randint(0, 1))
+                self.engine.wake()
+            self.on_unreachable(member_id)
+        except Exception as error:  # noqa: BLE001 - who told of it would end, and never dial that peer again
+            self._failed(error)
 
     def _turn_to_campaign(self) -> int:
         """This member's place among those who may follow the dead leader: higher priority first, then by id, the same for all of them."""
