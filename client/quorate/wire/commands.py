@@ -34,6 +34,8 @@ class CommandKind(IntEnum):
     APPLICATION_VERSION = 14
     MEMBER_UPDATE = 15
     RANGE = 16  # never in the log on its own: an operation of a transaction, and a read on the stream
+    GROUP_CREATE = 17
+    GROUP_COMMIT = 18
 
 
 class Put(msgspec.Struct, array_like=True, gc=False, frozen=True):
@@ -198,6 +200,44 @@ class MemberUpdate(msgspec.Struct, array_like=True, gc=False, frozen=True):
     name: str
     peer_url: str
     client_url: str
+
+
+class LeafKey(msgspec.Struct, array_like=True, gc=False, frozen=True):
+    """Binds the signature key of a leaf of the key group to the member whose it is; its proposer has checked the member's certificate."""
+
+    member_id: int
+    signature_key: bytes
+
+
+class GroupCreate(msgspec.Struct, array_like=True, gc=False, frozen=True):
+    """A fresh group of the members' keys (RFC 9420) takes the place of the one whose last entry has index `after_index` (0: of none).
+
+    `group_info` (an MLSMessage with `external_pub`, without the tree) and `tree` (`ratchet_tree`) are of its epoch 0 for a lone member,
+    else of epoch 1, into which `welcome` (an MLSMessage) lets the others. `leaf_keys`: one for each leaf.
+    """
+
+    after_index: int
+    group_info: bytes
+    tree: bytes
+    welcome: bytes = b""
+    leaf_keys: tuple[LeafKey, ...] = ()
+
+
+class GroupCommit(msgspec.Struct, array_like=True, gc=False, frozen=True):
+    """Ends epoch `epoch` of group `group_id` by a commit with a path; a no-op unless that is the current one.
+
+    `proposals`: those that the commit names by reference, and `commit`: PublicMessages; `group_info` (with `external_pub`, without the
+    tree): of the next epoch; `welcome`: for those that are added, else empty; each an MLSMessage. `leaf_keys`: one for each signature key
+    that was in no leaf before.
+    """
+
+    group_id: bytes
+    epoch: int
+    commit: bytes
+    group_info: bytes
+    proposals: tuple[bytes, ...] = ()
+    welcome: bytes = b""
+    leaf_keys: tuple[LeafKey, ...] = ()
 
 
 class Command(msgspec.Struct, array_like=True, gc=False):

@@ -51,6 +51,7 @@ def absorb(committed: Committed, stage: Stage, seal: Seal, state: MachineState, 
     _add(committed.lease_deadlines, granted, committed.leases)
     _add(committed.session_deadlines, opened, committed.sessions)
     _lay_over(committed.members, stage.members)
+    committed.group = stage.group
     if stage.pending or committed.pending:
         for place, reply in stage.replies.items():
             if reply is None:

@@ -9,6 +9,7 @@ import msgspec
 from quorate_node.crypto.merkle import Frontier
 from quorate_node.machine.application_port import ApplicationPort, Pending
 from quorate_node.machine.deadlines import Deadlines
+from quorate_node.machine.group.state import GROUP_KEY, ReplicatedGroup, decode_group
 from quorate_node.machine.metadata import MachineState, read_state
 from quorate_node.machine.record_cache import RecordCache
 from quorate_node.machine.records import PAIR, SESSION, U64
@@ -61,6 +62,8 @@ class Committed:
         self.leases = {U64.unpack(key)[0]: Lease(*PAIR.unpack(value)) for key, value in store.items("leases", b"")}
         self.sessions = {U64.unpack(key)[0]: Session(*SESSION.unpack(value)) for key, value in store.items("sessions", b"")}
         self.members = {U64.unpack(key)[0]: decode_member(value) for key, value in store.items("members", b"")}
+        group = store.getter("meta")(GROUP_KEY)
+        self.group: ReplicatedGroup | None = None if group is None else decode_group(group)
         self.pending.clear()
         self.lease_deadlines = Deadlines((lease.deadline_ms, number) for number, lease in self.leases.items())
         self.session_deadlines = Deadlines((session.deadline_ms, number) for number, session in self.sessions.items())

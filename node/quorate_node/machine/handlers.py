@@ -13,6 +13,7 @@ from quorate.wire.commands import CommandKind
 from quorate.wire.results import ApplicationResult, CompactResult, DoneResult, Result
 from quorate_node.machine import forms, leases, mutations, sessions, txn
 from quorate_node.machine.application_port import Pending
+from quorate_node.machine.group import apply as group
 from quorate_node.machine.interface import Refused, UnknownCommand
 from quorate_node.machine.records import U64
 from quorate_node.machine.rules import RULES, Rules
@@ -120,5 +121,7 @@ KINDS: dict[int, Kind] = {
     CommandKind.APPLICATION: _kind(bytes, forms.nothing, _application),
     CommandKind.APPLICATION_VERSION: _kind(wire.ApplicationVersion, forms.application_version, _application_version),
     CommandKind.MEMBER_UPDATE: _kind(wire.MemberUpdate, forms.member_update, _member_update),
+    CommandKind.GROUP_CREATE: _kind(wire.GroupCreate, group.create_form, group.create),
+    CommandKind.GROUP_COMMIT: _kind(wire.GroupCommit, group.commit_form, group.commit),
     CommandKind.RANGE: _kind(wire.Range, forms.key, _never),
 }

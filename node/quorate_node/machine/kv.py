@@ -15,6 +15,8 @@ from quorate_node.machine.batch import Results, apply_entry, tally
 from quorate_node.machine.committed import Committed
 from quorate_node.machine.digest import DigestRing, Seal
 from quorate_node.machine.expiry import expiry_commands
+from quorate_node.machine.group.events import GroupEvent
+from quorate_node.machine.group.state import ReplicatedGroup
 from quorate_node.machine.interface import WatchRequest
 from quorate_node.machine.limits import MachineLimits
 from quorate_node.machine.metadata import MachineState, encode_state
@@ -57,6 +59,7 @@ class KeyValueMachine:
         self._reads = Reads(committed, limits)
         self._ring = DigestRing(limits.digests_kept)
         self._callbacks: list[Callable[[int], None]] = []
+        self._group_callbacks: list[Callable[[GroupEvent], None]] = []
         self._quiet_since = -1
         self.hub = WatchHub(limits, HistoryReader(committed.store), committed.state.revision, committed.state.compacted_revision)
         self.purge = Purge(committed.store, limits.purge_chunk_events)
@@ -101,6 +104,11 @@ class KeyValueMachine:
     def state(self) -> MachineState:
         """The whole record of how far the machine is: counts, digest, frontier, application."""
         return self._committed.state
+
+    @property
+    def group(self) -> ReplicatedGroup | None:
+        """The members' key group at `applied_index`; None before the first was created."""
+        return self._committed.group
 
     @property
     def leases_alive(self) -> int:
@@ -168,6 +176,9 @@ class KeyValueMachine:
             self.hub.compacted(state.compacted_revision)
             if self._wake is not None:
                 self._wake()
+        for event in stage.group_events:
+            for told in self._group_callbacks:
+                told(event)
         stage.submit()
         for callback in self._callbacks:
             callback(state.applied_index)
@@ -223,6 +234,13 @@ class KeyValueMachine:
 
     def on_applied(self, callback: Callable[[int], None]) -> None:
         self._callbacks.append(callback)
+
+    def on_group(self, callback: Callable[[GroupEvent], None]) -> None:
+        """Call back with each applied entry of the key group, in log order, once the state that it led to is written.
+
+        A group that came with a snapshot is told to nobody: look at `group` after `replace_store`.
+        """
+        self._group_callbacks.append(callback)
 
     # Snapshots, and the store below.
 

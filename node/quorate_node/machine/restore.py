@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from quorate_node.crypto.merkle import Frontier
 from quorate_node.machine.committed import encode_member
+from quorate_node.machine.group.state import GROUP_KEY
 from quorate_node.machine.metadata import DIGEST_START, PURGED_KEY, STATE_FORMAT, STATE_KEY, MachineState, encode_state, read_state
 from quorate_node.machine.records import U64
 from quorate_node.protocol.entry import CHAIN_START
@@ -58,6 +59,8 @@ def restore_into_new_cluster(
     )
     batch.put(STATE_KEY, encode_state(state), store.family("meta"))
     batch.delete(PURGED_KEY, store.family("meta"))
+    # The old cluster's members had those keys: the new one's make a group of their own.
+    batch.delete(GROUP_KEY, store.family("meta"))
     store.write(batch)
     return state
 

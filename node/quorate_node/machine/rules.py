@@ -14,7 +14,9 @@ from quorate.wire.commands import CommandKind
 COMMAND_VERSION = 1
 """The newest `Command.version` this release applies."""
 CLUSTER_VERSION_FIRST = 1
-CLUSTER_VERSION_MAX = 1
+CLUSTER_VERSION_GROUP_KEYS = 2
+"""Brings the entries of the members' key group."""
+CLUSTER_VERSION_MAX = CLUSTER_VERSION_GROUP_KEYS
 """The newest cluster version this release applies; a committed higher one stops the member."""
 
 
@@ -51,9 +53,23 @@ class Rules:
     """A larger reply is not kept: its retry is told that the command took effect, but not what it answered."""
     name_bytes_max: int = 1_024
     """Names and URLs of members and of application machines."""
+    group_leaves_max: int = 1_024
+    """Members of the key group."""
+    group_proposals_max: int = 2_048
+    """Proposals that one commit names by reference."""
+    group_entry_bytes_max: int = 1_400 * 1_024
+    """All messages of one GROUP_CREATE or GROUP_COMMIT together, and the tree that it leads to."""
+    group_id_bytes_min: int = 16
+    group_id_bytes_max: int = 64
+    group_ids_kept: int = 64
+    """Ids of former groups that a new one must not have."""
 
 
-RULES: dict[int, Rules] = {1: Rules()}
+RULES: dict[int, Rules] = {version: Rules() for version in range(CLUSTER_VERSION_FIRST, CLUSTER_VERSION_MAX + 1)}
 
-KIND_SINCE: dict[int, int] = {kind: CLUSTER_VERSION_FIRST for kind in CommandKind if kind is not CommandKind.RANGE}
+_LATER_KINDS = {CommandKind.GROUP_CREATE: CLUSTER_VERSION_GROUP_KEYS, CommandKind.GROUP_COMMIT: CLUSTER_VERSION_GROUP_KEYS}
+
+KIND_SINCE: dict[int, int] = {
+    kind: _LATER_KINDS.get(kind, CLUSTER_VERSION_FIRST) for kind in CommandKind if kind is not CommandKind.RANGE
+}
 """The cluster version from which on a kind may be committed. RANGE never is."""

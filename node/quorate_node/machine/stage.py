@@ -14,6 +14,8 @@ from typing import NamedTuple
 from quorate_node.machine.application_port import Pending
 from quorate_node.machine.committed import Committed, Lease, Session, encode_member
 from quorate_node.machine.events import Noted, decode_event, encode_head
+from quorate_node.machine.group.events import GroupEvent
+from quorate_node.machine.group.state import GROUP_KEY, ReplicatedGroup
 from quorate_node.machine.records import (
     DELETE,
     PAIR,
@@ -88,6 +90,9 @@ class Stage:
         self.members: dict[int, MemberRecord | None] = {}
         self.pending: dict[tuple[int, int], Pending] = {}
         self.for_application: list[Submission | Registration] = []
+        self.group = committed.group
+        self.group_events: list[GroupEvent] = []
+        """Told to the member's private half of the key group, once the state is written."""
         self._sorted_keys: list[bytes] | None = None
 
     # Keys.
@@ -228,6 +233,17 @@ class Stage:
     def write_member(self, member_id: int, member: MemberRecord | None) -> None:
         self.members[member_id] = member
         self.write("members", U64.pack(member_id), None if member is None else encode_member(member))
+
+    def member_ids(self) -> frozenset[int]:
+        """Of all that the configuration has, whatever their part in it."""
+        changed = self.members
+        known = {member_id for member_id in self.committed.members if member_id not in changed}
+        return frozenset(known.union(member_id for member_id, member in changed.items() if member is not None))
+
+    def write_group(self, group: ReplicatedGroup, record: bytes) -> None:
+        """`record`: `group` encoded."""
+        self.group = group
+        self.write("meta", GROUP_KEY, record)
 
     def write(self, family: str, key: bytes, value: bytes | None) -> None:
         """A write outside the keys: into the batch and into the digest."""

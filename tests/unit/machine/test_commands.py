@@ -34,6 +34,8 @@ from quorate_node.protocol.membership import Configuration, MemberRecord
 from quorate_node.store.errors import FormatTooNew, FormatTooOld, StoreError
 from tests.unit.machine.builders import KIND_OF, Member, command, entry
 
+NEXT_VERSION = rules.CLUSTER_VERSION_MAX + 1
+
 
 def unknown(**changes: int) -> Any:
     return command(Put(b"a"), **changes)
@@ -76,6 +78,7 @@ def test_an_empty_entry_moves_the_index_alone(memory_member: Member) -> None:
 
 @pytest.mark.parametrize("kind", [kind for kind in CommandKind if kind is not CommandKind.RANGE])
 def test_a_payload_of_another_shape_is_refused_equally_everywhere(memory_member: Member, kind: CommandKind) -> None:
+    memory_member.one(command(ClusterVersion(rules.CLUSTER_VERSION_MAX), kind=CommandKind.CLUSTER_VERSION))
     result = memory_member.one(command({"no": "such shape"}, kind=kind))
     assert result.error == "MalformedBody"
     with pytest.raises(Refused, match="the payload is not a") as refused:
@@ -144,8 +147,8 @@ def test_the_cluster_version_only_rises_and_a_newer_one_stops_the_member(memory_
     memory_member.one(command(ClusterVersion(1), kind=CommandKind.CLUSTER_VERSION))
     assert memory_member.machine.cluster_version == 1
     assert memory_member.one(command(ClusterVersion(0), kind=CommandKind.CLUSTER_VERSION)).error == "InvalidArgument"
-    with pytest.raises(UnknownCommand, match="activates cluster version 2, this release knows up to 1"):
-        memory_member.one(command(ClusterVersion(2), kind=CommandKind.CLUSTER_VERSION))
+    with pytest.raises(UnknownCommand, match=f"activates cluster version {NEXT_VERSION}, this release knows up to {NEXT_VERSION - 1}"):
+        memory_member.one(command(ClusterVersion(NEXT_VERSION), kind=CommandKind.CLUSTER_VERSION))
 
 
 def test_the_applications_version_is_replicated(memory_member: Member) -> None:
@@ -259,22 +262,23 @@ def test_a_member_update_answers_with_the_revision(memory_member: Member) -> Non
 
 
 def test_a_newer_cluster_version_activates_what_belongs_to_it(memory_member: Member, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the next release will: a kind of version 2 is refused, before and after proposal, until the entry that activates it."""
-    memory_member.options["release"] = rules.Release(1, 2)
+    """As the next release will: a kind of the next version is refused, before and after proposal, until the entry that activates it."""
+    memory_member.options["release"] = rules.Release(1, NEXT_VERSION)
     memory_member.restart(memory_member.store)
-    monkeypatch.setitem(rules.RULES, 2, rules.Rules(transaction_operations_max=1))
-    monkeypatch.setitem(rules.KIND_SINCE, int(CommandKind.COMPACT), 2)
+    monkeypatch.setitem(rules.RULES, NEXT_VERSION, rules.Rules(transaction_operations_max=1))
+    monkeypatch.setitem(rules.KIND_SINCE, int(CommandKind.COMPACT), NEXT_VERSION)
     memory_member.one(Put(b"a"))
     assert memory_member.one(Compact(1)).error == "InvalidArgument"
-    with pytest.raises(Refused, match="kind 4 needs cluster version 2, this cluster is at 1: upgrade it"):
+    with pytest.raises(Refused, match=f"kind 4 needs cluster version {NEXT_VERSION}, this cluster is at 1: upgrade it"):
         memory_member.machine.check(CommandKind.COMPACT, msgspec.msgpack.encode(Compact(1)))
     two = Txn((), (Operation(put=Put(b"a")), Operation(put=Put(b"b"))))
-    raised = command(ClusterVersion(2), kind=CommandKind.CLUSTER_VERSION)
+    raised = command(ClusterVersion(NEXT_VERSION), kind=CommandKind.CLUSTER_VERSION)
     assert [getattr(one, "error", "") for one in memory_member.do(two, raised, two, Compact(1))] == ["", "", "TooManyOperations", ""]
     late = command(ClusterVersion(1), kind=CommandKind.CLUSTER_VERSION)
     memory_member.one(late)
     memory_member.restart(memory_member.store)
-    assert memory_member.machine.cluster_version == 2
+    assert memory_member.machine.cluster_version == NEXT_VERSION
     del memory_member.options["release"]
-    with pytest.raises(FormatTooNew, match="at cluster version 2 and this release applies 1 to 1: run a release that knows it"):
+    old = f"at cluster version {NEXT_VERSION} and this release applies 1 to {NEXT_VERSION - 1}: run a release that knows it"
+    with pytest.raises(FormatTooNew, match=old):
         memory_member.restart(memory_member.store)
