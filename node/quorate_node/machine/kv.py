@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec import Raw
 
-from quorate.wire.commands import Command, Range
+from quorate.wire.commands import Command, GroupCommit, Range
 from quorate.wire.results import KeyValue, LeaseListResult, LeaseResult, RangeResult
 from quorate_node.machine import commit
 from quorate_node.machine.application_port import ApplicationPort, NoApplication
@@ -15,7 +15,9 @@ from quorate_node.machine.batch import Results, apply_entry, tally
 from quorate_node.machine.committed import Committed
 from quorate_node.machine.digest import DigestRing, Seal
 from quorate_node.machine.expiry import expiry_commands
+from quorate_node.machine.group import apply as group
 from quorate_node.machine.group.events import GroupEvent
+from quorate_node.machine.group.refusal import GroupRefused
 from quorate_node.machine.group.state import ReplicatedGroup
 from quorate_node.machine.interface import WatchRequest
 from quorate_node.machine.limits import MachineLimits
@@ -145,19 +147,43 @@ class KeyValueMachine:
         tally(self.commands_applied, prepared)
         return results
 
-    def apply_membership(self, entry: Entry, configuration: Configuration, put: Sequence[MemberRecord], removed: Sequence[int]) -> None:
-        """Apply a membership entry: the configuration is the protocol's, the members' records are kept here."""
+    def apply_membership(
+        self,
+        entry: Entry,
+        configuration: Configuration,
+        put: Sequence[MemberRecord],
+        removed: Sequence[int],
+        group_commit: GroupCommit | None = None,
+    ) -> None:
+        """Apply a membership entry: the configuration is the protocol's, the members' records are kept here.
+
+        `group_commit`: of the key group, in the same entry; `group_refusal` must have nothing against it.
+        """
         assert entry.index == self.applied_index + 1, f"entry {entry.index} was given where {self.applied_index + 1} is next"
+        stage = self._membership_stage(put, removed)
+        seal = self._new_seal()
+        if group_commit is not None:
+            group.commit(stage, group_commit)
+        stage.effect("meta", b"configuration", encode_state(configuration))
+        seal.add(entry, stage.log_time_ms, stage.revision, stage.effects)
+        self._commit(stage, seal, commit.finish(stage, seal, entry, configuration), 0)
+
+    def group_refusal(self, put: Sequence[MemberRecord], removed: Sequence[int], group_commit: GroupCommit) -> GroupRefused | None:
+        """Why the next entry, a change of members that carries `group_commit`, must change nothing at all; None when it may be applied.
+
+        Leaves and configuration change together or not at all: a refused one is applied with the configuration as it is, and nobody put or
+        removed.
+        """
+        return group.refusal_of_commit(self._membership_stage(put, removed), group_commit)
+
+    def _membership_stage(self, put: Sequence[MemberRecord], removed: Sequence[int]) -> Stage:
         stage = Stage(self._committed)
-        stage.index = entry.index
+        stage.index = self.applied_index + 1
         for member in put:
             stage.write_member(member.member_id, member)
         for member_id in removed:
             stage.write_member(member_id, None)
-        seal = self._new_seal()
-        stage.effect("meta", b"configuration", encode_state(configuration))
-        seal.add(entry, stage.log_time_ms, stage.revision, stage.effects)
-        self._commit(stage, seal, commit.finish(stage, seal, entry, configuration), 0)
+        return stage
 
     def _new_seal(self) -> Seal:
         state = self._committed.state

@@ -7,7 +7,7 @@ from functools import partial
 
 import msgspec
 
-from quorate.wire.commands import Batch, CommandKind
+from quorate.wire.commands import Batch, CommandKind, GroupCommit
 from quorate.wire.results import ApplicationResult
 from quorate_node.machine.application_port import ApplicationPort
 from quorate_node.machine.batch import Results
@@ -71,10 +71,17 @@ class ObservedMachine(KeyValueMachine):
             invariants.state(self.member, self.boot, self.applied_index, self.state.digest)
         return results
 
-    def apply_membership(self, entry: Entry, configuration: Configuration, put: Sequence[MemberRecord], removed: Sequence[int]) -> None:
+    def apply_membership(
+        self,
+        entry: Entry,
+        configuration: Configuration,
+        put: Sequence[MemberRecord],
+        removed: Sequence[int],
+        group_commit: GroupCommit | None = None,
+    ) -> None:
         invariants = self.invariants
         invariants.applies(self.member, [entry], self.applied_index)
-        super().apply_membership(entry, configuration, put, removed)
+        super().apply_membership(entry, configuration, put, removed, group_commit)
         invariants.votes(self.member, configuration, self.members)
         invariants.applied(self.member, [entry], [[]])
         invariants.state(self.member, self.boot, self.applied_index, self.state.digest)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from quorate.wire.commands import GroupCommit, GroupCreate
+from quorate.wire.commands import CommandKind, GroupCommit, GroupCreate
 from quorate.wire.results import DoneResult, Result
 from quorate_node.machine.group.checks import check_create, check_group_commit
 from quorate_node.machine.group.events import GroupCommitted, GroupCreated, GroupEntryRefused
 from quorate_node.machine.group.refusal import GroupRefused, Reason
 from quorate_node.machine.group.state import encode_group
-from quorate_node.machine.rules import Rules
+from quorate_node.machine.rules import KIND_SINCE, Rules
 from quorate_node.machine.stage import Stage
 
 
@@ -30,13 +30,30 @@ def commit(stage: Stage, request: GroupCommit) -> Result:
         raise
 
 
+def refusal_of_commit(stage: Stage, request: GroupCommit) -> GroupRefused | None:
+    """Why a membership entry's commit cannot be applied to `stage`, which has the members after that entry; None if it can."""
+    try:
+        since = KIND_SINCE[CommandKind.GROUP_COMMIT]
+        if since > stage.cluster_version:
+            raise GroupRefused(Reason.UNSUPPORTED, f"it needs cluster version {since}, this cluster is at {stage.cluster_version}")
+        commit_form(request, stage.rules)
+        _check_record(check_group_commit(stage.group, request, stage.index, stage.member_ids(), stage.rules), stage.rules)
+    except GroupRefused as refused:
+        return refused
+    return None
+
+
 def _enter(stage: Stage, event: GroupCreated | GroupCommitted) -> Result:
-    record = encode_group(event.after)
-    if len(record) > stage.rules.group_entry_bytes_max:
-        raise GroupRefused(Reason.SIZE, f"the group's record has {len(record)} bytes: {stage.rules.group_entry_bytes_max} are the most")
-    stage.write_group(event.after, record)
+    stage.write_group(event.after, _check_record(event, stage.rules))
     stage.group_events.append(event)
     return DoneResult(stage.revision)
+
+
+def _check_record(event: GroupCreated | GroupCommitted, rules: Rules) -> bytes:
+    record = encode_group(event.after)
+    if len(record) > rules.group_entry_bytes_max:
+        raise GroupRefused(Reason.SIZE, f"the group's record has {len(record)} bytes: {rules.group_entry_bytes_max} are the most")
+    return record
 
 
 def create_form(request: GroupCreate, rules: Rules) -> None:
