@@ -8,8 +8,9 @@ import logging
 from quorate_node.protocol.message import Message
 from quorate_node.transport import restricted
 from quorate_node.transport.binding import is_for_non_voting
+from quorate_node.transport.channel import Channel
 from quorate_node.transport.context import TransportContext
-from quorate_node.transport.errors import OversizeFrame, PeerFault
+from quorate_node.transport.errors import NotSealed, OversizeFrame, PeerFault
 from quorate_node.transport.frames import KEEPALIVE_REPLY, Frame, FrameKind, Request, Response, decode_messages, decode_request
 from quorate_node.transport.handshake import ConnectionClass, Hello
 from quorate_node.transport.interface import PeerRefused, RequestKind
@@ -24,9 +25,10 @@ PERMISSION_DENIED = "PermissionDenied"
 
 
 class Accepted:
-    def __init__(self, context: TransportContext, peer: PeerSocket, hello: Hello) -> None:
+    def __init__(self, context: TransportContext, peer: PeerSocket, hello: Hello, channel: Channel | None = None) -> None:
         self._context = context
         self._socket = peer
+        self._channel = channel
         self._serving: set[asyncio.Task[None]] = set()
         self._writable = asyncio.Event()
         self._own_id = context.receiver.identity().member_id
@@ -40,7 +42,7 @@ class Accepted:
 
     async def serve(self) -> bool:
         """Until the end. True: it ended without a close frame. Raises `PeerFault`."""
-        self._socket.serve(self._on_frames, self._on_writable)
+        self._socket.serve(self._on_frames if self._channel is None else self._on_enveloped, self._on_writable)
         try:
             end = await self._socket.ended()
         finally:
@@ -49,6 +51,11 @@ class Accepted:
         if end.fault is not None:
             raise end.fault
         return end.code is None and not self.given_up
+
+    def _on_enveloped(self, frames: list[memoryview]) -> None:
+        """As `_on_frames`, for a connection that may seal. Raises `PeerFault`."""
+        assert self._channel is not None
+        self._channel.receive(frames, self._on_frames)
 
     def _on_frames(self, frames: list[memoryview]) -> None:
         """The messages of all frames of one read go to the replica together: it takes one turn for them all. Raises `PeerFault`."""
@@ -129,6 +136,8 @@ class Accepted:
             receiver, non_voting = self._context.receiver, self._non_voting
             payload = await receiver.on_request(self.member_id, request.kind, request.payload, non_voting=non_voting)
             frame = self._context.codec.response(Response(request.id, "", "", payload))
+            if self._channel is not None:
+                self._channel.check_size(frame)
         except PeerRefused as refusal:
             self._context.counters.non_voting_requests += self._non_voting and refusal.error == PERMISSION_DENIED
             frame = self._context.codec.response(Response(request.id, refusal.error, refusal.message, b""))
@@ -146,7 +155,12 @@ class Accepted:
 
     def _write(self, frame: Frame) -> None:
         try:
+            if self._channel is not None and frame is not KEEPALIVE_REPLY:
+                frame = self._channel.seal(frame, 1)
             self._socket.write(frame)
+        except NotSealed:
+            self._context.counters.dropped_not_sealed += 1
+            return
         except ConnectionResetError:
             return  # `serve` ends with the connection, and nobody waits for this answer
         self._context.counters.frames_sent += 1

@@ -11,6 +11,7 @@ from quorate_node.transport.binding import Certificate
 from quorate_node.transport.counters import TransportCounters
 from quorate_node.transport.frames import FrameCodec
 from quorate_node.transport.interface import Clock, Identity, Receiver, Sleep
+from quorate_node.transport.sealing import Sealing
 from quorate_node.transport.settings import TransportSettings
 
 
@@ -30,6 +31,8 @@ class TransportContext:
     sleep: Sleep
     random: Callable[[], float]
     tls: DialPolicy | None = None
+    sealing: Sealing | None = None
+    """None: no keyring was given, nothing is sealed, and handshakes say so."""
     met: dict[int, Identity] = field(default_factory=dict)
     """The newest that each admitted member said of itself (`admission`)."""
 

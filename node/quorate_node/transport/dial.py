@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import aiohttp
 from aiohttp.abc import AbstractResolver
 
+from quorate_node.crypto.epochs.errors import EpochsError
 from quorate_node.transport.admission import judge_hello
+from quorate_node.transport.channel import Channel
 from quorate_node.transport.context import TransportContext
 from quorate_node.transport.errors import HandshakeRefused, NotReady, PeerFault, RemovedHere
 from quorate_node.transport.handshake import (
@@ -40,6 +42,8 @@ class Dialled:
     hello: Hello
     address: tuple[str, int] | None
     """The peer's socket address, to ask it directly whether its process is still there."""
+    channel: Channel | None = None
+    """None without a keyring. Who takes this over closes it with the connection."""
 
 
 def new_session(context: TransportContext, resolver: AbstractResolver | None = None) -> aiohttp.ClientSession:
@@ -66,7 +70,7 @@ async def dial(
             peer = await _connect(context, session, url, connection_class)
         try:
             async with asyncio.timeout(settings.handshake_timeout_s):
-                hello = await _greet(context, peer, connection_class, expected_member_id)
+                hello, channel = await _greet(context, peer, connection_class, expected_member_id)
         except HandshakeRefused as refusal:
             await peer.close(CLOSE_REFUSED, close_reason(str(refusal)), settings.close_timeout_s)
             raise
@@ -86,7 +90,7 @@ async def dial(
         context.counters.dials_failed += 1
         raise DialFailed(f"no connection to {url}: {_cause(error)}") from error
     address = peer.get_extra_info("peername")
-    return Dialled(peer, hello, (address[0], address[1]) if address else None)
+    return Dialled(peer, hello, (address[0], address[1]) if address else None, channel)
 
 
 def _cause(error: Exception) -> str:
@@ -108,9 +112,14 @@ async def _connect(context: TransportContext, session: aiohttp.ClientSession, ur
     return await dial_upgrade(session, url.rstrip("/") + PATH + connection_class.name.lower(), tls, context.clock)
 
 
-async def _greet(context: TransportContext, peer: PeerSocket, connection_class: ConnectionClass, expected_member_id: int | None) -> Hello:
+async def _greet(
+    context: TransportContext, peer: PeerSocket, connection_class: ConnectionClass, expected_member_id: int | None
+) -> tuple[Hello, Channel | None]:
     identity = context.receiver.identity()
-    peer.write(encode_hello(connection_class, context.settings.advertised_url, identity))
+    # A call is to nobody in particular: whoever answers it has not been authenticated as a member.
+    sealing = context.sealing if connection_class is not ConnectionClass.CALL else None
+    offer = sealing.offer() if sealing is not None else None
+    peer.write(encode_hello(connection_class, context.settings.advertised_url, identity, offer))
     # failpoint: transport.handshake.after_hello, awaited
     answer = await peer.receive()
     if isinstance(answer, SocketEnd):
@@ -122,7 +131,12 @@ async def _greet(context: TransportContext, peer: PeerSocket, connection_class: 
         context.counters.refused_by_us += 1
         raise
     peer.admit(context.settings.frame_bytes_max)
-    return hello
+    if sealing is None:
+        return hello, None
+    try:
+        return hello, sealing.dialled(hello, offer, peer)
+    except EpochsError as error:
+        raise DialFailed(f"the group's keys do not take the connection: {error}") from error
 
 
 def _not_greeted(context: TransportContext, end: SocketEnd) -> Exception:

@@ -11,6 +11,7 @@ from aiohttp import web
 from quorate_node.resilience.limiter import TokenBucket
 from quorate_node.transport.accepted import Accepted
 from quorate_node.transport.admission import judge_hello
+from quorate_node.transport.channel import Channel
 from quorate_node.transport.context import TransportContext
 from quorate_node.transport.dial import PATH
 from quorate_node.transport.errors import HandshakeRefused, NotReady, PeerFault, PeerRemoved
@@ -73,17 +74,17 @@ class PeerEndpoint:
             except ConnectionResetError as gone:
                 log.info("a %s connection from %s ended before it was answered: %s", connection_class.name.lower(), request.remote, gone)
                 return web.Response(status=PEER_GONE)
-            hello = await self._welcome(context, request, peer, connection_class)
+            welcomed = await self._welcome(context, request, peer, connection_class)
         finally:
             self._unauthenticated -= 1
-        if hello is not None:
-            await self._serve(context, peer, hello)
+        if welcomed is not None:
+            await self._serve(context, peer, *welcomed)
         return response
 
     async def _welcome(
         self, context: TransportContext, request: web.Request, peer: PeerSocket, connection_class: ConnectionClass
-    ) -> Hello | None:
-        """The peer's handshake when it was admitted and answered; else None, and the connection is closed."""
+    ) -> tuple[Hello, Channel | None] | None:
+        """The peer's handshake, and what seals its connection, when it was admitted and answered; else None, and it is closed."""
         settings = context.settings
         try:
             async with asyncio.timeout(settings.handshake_timeout_s):
@@ -97,9 +98,9 @@ class PeerEndpoint:
                 self._judge_duplicate(hello)
                 judge_hello(context, hello, peer.get_extra_info("peercert"), connection_class)
                 # failpoint: transport.handshake.before_answer
-                peer.write(encode_hello(connection_class, settings.advertised_url, context.receiver.identity()))
+                channel = self._answer(context, peer, hello)
                 peer.admit(settings.frame_bytes_max)
-                return hello
+                return hello, channel
         except HandshakeRefused as refusal:
             context.counters.refused_by_us += 1
             self._warn("refused a %s connection from %s: %s", connection_class, request.remote, refusal)
@@ -118,6 +119,19 @@ class PeerEndpoint:
             log.info("a %s connection from %s ended during its handshake: %s", connection_class.name.lower(), request.remote, error)
         return None
 
+    def _answer(self, context: TransportContext, peer: PeerSocket, hello: Hello) -> Channel | None:
+        offer, channel = None, None
+        if context.sealing is not None and hello.connection_class is not ConnectionClass.CALL:
+            # Before the answer: once the dialler has it, its first sealed frame may be here at any time.
+            offer, channel = context.sealing.accept(hello, peer)
+        try:
+            peer.write(encode_hello(hello.connection_class, context.settings.advertised_url, context.receiver.identity(), offer))
+        except BaseException:
+            if channel is not None:
+                channel.close()
+            raise
+        return channel
+
     def _warn(self, text: str, connection_class: ConnectionClass, who: object, why: Exception) -> None:
         # Bounded: whoever reaches the port could fill the disk with our own log otherwise. The counters count all.
         if self._warnings.take() == 0.0:
@@ -135,8 +149,8 @@ class PeerEndpoint:
                     f" yours {hello.boot_counter}): a cloned volume?"
                 )
 
-    async def _serve(self, context: TransportContext, peer: PeerSocket, hello: Hello) -> None:
-        accepted = Accepted(context, peer, hello)
+    async def _serve(self, context: TransportContext, peer: PeerSocket, hello: Hello, channel: Channel | None) -> None:
+        accepted = Accepted(context, peer, hello, channel)
         key = (hello.member_id, hello.connection_class)
         member = hello.connection_class is not ConnectionClass.CALL
         self._accepted.add(accepted)
@@ -152,8 +166,10 @@ class PeerEndpoint:
         except PeerFault as fault:
             context.counters.faults += 1
             self._warn("closed the %s connection of member %s: %s", hello.connection_class, hello.member_id, fault)
-            await accepted.close(CLOSE_FAULT, close_reason(str(fault)))
+            await accepted.close(CLOSE_FAULT, close_reason(fault.told))
         finally:
+            if channel is not None:
+                channel.close()
             self._accepted.discard(accepted)
             if self._current.get(key) is accepted:
                 del self._current[key]

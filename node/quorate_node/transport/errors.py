@@ -9,6 +9,13 @@ class PeerFault(Exception):
     def __init__(self, message: str, evidence: bytes | bytearray | memoryview = b"") -> None:
         super().__init__(message)
         self.evidence = bytes(evidence[:64])
+        self.sealed = False
+        """It came sealed: nothing of it goes back in the clear."""
+
+    @property
+    def told(self) -> str:
+        """What the peer is told, in a close frame."""
+        return "what was in a sealed frame breaks the protocol: the log of the member that closed says how" if self.sealed else str(self)
 
     def __str__(self) -> str:
         text = str(self.args[0])
@@ -29,6 +36,10 @@ class RemovedHere(HandshakeRefused):
 
 class NotReady(Exception):
     """This member, or the peer, belongs to no cluster yet: nobody's fault, and to be tried again soon."""
+
+
+class NotSealed(Exception):
+    """A frame of ours could not be sealed; it was not sent."""
 
 
 class OversizeFrame(ValueError):

@@ -5,6 +5,9 @@
     0x03 RESPONSE         [id, error, message, payload]          on the connection that carried the request
     0x04 KEEPALIVE        empty                                  from the side that dialled
     0x05 KEEPALIVE_REPLY  empty                                  from the side that accepted
+    0x06 SEALED           one frame, sealed (`crypto.epochs.header`): on connections whose ends agreed to seal
+    0x07 ANNOUNCEMENT     which epochs the sender can open (`crypto.epochs.announcement`), on such connections
+    0x08 RECOVERY         one frame that could not be sealed, on such connections: there, only keep-alives travel without an envelope
     0x80                  flag: the body is one zstd frame with its content size
 
 Decoding is bounded and typed: whatever does not fit raises `PeerFault`, and never anything else.
@@ -37,6 +40,9 @@ class FrameKind(IntEnum):
     RESPONSE = 3
     KEEPALIVE = 4
     KEEPALIVE_REPLY = 5
+    SEALED = 6
+    ANNOUNCEMENT = 7
+    RECOVERY = 8
 
 
 class Request(msgspec.Struct, array_like=True, gc=False, frozen=True):

@@ -40,6 +40,17 @@ class ConnectionClass(IntEnum):
     """One question to an address whose member is not known: PROBE and JOIN only."""
 
 
+class SealingOffer(msgspec.Struct, array_like=True, gc=False, frozen=True):
+    """One end's half of what sealed frames need (docs/keys.md). Sent by who holds a keyring, in answer to nobody who sent none."""
+
+    format_low: int
+    format_high: int
+    random: bytes
+    """32 fresh random bytes."""
+    announcement: bytes
+    """As `crypto.epochs.announcement` encodes it."""
+
+
 class Hello(msgspec.Struct, array_like=True, gc=False, frozen=True):
     connection_class: ConnectionClass
     url: str
@@ -52,6 +63,8 @@ class Hello(msgspec.Struct, array_like=True, gc=False, frozen=True):
     version_low: int
     version_high: int
     instance: int = 0
+    sealing: SealingOffer | None = None
+    """None of a release that knows no sealing, which does not read so far either."""
 
     @property
     def identity(self) -> Identity:
@@ -70,19 +83,9 @@ class Hello(msgspec.Struct, array_like=True, gc=False, frozen=True):
 _decoder = msgspec.msgpack.Decoder(Hello)
 
 
-def encode_hello(connection_class: ConnectionClass, url: str, identity: Identity) -> bytes:
-    hello = Hello(
-        connection_class,
-        url,
-        identity.cluster_id,
-        identity.member_id,
-        identity.boot_counter,
-        identity.term,
-        identity.last_index,
-        identity.version_low,
-        identity.version_high,
-        identity.instance,
-    )
+def encode_hello(connection_class: ConnectionClass, url: str, identity: Identity, sealing: SealingOffer | None = None) -> bytes:
+    # The fields of `Hello` in their order. What is not offered is left out, as by releases that cannot offer it.
+    hello = (connection_class, url, *identity) if sealing is None else (connection_class, url, *identity, sealing)
     return _HEADER.pack(MAGIC, FRAME_FORMAT) + msgspec.msgpack.encode(hello)
 
 

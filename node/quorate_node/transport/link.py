@@ -14,10 +14,11 @@ from quorate_node.protocol.message import Message
 from quorate_node.resilience.backoff import Backoff
 from quorate_node.resilience.limiter import TokenBucket
 from quorate_node.transport.calls import Calls
+from quorate_node.transport.channel import Channel
 from quorate_node.transport.context import TransportContext
 from quorate_node.transport.counters import LinkStatus
 from quorate_node.transport.dial import DialFailed, Dialled, dial
-from quorate_node.transport.errors import HandshakeRefused, NotReady, OversizeFrame, PeerFault, RemovedHere
+from quorate_node.transport.errors import HandshakeRefused, NotReady, NotSealed, OversizeFrame, PeerFault, RemovedHere
 from quorate_node.transport.frames import KEEPALIVE, Frame, FrameKind, Request, decode_response
 from quorate_node.transport.handshake import CLOSE_FAULT, CLOSE_REFUSED, ConnectionClass, close_reason
 from quorate_node.transport.interface import PeerFailure, RequestKind
@@ -73,6 +74,8 @@ class Link:
         """Of the connection that can be written to; None from the first sign of its end."""
         self._current: PeerSocket | None = None
         """Of the connection that is not closed yet."""
+        self._channel: Channel | None = None
+        """What seals on the current connection; None without a keyring."""
         self._ending: tuple[Ending, str] | None = None
         self._sleeper: asyncio.Future[None] | None = None
         self._closing = False
@@ -120,8 +123,13 @@ class Link:
     def _write_messages(self, messages: Sequence[Message]) -> None:
         try:
             frame = self._context.codec.messages(messages)
+            if self._channel is not None:
+                frame = self._channel.seal(frame, len(messages))
         except OversizeFrame as error:
             self._send_halves(messages, error)
+            return
+        except NotSealed as error:
+            self._not_sealed(len(messages), error)
             return
         # failpoint: transport.send, or return
         self._context.counters.messages_sent += len(messages)
@@ -137,6 +145,24 @@ class Link:
         middle = len(messages) // 2
         self.send(messages[:middle])
         self.send(messages[middle:])
+
+    def _not_sealed(self, messages: int, error: NotSealed) -> None:
+        self._context.counters.dropped_not_sealed += messages
+        if self._warnings.take() == 0.0:
+            log.warning("%d messages to member %d dropped: %s", messages, self.member_id, error)
+        self._owner.dropped()
+
+    def _write_parcel(self, parcel: Parcel) -> None:
+        frame = parcel.frame
+        if self._channel is not None:
+            try:
+                frame = self._channel.seal(frame, 1)
+            except (NotSealed, OversizeFrame) as error:
+                # Whoever asked hears in time that it was not sent.
+                self._not_sealed(1, NotSealed(str(error)))
+                return
+        parcel.sent = True
+        self._write(frame)
 
     def _write(self, frame: Frame) -> None:
         assert self._socket is not None
@@ -156,8 +182,7 @@ class Link:
             item = self._outbox.take()
             if isinstance(item, Parcel):
                 if not item.abandoned:
-                    item.sent = True
-                    self._write(item.frame)
+                    self._write_parcel(item)
             else:
                 self._write_messages(item)
 
@@ -168,6 +193,8 @@ class Link:
         call_id = self._calls.open()
         try:
             parcel = Parcel(self._context.codec.request(Request(call_id, kind, payload)))
+            if self._channel is not None:
+                self._channel.check_size(parcel.frame)
         except OversizeFrame as error:
             self._calls.forget(call_id)
             raise PeerFailure(str(error), sent=False) from error
@@ -242,11 +269,20 @@ class Link:
             self._sleeper.cancel()
 
     async def _serve(self, dialled: Dialled) -> None:
+        try:
+            await self._serve_channel(dialled)
+        finally:
+            self._channel = None
+            if dialled.channel is not None:
+                dialled.channel.close()
+
+    async def _serve_channel(self, dialled: Dialled) -> None:
         peer = dialled.socket
         if self._closing:
             await self._say_goodbye(peer)
             return
         self._socket = self._current = peer
+        self._channel = dialled.channel
         self._ending = None
         self.address = dialled.address
         self._last_keepalive_s = self._context.clock()
@@ -254,12 +290,13 @@ class Link:
         self._context.counters.connections += 1
         self._owner.link_up()
         try:
-            peer.serve(self._on_frames, self._pump)
-            ending, text = self._judge(await peer.ended())
+            peer.serve(self._on_frames if self._channel is None else self._on_enveloped, self._pump)
+            end = await peer.ended()
+            ending, text = self._judge(end)
             self._detach()
-            if ending is Ending.FAULT:
+            if end.fault is not None:
                 self._context.counters.faults += 1
-                await peer.close(CLOSE_FAULT, close_reason(text), self._context.settings.close_timeout_s)
+                await peer.close(CLOSE_FAULT, close_reason(end.fault.told), self._context.settings.close_timeout_s)
         finally:
             self._detach()
             self._current = None
@@ -278,6 +315,10 @@ class Link:
             text = f"closed by the peer with {end.code} {end.reason}".rstrip()
             return (Ending.REFUSED if end.code == CLOSE_REFUSED else Ending.GOODBYE), text
         return self._ending or (Ending.ABRUPT, f"end of stream without a close frame ({end.reason})")
+
+    def _on_enveloped(self, frames: list[memoryview]) -> None:
+        assert self._channel is not None
+        self._channel.receive(frames, self._on_frames)
 
     def _on_frames(self, frames: list[memoryview]) -> None:
         counters = self._context.counters

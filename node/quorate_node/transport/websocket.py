@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random as system_random
+import secrets
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
@@ -18,6 +19,7 @@ import aiohttp
 from aiohttp import web
 from aiohttp.abc import AbstractResolver
 
+from quorate_node.crypto.epochs.keyring import Keyring
 from quorate_node.protocol.message import Message, MessageType
 from quorate_node.transport.call import call_url
 from quorate_node.transport.context import DialPolicy, TransportContext
@@ -26,8 +28,9 @@ from quorate_node.transport.dial import new_session
 from quorate_node.transport.endpoint import PeerEndpoint
 from quorate_node.transport.frames import FrameCodec
 from quorate_node.transport.interface import Clock, PeerFailure, Receiver, RequestKind, Sleep
-from quorate_node.transport.link import Link
+from quorate_node.transport.link import GOING_AWAY, Link
 from quorate_node.transport.peer import Peer
+from quorate_node.transport.sealing import RandomBytes, Sealing
 from quorate_node.transport.settings import TransportSettings
 
 log = logging.getLogger(__name__)
@@ -60,14 +63,16 @@ class WebSocketTransport:
         random: Callable[[], float] = system_random.random,
         tls: DialPolicy | None = None,
         resolver: AbstractResolver | None = None,
+        random_bytes: RandomBytes = secrets.token_bytes,
     ) -> None:
-        """`resolver` knows where the hosts of peer URLs are; None: the system's."""
+        """`resolver` knows where the hosts of peer URLs are; None: the system's. `random_bytes` is a source fit for keys."""
         self._settings = settings
         self._resolver = resolver
         self._clock = clock
         self._sleep = sleep
         self._random = random
         self._tls = tls
+        self._random_bytes = random_bytes
         self._codec = FrameCodec(
             settings.frame_bytes_max,
             compression_bytes_min=settings.compression_bytes_min if settings.compression else None,
@@ -102,6 +107,25 @@ class WebSocketTransport:
         self._session = new_session(self._context, self._resolver)
         self._endpoint.open(self._context)
         self._sweeper = asyncio.get_running_loop().create_task(self._sweep(), name="quorate-peer-sweep")
+
+    def seal_with(self, keyring: Keyring) -> None:
+        """From the next connection on, seal with the group's keys what can be sealed. Once, and best before `set_peers`: connections that
+        are open stay as they are."""
+        context = self._context
+        assert context is not None, "start the transport first"
+        assert context.sealing is None, "a transport has one keyring"
+        assert keyring.member_id == context.receiver.identity().member_id, "the keyring is another member's"
+        context.sealing = Sealing(keyring, self._clock, self._random_bytes, self._settings.frame_bytes_max, self.counters)
+
+    @property
+    def sealing(self) -> Sealing | None:
+        """For status and metrics."""
+        return self._context.sealing if self._context is not None else None
+
+    def keys_changed(self) -> None:
+        """The keyring's announcement may be another: tell all peers now, and not only with the next check."""
+        if (sealing := self.sealing) is not None:
+            sealing.announce()
 
     def set_peers(self, peers: Mapping[int, str]) -> None:
         assert self._context is not None and self._session is not None, "start the transport first"
@@ -169,9 +193,11 @@ class WebSocketTransport:
             peer.suspect()
 
     async def _sweep(self) -> None:
-        interval_s = self._settings.keepalive_interval_s / 2
         last_s = self._clock()
         while True:
+            interval_s = self._settings.keepalive_interval_s / 2
+            if (sealing := self.sealing) is not None:
+                interval_s = min(interval_s, sealing.interval_s)
             await self._sleep(interval_s)
             now_s = self._clock()
             late = now_s - last_s > interval_s + self._settings.idle_timeout_s / 2
@@ -182,6 +208,13 @@ class WebSocketTransport:
             for peer in self._peers.values():
                 peer.check(now_s)
             self._endpoint.check(now_s)
+            self._check_keys()
+
+    def _check_keys(self) -> None:
+        if (sealing := self.sealing) is not None:
+            for channel in sealing.tick():
+                left = channel.socket.close(GOING_AWAY, b"left the group", self._settings.close_timeout_s)
+                self._in_background(left, "quorate-peer-left-group")
 
     def _excuse(self, now_s: float) -> None:
         for peer in self._peers.values():

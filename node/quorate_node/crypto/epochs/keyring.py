@@ -46,6 +46,10 @@ class Keyring:
         self._prepared: Epoch | None = None
         self._traffic = Traffic(member_id, settings, self._table, self.counters)
 
+    @property
+    def settings(self) -> EpochSettings:
+        return self._settings
+
     # Epochs
 
     def prepare(self, grant: EpochGrant) -> EpochId:
