@@ -118,7 +118,7 @@ class Channel:
         again = self._again and now_s - self._announced_s >= AGAIN_INTERVAL_S
         if self._connection is None or not (changed or again) or self.socket.stalled_since_s is not None:
             return
-        frame = _ANNOUNCEMENT + self._keyring.announcement().encode()
+        frame = _ANNOUNCEMENT + self._keyring.announcement(self._connection.peer).encode()
         try:
             self.socket.write(frame)
         except OSError:

@@ -118,7 +118,7 @@ async def _greet(
     identity = context.receiver.identity()
     # A call is to nobody in particular: whoever answers it has not been authenticated as a member.
     sealing = context.sealing if connection_class is not ConnectionClass.CALL else None
-    offer = sealing.offer() if sealing is not None else None
+    offer = sealing.offer(expected_member_id) if sealing is not None and expected_member_id is not None else None
     peer.write(encode_hello(connection_class, context.settings.advertised_url, identity, offer))
     # failpoint: transport.handshake.after_hello, awaited
     answer = await peer.receive()

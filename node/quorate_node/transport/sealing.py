@@ -52,18 +52,18 @@ class Sealing:
 
     # Handshakes
 
-    def offer(self) -> SealingOffer | None:
-        """For one handshake, never for two. None: this member has left its group."""
+    def offer(self, peer: int) -> SealingOffer | None:
+        """For one handshake with member `peer`, never for two. None: this member has left its group."""
         if self.keyring.state is GroupState.DESTROYED:
             return None
-        return SealingOffer(SEALING_LOW, SEALING_HIGH, self._random_bytes(RANDOM_BYTES), self.keyring.announcement().encode())
+        return SealingOffer(SEALING_LOW, SEALING_HIGH, self._random_bytes(RANDOM_BYTES), self.keyring.announcement(peer).encode())
 
     def accept(self, hello: Hello, socket: PeerSocket) -> tuple[SealingOffer | None, Channel]:
         """Before the answer is written: what it offers, and the channel. Close that, whatever becomes of the answer. Raises `PeerFault`.
 
         An end that cannot take the connection into its keyring says nothing, as a release that does not seal: keys gate no connection.
         """
-        offer, theirs = self.offer(), hello.sealing
+        offer, theirs = self.offer(hello.member_id), hello.sealing
         if offer is None or theirs is None or not _meet(theirs):
             return None, self._channel(None, socket, dialled=False)
         announcement = _announcement_of(theirs)

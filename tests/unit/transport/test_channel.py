@@ -46,11 +46,11 @@ class KeyedPeer:
 
     async def dial(self, connection_class: ConnectionClass = ConnectionClass.BULK) -> KeyedPeer:
         self.raw = await RawPeer.dial(self.member, connection_class.name.lower())
-        offer = SealingOffer(1, 1, fresh_random(), self.keyring.announcement().encode())
+        offer = SealingOffer(1, 1, fresh_random(), self.keyring.announcement(1).encode())
         await self.raw.web_socket.send_bytes(encode_hello(connection_class, "http://127.0.0.1:1", identity(2), offer))
         theirs = decode_hello((await self.raw.web_socket.receive(timeout=5)).data).sealing
         assert theirs is not None
-        self.keyring.heard(1, keyring_of(self.member).announcement(), 0)
+        self.keyring.heard(1, keyring_of(self.member).announcement(2), 0)
         self.connection = self.keyring.connect(1, dialled=True, own_random=offer.random, peer_random=theirs.random)
         return self
 
@@ -193,7 +193,7 @@ async def test_an_epoch_that_is_not_held_is_dropped_and_announced_again(start_me
     unknown = [HEADER._replace(epoch=HEADER.epoch._replace(number=number)).encode() + bytes(40) for number in (2, 9)]
     await peer.say(SEALED + unknown[0])
     told = (await peer.raw.web_socket.receive(timeout=5)).data
-    assert told == ANNOUNCEMENT + keyring_of(peer.member).announcement().encode()
+    assert told == ANNOUNCEMENT + keyring_of(peer.member).announcement(2).encode()
     for _ in range(50):
         await peer.say(SEALED + unknown[1])
     await peer.say(peer.seal(frame_of(message())))

@@ -156,8 +156,9 @@ async def test_a_removed_members_frames_are_refused_and_the_others_are_sealed_wi
     install(2, [one, two], ids=(1, 2))
     await agree(2, one, two)
     heard = len(one.recorder.messages)
-    # Before it hears of the new announcement, and whatever it does after.
-    keyring_of(three).heard(1, keyring_of(three)._table._heard[1]._replace(sequence=10**6), sealing_of(three).now_ms())
+    # As if it had never heard that nothing of it is opened any more, and whatever it hears after.
+    believed = keyring_of(three).announcement(1)._replace(sequence=10**6)
+    keyring_of(three).heard(1, believed._replace(boot_counter=keyring_of(three)._table._heard[1].boot_counter), sealing_of(three).now_ms())
     three.transport.send([append(one, three)])
     await eventually(lambda: sealing_of(one).counters.refused["NotAMember"] == 1)
     await exchange(two, one)
