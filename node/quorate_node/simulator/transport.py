@@ -310,6 +310,8 @@ class SimulatedTransport:
             raise PeerFailure(f"{target.url} did not answer in time", sent=True) from error
         finally:
             del self._answers[number], self._asked[number]
+            if answer.done() and not answer.cancelled():
+                answer.exception()  # Heard, also where an error at the failpoint ended the call before it was waited for.
         if response.error:
             raise PeerRefused(response.error, response.message)
         return response.payload
