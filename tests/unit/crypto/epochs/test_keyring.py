@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -199,6 +200,13 @@ def test_a_peer_is_another_member(peer: int) -> None:
         keyring.connect(peer, dialled=True, own_random=fresh_random(), peer_random=fresh_random())
     with pytest.raises(ValidationError):
         keyring.heard(peer, keyring.announcement(2), 0)
+
+
+def test_who_carries_it_sees_the_settings_that_it_was_made_with() -> None:
+    """The shell ticks as often as steps may come, and cuts frames to what a batch may hold."""
+    quick = replace(DEFAULT, grace_ms=DEFAULT.grace_ms + 1)
+    assert Keyring(1, 1).settings is DEFAULT
+    assert Keyring(1, 1, quick).settings is quick
 
 
 def test_a_member_has_an_id() -> None:
