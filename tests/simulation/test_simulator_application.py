@@ -33,8 +33,8 @@ def disturbed(seed: int) -> Options:
     application = ApplicationOptions(clients=3, batch_commands=4, in_flight_commands=8, queue_commands=5, snapshot_commands=5)
     network = msgspec.structs.replace(calm.network, loss=0.05)
     return msgspec.structs.replace(
-        calm, members=3, spares=0, witness=False, faults=faults, application=application, network=network, clients=2, commands=120,
-        think_ms_max=100, election_timeout_ms=200, tick_ms=10, heartbeat_ms=50, compact_every_entries=20, log_keep_entries=3,
+        calm, members=3, spares=0, non_voting=0, witness=False, faults=faults, application=application, network=network, clients=2,
+        commands=120, think_ms_max=100, election_timeout_ms=200, tick_ms=10, heartbeat_ms=50, compact_every_entries=20, log_keep_entries=3,
         digest_interval=1,
     )  # fmt: skip
 

@@ -22,8 +22,8 @@ def missed_removals(seed: int) -> Options:
     faults = msgspec.structs.replace(calm.faults, partition=2.0, partition_ms_max=1_500)
     network = msgspec.structs.replace(calm.network, partitions=("one",))
     return msgspec.structs.replace(
-        calm, members=5, spares=1, witness=False, faults=faults, network=network, clients=3, watchers=0, commands=200, think_ms_max=150,
-        membership_changes=3.0, election_timeout_ms=200, tick_ms=10, heartbeat_ms=50, cpu_ns=0,
+        calm, members=5, spares=1, non_voting=0, witness=False, faults=faults, network=network, clients=3, watchers=0, commands=200,
+        think_ms_max=150, membership_changes=3.0, election_timeout_ms=200, tick_ms=10, heartbeat_ms=50, cpu_ns=0,
     )  # fmt: skip
 
 
