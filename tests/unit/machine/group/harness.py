@@ -25,8 +25,9 @@ from quorate_node.crypto.mls.group.state import Group
 from quorate_node.crypto.mls.proposals import Add, Proposal, Remove
 from quorate_node.crypto.mls.signatures import Signer
 from quorate_node.crypto.mls.welcome_content import Welcome
-from quorate_node.machine.group.events import GroupCommitted, GroupCreated, GroupEvent
+from quorate_node.machine.group.events import GroupCommitted, GroupCreated, GroupEntryRefused, GroupEvent
 from quorate_node.machine.group.messages import read_message
+from quorate_node.machine.group.refusal import Reason
 from quorate_node.machine.group.state import ReplicatedGroup
 from quorate_node.machine.kv import KeyValueMachine
 from quorate_node.protocol.entry import Entry, EntryType
@@ -258,3 +259,15 @@ def twin_of(cluster: Cluster) -> KeyValueMachine:
 
 def changed(request: Any, **fields: Any) -> Any:
     return msgspec.structs.replace(request, **fields)
+
+
+def check_refused(cluster: Cluster, request: Any, reason: Reason, text: str) -> None:
+    """`request` is a result with that reason, is told of, and changes nothing but the applied index, on a second machine too."""
+    before, events = cluster.machine.group, len(cluster.events)
+    result = cluster.one(request)
+    assert result.error == ("ConfigurationChanged" if reason is Reason.STALE else "InvalidArgument")
+    assert f"group entry refused ({reason}): " in result.message
+    assert text in result.message
+    assert cluster.machine.group is before
+    assert cluster.events[events:] == [GroupEntryRefused(request, cluster.machine.applied_index, reason, result.message)]
+    assert twin_of(cluster).digests() == cluster.machine.digests()

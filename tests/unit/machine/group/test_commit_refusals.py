@@ -12,7 +12,6 @@ from quorate_node.crypto.mls.codec import encode
 from quorate_node.crypto.mls.extension import ExtensionType
 from quorate_node.crypto.mls.external_senders import ExternalPub
 from quorate_node.machine import rules
-from quorate_node.machine.group.events import GroupEntryRefused
 from quorate_node.machine.group.refusal import Reason
 from quorate_node.machine.interface import Refused
 from tests.unit.machine.builders import raw
@@ -38,7 +37,7 @@ from tests.unit.machine.group.altered import (
     without,
     without_path,
 )
-from tests.unit.machine.group.harness import Cluster, as_bytes, changed, created, twin_of
+from tests.unit.machine.group.harness import Cluster, as_bytes, changed, check_refused, created
 
 COMMITS: dict[str, tuple[Callable[[Cluster], GroupCommit], Reason, str]] = {
     "an epoch that is over": (an_early_one, Reason.STALE, "it ends epoch 1 of group"),
@@ -110,15 +109,7 @@ def cluster() -> Cluster:
 @pytest.mark.parametrize("case", COMMITS)
 def test_what_fails_a_check_changes_nothing(cluster: Cluster, case: str) -> None:
     make, reason, text = COMMITS[case]
-    request = make(cluster)
-    before, events = cluster.machine.group, len(cluster.events)
-    result = cluster.one(request)
-    assert result.error == ("ConfigurationChanged" if reason is Reason.STALE else "InvalidArgument")
-    assert f"group entry refused ({reason}): " in result.message
-    assert text in result.message
-    assert cluster.machine.group is before
-    assert cluster.events[events:] == [GroupEntryRefused(request, cluster.machine.applied_index, reason, result.message)]
-    assert twin_of(cluster).digests() == cluster.machine.digests()
+    check_refused(cluster, make(cluster), reason, text)
 
 
 def test_a_commit_without_a_group_is_refused() -> None:

@@ -10,12 +10,11 @@ import pytest
 from quorate.wire.commands import CommandKind, GroupCreate, LeafKey
 from quorate_node.crypto.mls.extension import ExtensionType
 from quorate_node.machine import rules
-from quorate_node.machine.group.events import GroupEntryRefused
 from quorate_node.machine.group.refusal import Reason
 from quorate_node.machine.interface import Refused
 from tests.unit.machine.builders import raw
 from tests.unit.machine.group.altered import flipped, with_extension, with_info, without
-from tests.unit.machine.group.harness import Cluster, changed, created, twin_of
+from tests.unit.machine.group.harness import Cluster, changed, check_refused, created
 
 ID = bytes(32)
 
@@ -107,15 +106,7 @@ def cluster() -> Cluster:
 @pytest.mark.parametrize("case", CREATIONS)
 def test_what_fails_a_check_changes_nothing(cluster: Cluster, case: str) -> None:
     make, reason, text = CREATIONS[case]
-    request = make(cluster)
-    before, events = cluster.machine.group, len(cluster.events)
-    result = cluster.one(request)
-    assert result.error == ("ConfigurationChanged" if reason is Reason.STALE else "InvalidArgument")
-    assert f"group entry refused ({reason}): " in result.message
-    assert text in result.message
-    assert cluster.machine.group is before
-    assert cluster.events[events:] == [GroupEntryRefused(request, cluster.machine.applied_index, reason, result.message)]
-    assert twin_of(cluster).digests() == cluster.machine.digests()
+    check_refused(cluster, make(cluster), reason, text)
 
 
 def test_only_so_many_former_ids_are_remembered(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
